@@ -1,0 +1,1 @@
+"""Blob stores: the bytes of artifacts, by their sha256."""

@@ -1,0 +1,1 @@
+"""The commands of `outrider` that need the agent's package: one file a group."""

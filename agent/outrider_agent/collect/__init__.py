@@ -1,0 +1,1 @@
+"""Collectors: whatever turns the outside world into lines of the spool. They know nothing of sinks."""
