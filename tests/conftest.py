@@ -1,10 +1,12 @@
-"""What every test stands on: an OUTRIDER_HOME of its own, and nothing of the outer environment."""
+"""What every test stands on: an OUTRIDER_HOME of its own, and nothing of the outer environment. In CI, what is skipped has failed."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+
+IN_CI = bool(os.environ.get("CI"))
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +17,21 @@ def home(tmp_path, monkeypatch):
     path = tmp_path / "home"
     monkeypatch.setenv("OUTRIDER_HOME", str(path))
     return path
+
+
+def not_run(config):
+    """The tests that neither passed nor failed: skipped, or expected to fail."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    return [*reporter.stats.get("skipped", []), *reporter.stats.get("xfailed", [])] if reporter else []
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """A test that CI cannot run is a hole in CI: skipped there is failed there."""
+    if IN_CI and exitstatus == 0 and not_run(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Says why a session without a failed test fails all the same."""
+    if IN_CI and (missing := not_run(config)):
+        terminalreporter.write_line(f"{len(missing)} tests were skipped or expected to fail: in CI that is a failure", red=True)

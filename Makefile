@@ -1,0 +1,50 @@
+# Each target makes and fills its own .venv; nothing needs to be activated. Needs make and Python 3.11+ (`make PYTHON=/path/to/python3 …` to choose it).
+
+PYTHON ?=
+export PYTHON
+BIN := .venv/bin
+TOOLS := $(BIN)/python -m
+
+.PHONY: help demo test full fault lint types format coverage bench wheel clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
+
+.venv/.demo: pyproject.toml constraints.txt
+	@tools/venv agent,demo $@
+
+.venv/.dev: pyproject.toml constraints.txt
+	@tools/venv agent,demo,test $@
+
+demo: .venv/.demo  ## runs an ordinary training script under Outrider and shows what was tracked
+	@tools/demo
+
+test: .venv/.dev  ## the whole suite but what is marked `full`
+	@$(TOOLS) pytest -m 'not full' $(ARGS)
+
+full: .venv/.dev  ## everything, the long fault and backlog runs too
+	@$(TOOLS) pytest --timeout 3600 $(ARGS)
+
+fault: .venv/.dev  ## only the faults: kill -9, torn writes, full disks
+	@$(TOOLS) pytest -m 'not full' tests/fault $(ARGS)
+
+lint: .venv/.dev  ## ruff: rules and format
+	@$(TOOLS) ruff check . && $(TOOLS) ruff format --check .
+
+format: .venv/.dev  ## ruff: puts into format
+	@$(TOOLS) ruff check --fix . && $(TOOLS) ruff format .
+
+types: .venv/.dev  ## mypy, strict
+	@$(TOOLS) mypy
+
+coverage: .venv/.dev  ## what the suite covers, in this process alone
+	@$(TOOLS) coverage run -m pytest -q -m 'not full' tests/unit $(ARGS) && $(TOOLS) coverage report
+
+bench: .venv/.dev  ## each figure beside its floor and its bar
+	@PYTHONPATH=. $(TOOLS) benchmarks $(ARGS)
+
+wheel: .venv/.dev  ## builds dist/*.whl
+	@$(TOOLS) build --quiet --wheel
+
+clean:  ## removes what was built or measured, not .venv
+	@rm -rf dist build outputs htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis && find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
