@@ -1,0 +1,161 @@
+"""Who may import whom: the table of docs/architecture.md, kept by reading every import. A new edge is a decision: write it here."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HANDLER = ROOT / "handler" / "outrider"
+AGENT = ROOT / "agent" / "outrider_agent"
+
+# What of the handler the agent may import: the record format, the spool's writer, and the client of its own socket.
+HANDLER_FOR_AGENT = {"record", "spool", "control"}
+
+# Modules at the agent's root that everything may use, and that use nothing of the folders.
+LEAVES = {"errors", "model", "protocols"}
+
+# Folder (or root module) of the agent -> what else of the agent it may import. Everything may import LEAVES and its own folder.
+ALLOWED = {
+    "core": set(),
+    "errors": set(),
+    "model": set(),
+    "protocols": set(),
+    "settings": {"core"},
+    "settings_text": {"settings"},
+    "logs": {"settings"},
+    "layout": set(),
+    "agent_lock": {"layout"},
+    "supervise": {"core"},
+    "blobs": {"core", "layout"},
+    "collect": {"core", "layout", "settings"},
+    "ship": {"core", "layout", "settings"},
+    "store": {"core"},
+    "sinks": {"core", "store"},  # the store's sink writes through the store; no other sink may
+    "server": {"core", "layout", "settings"},
+    "cli": {"core", "layout", "settings", "store", "blobs", "main", "logs"},  # reads the store by itself, without the agent
+    "main": {"*"},  # wires everything
+    "__main__": {"main", "cli"},
+    "__init__": set(),
+}
+
+# What the pure core must not touch: the outside world, the time, and whatever runs beside it.
+IMPURE = {
+    "aiohttp", "asyncio", "concurrent", "fcntl", "glob", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "select",
+    "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "structlog", "subprocess", "tempfile", "threading", "time", "urllib",
+    "uuid", "watchdog",
+}  # fmt: skip
+
+
+def modules(folder):
+    """Every module below `folder`, as a path; generated and foreign-language trees are none of ours."""
+    return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imported(path, package_root):
+    """The absolute dotted names that a module imports, wherever the statement stands; type-checking blocks too."""
+    package = [package_root.name, *path.relative_to(package_root).with_suffix("").parts]
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level]] if node.level else []
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{prefix}.{alias.name}" for alias in node.names)
+
+
+def part(dotted):
+    """The agent's folder or root module that a dotted name belongs to, else None."""
+    names = dotted.split(".")
+    return names[1] if names[0] == "outrider_agent" and len(names) > 1 else None
+
+
+def test_the_handler_imports_the_standard_library_and_itself_only():
+    """A training image needs nothing but the handler. It may start the agent's CLI, in one place, by a guarded import."""
+    standard = set(sys.stdlib_module_names) | {"outrider"}
+    foreign = {
+        (str(path.relative_to(HANDLER)), name)
+        for path in modules(HANDLER)
+        for name in imported(path, HANDLER)
+        if name.split(".")[0] not in standard
+    }
+    assert {name.split(".")[0] for where, name in foreign if where in {"__main__.py", "bootstrap/sitecustomize.py"}} <= {"outrider_agent"}
+    assert {(where, name) for where, name in foreign if where != "__main__.py"} == set()
+
+
+def test_the_structlog_processor_imports_nothing_of_structlog():
+    """A processor is a function of three arguments; importing structlog would make it a dependency."""
+    path = HANDLER / "structlog.py"
+    assert not [name for name in imported(path, HANDLER) if name.split(".")[0] == "structlog"]
+
+
+def test_the_agent_imports_of_the_handler_only_the_format_the_writer_and_the_client():
+    """So that either can be read, replaced and tested without the other."""
+    wrong = [
+        (str(path.relative_to(AGENT)), name)
+        for path in modules(AGENT)
+        for name in imported(path, AGENT)
+        if name.split(".")[0] == "outrider" and [*name.split("."), ""][1] not in HANDLER_FOR_AGENT
+    ]
+    assert wrong == []
+
+
+def test_the_core_is_pure():
+    """The core takes bytes, values and `now`, and returns values: no I/O, no clock, nothing that runs beside it."""
+    wrong = [
+        (str(path.relative_to(AGENT)), name)
+        for path in modules(AGENT / "core")
+        for name in imported(path, AGENT)
+        if name.split(".")[0] in IMPURE
+    ]
+    assert wrong == []
+
+
+def test_the_parts_of_the_agent_import_one_another_only_along_the_table():
+    """Collectors, sinks, store, blobs, ship and server do not know one another; main.py wires them."""
+    wrong = []
+    for path in modules(AGENT):
+        here = path.relative_to(AGENT).parts[0].removesuffix(".py")
+        allowed = ALLOWED.get(here, set()) | LEAVES | {here}
+        for name in imported(path, AGENT):
+            there = part(name)
+            if there is not None and "*" not in allowed and there not in allowed and there != "__version__":
+                wrong.append(f"{path.relative_to(AGENT)} imports {name}: {here} -> {there} is not in the table")
+    assert wrong == []
+
+
+def test_every_part_of_the_agent_stands_in_the_table():
+    """A new folder or root module has its row, so that nobody forgets to decide what it may know."""
+    found = {path.name.removesuffix(".py") for path in AGENT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert found - set(ALLOWED) == set()
+
+
+def test_nothing_prints_outside_the_command_line():
+    """The agent speaks through its log; only cli/ has a terminal."""
+    wrong = [
+        f"{path.relative_to(AGENT)}:{node.lineno}"
+        for path in modules(AGENT)
+        if path.relative_to(AGENT).parts[0] != "cli"
+        for node in ast.walk(ast.parse(path.read_text("utf8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert wrong == []
+
+
+# What `import outrider` must not bring along: each costs milliseconds in every tracked process.
+HEAVY = {
+    "argparse", "asyncio", "ctypes", "dataclasses", "email", "hashlib", "http.client", "inspect", "json", "logging.config",
+    "multiprocessing", "pathlib", "shutil", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "urllib.request", "uuid",
+}  # fmt: skip
+
+
+def test_importing_the_handler_brings_no_heavy_module_along():
+    """What a module needs only now and then it imports there and then. `logging` itself is what a script that logs has anyway."""
+    code = "import logging, sys; had = set(sys.modules); import outrider; new = set(sys.modules) - had; print(*sorted(new))"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HANDLER.parent)}
+    done = subprocess.run([sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "outrider" in done.stdout.split()
+    assert set(done.stdout.split()) & HEAVY == set()

@@ -1,0 +1,126 @@
+"""
+The numbers of this house: functions, classes and files stay small, and few handlers catch everything.
+
+They are measured, not felt: large units and broad `except` are what separates code that is hard to trust from code that is not.
+A function's length is counted without its docstring. Where a test here fails, split by meaning, not by the ruler.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ["handler", "agent", "tests", "benchmarks"]
+OURS = ["handler", "agent"]
+
+# How many handlers may catch everything: the places that docs/architecture.md lists, each one function.
+BROAD_SHARE = 0.10
+
+
+def sources(part):
+    return sorted(path for path in (ROOT / part).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def nodes(part, *kinds):
+    for path in sources(part):
+        for node in ast.walk(ast.parse(path.read_text("utf8"))):
+            if isinstance(node, kinds):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+def length(node):
+    """Lines of a definition, without its docstring."""
+    first = node.body[0]
+    documented = ast.get_docstring(node, clean=False) is not None
+    return node.end_lineno - node.lineno + 1 - (first.end_lineno - first.lineno + 1 if documented else 0)
+
+
+def functions(part):
+    return sorted((length(node), f"{where} {node.name}") for where, node in nodes(part, ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nine_in_ten_functions_have_at_most_25_lines(part):
+    """p90: what one reads at a glance."""
+    found = functions(part)
+    long = [row for row in found if row[0] > 25]
+    assert len(long) <= len(found) / 10, long
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_function_has_more_than_75_lines(part):
+    """The tail is where trust goes."""
+    assert [row for row in functions(part) if row[0] > 75] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_class_has_more_than_200_lines(part):
+    """A class of a thousand lines was small once."""
+    found = [(node.end_lineno - node.lineno + 1, f"{where} {node.name}") for where, node in nodes(part, ast.ClassDef)]
+    assert [row for row in found if row[0] > 200] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_file_has_more_than_400_lines(part):
+    """One noun a file."""
+    found = [(path.read_text("utf8").count("\n"), str(path.relative_to(ROOT))) for path in sources(part)]
+    assert [row for row in found if row[0] > 400] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_file_opens_with_its_rules(part):
+    """A newcomer reads there what lives in the file."""
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in sources(part)
+        if path.read_text("utf8") and not ast.get_docstring(ast.parse(path.read_text("utf8")))
+    ]
+    assert wrong == []
+
+
+def is_broad(handler):
+    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else {"BaseException"}
+    return bool(names & {"Exception", "BaseException"})
+
+
+def test_at_most_one_handler_in_ten_catches_everything():
+    """What is swallowed is swallowed in few, named places; all else is caught by its type."""
+    handlers = [(where, node) for part in OURS for where, node in nodes(part, ast.ExceptHandler)]
+    broad = [where for where, node in handlers if is_broad(node)]
+    assert len(broad) <= max(3, len(handlers) * BROAD_SHARE), broad
+
+
+def test_a_handler_that_catches_everything_says_why():
+    """`except Exception` without a word is a bug that nobody will find. (One that raises again only cleans up.)"""
+    wrong = []
+    for part in OURS:
+        for where, node in nodes(part, ast.ExceptHandler):
+            if is_broad(node) and not isinstance(node.body[-1], ast.Raise):
+                path, line = where.rsplit(":", 1)
+                around = (ROOT / path).read_text("utf8").splitlines()[int(line) - 2 : node.body[-1].end_lineno]
+                if not any("#" in text for text in around):
+                    wrong.append(where)
+    assert wrong == []
+
+
+def test_few_tests_use_mocks():
+    """What can be run is run: at most 4 replaced objects in 100 tests."""
+    text = "\n".join(path.read_text("utf8") for path in sources("tests") if path != Path(__file__))
+    tests = text.count("def test_")
+    mocks = sum(text.count(word) for word in ("MagicMock", "AsyncMock", "Mock(", "monkeypatch.setattr", "mocker."))
+    assert mocks <= max(4, tests * 4 / 100)
+
+
+def test_tests_do_not_sleep():
+    """They wait on conditions (tests/waiting.py); a sleep that is the subject itself says so in a comment on its line."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sources("tests")
+        if path.name != "waiting.py" and path != Path(__file__)
+        for number, line in enumerate(path.read_text("utf8").splitlines(), 1)
+        if "time.sleep(" in line and "#" not in line
+    ]
+    assert wrong == []
