@@ -1,0 +1,154 @@
+"""
+The agent's own log: structlog, JSON lines in agent.log, or readable lines on stderr with --foreground.
+
+An event is a fixed snake_case name; the data are keys. Nothing else of the agent writes to a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class Logger(Protocol):
+    """What the parts of the agent use of structlog."""
+
+    def debug(self, event: str, **data: Any) -> Any:
+        """For whoever hunts a fault."""
+
+    def info(self, event: str, **data: Any) -> Any:
+        """Something happened."""
+
+    def warning(self, event: str, **data: Any) -> Any:
+        """Something is not as it should be, and is being dealt with."""
+
+    def error(self, event: str, **data: Any) -> Any:
+        """Something stopped."""
+
+
+class File:
+    """A log file that is bounded: at `max_bytes` it becomes `agent.log.1` (replacing the last one) and begins anew. Thread-safe."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._size = 0
+
+    def write(self, text: str) -> int:
+        """Appends. A log that cannot be written is no reason for the agent to stop: the line is dropped."""
+        data = text.encode("utf-8", "backslashreplace")
+        with self._lock, contextlib.suppress(OSError):
+            if self._descriptor < 0 or self._size + len(data) > self._max_bytes:
+                self._reopen()
+            self._size += os.write(self._descriptor, data)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _reopen(self) -> None:
+        rotate = self._descriptor >= 0 or (self._path.exists() and self._path.stat().st_size >= self._max_bytes)
+        self._close()
+        if rotate:
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
+
+
+class Collapse:
+    """A processor: of a warning or error that repeats, the first goes out, then one in `every_s` seconds, with a count of the others."""
+
+    def __init__(self, every_s: float = 60.0) -> None:
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __call__(self, _logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """Raises `DropEvent` for a repetition."""
+        if method not in ("warning", "error", "exception"):
+            return event
+        key = (str(event.get("event")), str(event.get("error", ""))[:200])
+        now = time.monotonic()
+        with self._lock:
+            last, hidden = self._seen.get(key, (-self._every_s, 0))
+            if now - last < self._every_s:
+                self._seen[key] = (last, hidden + 1)
+                raise structlog.DropEvent
+            if len(self._seen) > 1000:
+                self._seen.clear()
+            self._seen[key] = (now, 0)
+        if hidden:
+            event["repeated"] = hidden
+        return event
+
+
+def configure(*, path: Path, level: str, max_bytes: int, foreground: bool) -> File | None:
+    """Sends the log to `path`, or to stderr in the foreground. The file, to be closed last."""
+    file = None if foreground else File(path, max_bytes)
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if foreground else structlog.processors.JSONRenderer(default=str)
+    )
+    processors: list[Any] = [
+        structlog.processors.add_log_level,
+        Collapse(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if not foreground:
+        processors.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*processors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr if file is None else file),  # type: ignore[arg-type]
+        cache_logger_on_first_use=False,
+    )
+    _route_library_warnings()
+    return file
+
+
+def _route_library_warnings() -> None:
+    """Libraries that log by `logging` (asyncio, aiohttp) end up in the same place."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+    root.addHandler(_Bridge(level=logging.WARNING))
+
+
+class _Bridge(logging.Handler):
+    """Passes a `logging` record on to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = get("library")
+        exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
+        emit = log.error if record.levelno >= logging.ERROR else log.warning
+        emit("library_message", logger=record.name, error=record.getMessage(), **({"exc_info": exc_info} if exc_info else {}))
+
+
+def get(part: str) -> Logger:
+    """The logger of one part of the agent."""
+    logger: Logger = structlog.get_logger(part=part)
+    return logger
