@@ -1,0 +1,250 @@
+"""
+One stream on disk: its folder, its lock with the counters, its current segment. docs/spool.md says how each file comes to be.
+
+Everything here raises OSError; `spool.Writer` decides what that means. Not thread-safe, but for appends to `fd`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from outrider import _locks, record
+from outrider._encode import json_text, line
+
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+LOCK_BYTES = 4096
+OVER_CAP = "the spool has reached its cap (OUTRIDER_MAX_SPOOL_BYTES)"
+_RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
+
+
+def segment_path(directory: str, number: int) -> str:
+    """The path of segment `number` of a stream."""
+    return os.path.join(directory, f"{number:08d}.ndjson")
+
+
+def segments(directory: str) -> list[int]:
+    """The numbers of a stream's segments on disk, ascending; none when the folder is gone."""
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(name[:-7]) for name in names if name.endswith(".ndjson") and name[:-7].isdigit() and name.isascii())
+
+
+def counters(path: str) -> dict[str, Any]:
+    """What a lock file says: refused, gapped, …; empty when it is absent or says nothing."""
+    import json
+
+    try:
+        with open(path, "rb") as block:
+            found = json.loads(block.read(LOCK_BYTES).decode("utf-8", "replace").rstrip(" \0") or "{}")
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def boot_id() -> str:
+    """This boot of this machine; "" where the system does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def hostname() -> str:
+    """This machine's name."""
+    return os.uname().nodename
+
+
+def rank(environ: Mapping[str, str]) -> int | None:
+    """This process's rank, where a launcher of distributed training says so."""
+    for name in _RANKS:
+        text = environ.get(name, "")
+        if text.isdigit() and len(text) < 10:
+            return int(text)
+    return None
+
+
+def obstacle(home: str, size: int, reserve: int) -> str:
+    """Why `size` bytes may not be written under this home now; "" when they may."""
+    try:
+        if os.path.exists(os.path.join(home, "spool", "full")):
+            return "the agent says that the spool is full"
+        disk = os.statvfs(home)
+    except OSError as error:
+        return reason(error)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < max(reserve, size):
+        return f"the disk has less than {reserve >> 20} MiB left (OUTRIDER_DISK_RESERVE_BYTES)" if reserve > size else "the disk is full"
+    return ""
+
+
+def reason(error: OSError) -> str:
+    """The error in words, with the file where there is one."""
+    text = error.strerror or str(error)
+    return f"{text}: {error.filename}" if error.filename else text
+
+
+class Stream:
+    """An open stream. The constructor makes it; `release` lets go of it."""
+
+    __slots__ = ("_block", "_head", "_lock_identity", "_segment_identity", "directory", "fd", "lock_fd", "name", "segment")
+
+    def __init__(self, home: str, run: str, kind: str, *, owner: bool, experiment: str | None) -> None:
+        pid = os.getpid()
+        self.name = f"{kind}-{pid}-{os.urandom(4).hex()}"
+        self.directory = _make_folders(home, run, self.name)
+        self.segment = 0
+        host, boot = hostname(), boot_id()
+        head = {"host": host, "boot": boot, "pid": pid, "rank": rank(os.environ), "exp": experiment, "own": owner or None}
+        self._head: dict[str, Any] = {"k": record.HEAD, "v": record.FORMAT_VERSION, "run": run, "w": self.name, "seg": 0, "t": 0}
+        self._head.update((key, value) for key, value in head.items() if value is not None)
+        self._block: dict[str, Any] = {"v": record.FORMAT_VERSION, "pid": pid, "boot": boot, "host": host}
+        self._block.update(refused=0, refused_bytes=0, gapped=0, why="", since=0)
+        self.lock_fd = self._take_lock()
+        try:
+            self.fd = _high(self._new_segment(0))
+        except BaseException:
+            os.close(self.lock_fd)
+            raise
+        self._segment_identity = _identity(self.fd)
+        self._lock_identity = _identity(self.lock_fd)
+
+    def write(self, data: bytes) -> None:
+        """Appends whole lines; OSError when not all of it went (what went is a torn line, which harms no other)."""
+        try:
+            _write_whole(self.fd, data)
+        except OSError as error:
+            if error.errno != _EFBIG or self.size() < len(data):
+                raise
+            self.rotate()  # `ulimit -f`: another file may still grow
+            _write_whole(self.fd, data)
+
+    def size(self) -> int:
+        """Bytes of the current segment."""
+        return os.fstat(self.fd).st_size
+
+    def is_ours(self) -> bool:
+        """Are the descriptors still open, and still the files that we opened? A script may close every descriptor it finds."""
+        try:
+            return _identity(self.fd) == self._segment_identity and _identity(self.lock_fd) == self._lock_identity
+        except OSError:
+            return False
+
+    def is_deleted(self) -> bool:
+        """Has somebody deleted the run?"""
+        return os.fstat(self.fd).st_nlink == 0
+
+    def rotate(self) -> None:
+        """Goes on in the next segment. The descriptor's number stays, so a thread in the middle of an append needs no lock."""
+        new = self._new_segment(self.segment + 1)
+        try:
+            identity = _identity(new)
+            os.dup2(new, self.fd, inheritable=False)
+        finally:
+            os.close(new)
+        self.segment += 1
+        self._segment_identity = identity
+
+    def count_refused(self, size: int, why: str, since: int) -> None:
+        """Counts one refused line of `size` bytes on disk. Never raises: it is what is left to do when writing fails."""
+        block = self._block
+        block["refused"] += 1
+        block["refused_bytes"] += size
+        block["why"], block["since"] = why[:512], since
+        self._save_block()
+
+    def count_told(self, count: int) -> None:
+        """A gap record accounts for `count` more of the refused."""
+        self._block["gapped"] += count
+        self._save_block()
+
+    def release(self) -> None:
+        """Closes the descriptors that are still ours. With them go the locks (not a parent's, in a forked child)."""
+        for fd, identity in ((self.fd, self._segment_identity), (self.lock_fd, self._lock_identity)):
+            try:
+                if _identity(fd) == identity:
+                    os.close(fd)
+            except OSError:  # noqa: PERF203 -- closed by the script
+                continue
+
+    def _save_block(self) -> None:
+        try:
+            os.pwrite(self.lock_fd, _padded(self._block), 0)
+        except OSError:
+            return
+
+    def _take_lock(self) -> int:
+        temporary = os.path.join(self.directory, "lock.tmp")
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _write_whole(fd, _padded(self._block))
+            _locks.lock(fd)
+            os.rename(temporary, os.path.join(self.directory, "lock"))
+        except BaseException:
+            os.close(fd)
+            raise
+        return _high(fd)
+
+    def _new_segment(self, number: int) -> int:
+        temporary = os.path.join(self.directory, f".{number:08d}.tmp")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            self._head.update(seg=number, t=time.time_ns())
+            _write_whole(fd, line(self._head))
+            _locks.lock(fd)
+            os.rename(temporary, segment_path(self.directory, number))
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+
+def _make_folders(home: str, run: str, writer: str) -> str:
+    """Makes the stream's folder, and those above it that are missing; ours 0700."""
+    if not os.path.isdir(home):
+        os.makedirs(os.path.dirname(home), exist_ok=True)
+    path = home
+    for part in ("", "spool", run, writer):
+        path = os.path.join(path, part) if part else path
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            continue
+    return path
+
+
+def _high(fd: int) -> int:
+    """
+    The same file behind a high number: a script that closes what it thinks is its own (0 to 1023, say), then opens files, must not get our
+    number for them, for we would write into its file.
+    """
+    floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
+    try:
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
+    except (OSError, ValueError):
+        return fd
+    os.close(fd)
+    return high
+
+
+def _write_whole(fd: int, data: bytes) -> None:
+    if os.write(fd, data) != len(data):
+        raise OSError(_ENOSPC, os.strerror(_ENOSPC))
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def _padded(block: Mapping[str, Any]) -> bytes:
+    return json_text(block).encode("ascii")[: LOCK_BYTES - 1].ljust(LOCK_BYTES)
+
+
+_ENOSPC, _EFBIG = 28, 27  # the same on Linux and macOS
