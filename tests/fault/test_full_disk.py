@@ -1,0 +1,106 @@
+"""Law 1 and law 5 on a full disk: the script lives, its output is exact, what is refused is counted, and the store shows the gap."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+
+import pytest
+from harness import agents
+
+from outrider import spool
+from outrider_agent.store import reading
+
+CALLS = 60_000
+LOGS = f"""
+import logging, os, outrider, sys
+logging.basicConfig(level=logging.INFO, handlers=[outrider.RunHandler()])
+run = outrider.start_run("full")
+print("run", os.environ["OUTRIDER_RUN_ID"], flush=True)
+for i in range(1, {CALLS} + 1):
+    run.log("loss", i, step=i)
+    logging.info("epoch %d " + "x" * 100, i)
+print("done")
+sys.exit(3)
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 4 MiB of our own. Yields its folder and a function that gives it more room."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=256m", str(folder)], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def run_script(home, reserve):
+    """The script, on the small disk: it must end as it would without us."""
+    environment = agents.environment(home, OUTRIDER_DISK_RESERVE_BYTES=str(reserve))
+    return subprocess.run([sys.executable, "-c", LOGS], env=environment, capture_output=True, text=True, timeout=120)
+
+
+def refused(home, run):
+    """What the writers of the run counted on disk."""
+    return sum(spool.counters(str(path)).get("refused", 0) for path in (home / "spool" / run).glob("*/lock"))
+
+
+def kept_and_missed(home, run):
+    """What the store has: records, and records known to be missing."""
+    reader = reading.Reader(home / "outrider.db")
+    try:
+        found = [point.value for point in reader.points(run, "loss", "call")]
+        assert found == sorted(set(found))
+        lines = [record.message for record in reader.logs(run) if record.message.startswith("epoch ")]
+        assert len(lines) == len(set(lines))
+        return len(found) + len(lines), sum(gap.records for gap in reader.gaps(run))
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("reserve", [0, 262_144], ids=["to the last byte", "with a reserve"])
+def test_a_script_on_a_full_disk_lives_and_what_it_lost_is_known(small_disk, reserve):
+    """Exit code and stdout are as without us, stderr says it once, and kept + refused is what was logged, to the record."""
+    home, enlarge = small_disk
+    home = home / "home"
+    done = run_script(home, reserve)
+    assert done.returncode == 3, done.stderr
+    run = done.stdout.split()[1]
+    assert done.stdout == f"run {run}\ndone\n"
+    assert len(done.stderr.splitlines()) <= 3, done.stderr
+    assert "refused" in done.stderr
+    counted = refused(home, run)
+    assert counted > CALLS
+    enlarge()
+    with agents.running(home, OUTRIDER_DISK_RESERVE_BYTES="0"):
+        agents.flush(home)
+        kept, missed = kept_and_missed(home, run)
+    assert kept > 0
+    assert missed in range(counted, counted + 3)
+    assert 2 * CALLS <= kept + missed <= 2 * CALLS + 3  # the refused may include the run's own `end`
+
+
+def test_an_agent_survives_a_full_disk_and_goes_on_when_there_is_room(small_disk):
+    """With spool and store on the same full disk the agent neither dies nor loses; given room, it commits what was kept, and the gap."""
+    home, enlarge = small_disk
+    home = home / "home"
+    with agents.running(home, OUTRIDER_DISK_RESERVE_BYTES="0") as agent:
+        done = run_script(home, 0)
+        assert done.returncode == 3, done.stderr
+        run = done.stdout.split()[1]
+        assert agent.alive
+        with contextlib.suppress(AssertionError):
+            agents.flush(home, timeout=3)  # may fail: there may be no room for the store
+        assert agent.alive
+        enlarge()
+        agents.flush(home)
+        kept, missed = kept_and_missed(home, run)
+    assert kept > 0
+    assert 2 * CALLS <= kept + missed <= 2 * CALLS + 3
