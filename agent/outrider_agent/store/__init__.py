@@ -1,1 +1,1 @@
-"""The tracking store: runs, series and points, logs, console, artifacts, cursors. One module an engine, SQL in sql/."""
+"""The tracking store: SQLite today. What it answers with is in `records`, how to ask in `reading`, who writes in `sqlite`."""

@@ -21,7 +21,8 @@ CREATE TABLE runs (
     error_message  TEXT,
     traceback      TEXT,
     ended_by       TEXT,                        -- who canceled it
-    said           TEXT,                        -- JSON of the `end` that the script itself wrote, where it is not the owner
+    seen_end       TEXT,                        -- JSON of the `end` as the run's owner (or who watched it die) saw it
+    said           TEXT,                        -- JSON of the worst `end` that other streams of the run wrote: what the script itself said
     started        INTEGER NOT NULL,
     ended          INTEGER,
     parent_run_id  TEXT,
@@ -98,7 +99,8 @@ CREATE TABLE points (
     step_min   INTEGER, step_max INTEGER,       -- NULL: no point has a step
     time_min   INTEGER NOT NULL, time_max INTEGER NOT NULL,
     value_min  REAL, value_max REAL,            -- of the finite values
-    nonfinite  INTEGER NOT NULL DEFAULT 0,
+    value_first REAL, value_last REAL,          -- the first and the last finite value
+    nonfinite  INTEGER NOT NULL DEFAULT 0,      -- values that are no finite number
     times      TEXT NOT NULL,                   -- JSON: nanoseconds after time_min
     steps      TEXT,                            -- JSON; NULL when no point has one
     "values"   TEXT NOT NULL,                   -- JSON values as docs/spool.md spells them
@@ -106,15 +108,15 @@ CREATE TABLE points (
 );
 
 CREATE TABLE rows (
+    row_key    INTEGER PRIMARY KEY,             -- in the order logged
     run_key    INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     name       TEXT NOT NULL,
     kind       TEXT NOT NULL,                   -- row: one row of it; table: columns of many
-    ordinal    INTEGER NOT NULL,                -- in the order logged
     time       INTEGER NOT NULL,
     columns    TEXT NOT NULL,                   -- JSON object, column -> value (row) or list (table), order kept
-    description TEXT,
-    PRIMARY KEY (run_key, name, ordinal)
+    description TEXT
 );
+CREATE INDEX rows_by_run ON rows (run_key, name);
 
 CREATE TABLE logs (
     log_key    INTEGER PRIMARY KEY,             -- in the order committed
@@ -129,7 +131,9 @@ CREATE TABLE logs (
     line       INTEGER,
     function   TEXT,
     thread     TEXT,
+    thread_id  INTEGER,
     process    TEXT,
+    task       TEXT,                            -- of asyncio
     extra      TEXT,                            -- JSON object
     exception  TEXT,                            -- JSON {type, message, traceback}
     stack      TEXT,
@@ -138,18 +142,20 @@ CREATE TABLE logs (
     degraded   TEXT,                            -- why it could not be kept as it was
     via        TEXT
 );
-CREATE INDEX logs_by_run ON logs (run_key, time);
+CREATE INDEX logs_by_run ON logs (run_key, log_key);
 
 -- What the command wrote, as it was: raw chunks.
 CREATE TABLE console (
+    console_key INTEGER PRIMARY KEY,            -- in the order committed
     run_key    INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    stream_key INTEGER NOT NULL,
     attempt    INTEGER NOT NULL DEFAULT 1,
     fd         INTEGER NOT NULL,                -- 1 stdout, 2 stderr
     "offset"   INTEGER NOT NULL,                -- of its first byte in that stream
     time       INTEGER NOT NULL,
-    data       BLOB NOT NULL,
-    PRIMARY KEY (run_key, attempt, fd, "offset")
+    data       BLOB NOT NULL
 );
+CREATE INDEX console_by_run ON console (run_key, console_key);
 
 CREATE TABLE tags (
     run_key INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
@@ -172,7 +178,7 @@ CREATE TABLE properties (
 
 CREATE TABLE artifacts (
     run_key  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    path     TEXT NOT NULL,                     -- within the run, as `outputs/model.pkl`
+    path     TEXT NOT NULL,                     -- within the run, as `outputs/model.pkl`; the file system's own bytes
     version  INTEGER NOT NULL,                  -- from 1
     size     INTEGER NOT NULL,
     sha256   TEXT NOT NULL,
@@ -204,6 +210,7 @@ CREATE TABLE gaps (
     bytes      INTEGER,
     why        TEXT
 );
+CREATE INDEX gaps_by_run ON gaps (run_key);
 CREATE TABLE notes (
     note_key INTEGER PRIMARY KEY,
     run_key  INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
@@ -211,6 +218,7 @@ CREATE TABLE notes (
     level    INTEGER,
     message  TEXT NOT NULL
 );
+CREATE INDEX notes_by_run ON notes (run_key);
 
 -- For people: SELECT * FROM points_view WHERE run_id = '…' AND name = 'loss';
 CREATE VIEW points_view AS

@@ -1,0 +1,64 @@
+"""
+Charts: many points as few buckets, each with its exact minimum and maximum. Pure.
+
+Either from points (each bucket an equal share of them) or from the summaries of consecutive chunks, which need no point to be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from outrider_agent.core import points
+
+
+def shares(total: int, count: int) -> list[tuple[int, int]]:
+    """Cuts `total` things into at most `count` consecutive shares of nearly equal size, none empty."""
+    count = min(total, count)
+    edges = [total * i // count for i in range(count + 1)] if count > 0 else []
+    return list(pairwise(edges))
+
+
+def of_points(columns: points.Columns, first: int, count: int) -> list[points.Summary]:
+    """At most `count` buckets of these points, the first of which is the series' `first`-th."""
+    return [points.summarize(columns.cut(start, stop), first + start) for start, stop in shares(len(columns), count)]
+
+
+def of_summaries(summaries: Sequence[points.Summary], count: int) -> list[points.Summary]:
+    """At most `count` buckets, each of whole summaries."""
+    return [merge(summaries[start:stop]) for start, stop in shares(len(summaries), count)]
+
+
+def merge(group: Sequence[points.Summary]) -> points.Summary:
+    """One summary of consecutive ones. Law: summarize(a + b) == merge([summarize(a), summarize(b)])."""
+    if len(group) == 1:
+        return group[0]
+    return points.Summary(
+        first=group[0].first,
+        count=sum(part.count for part in group),
+        step_min=min((part.step_min for part in group if part.step_min is not None), default=None),
+        step_max=max((part.step_max for part in group if part.step_max is not None), default=None),
+        time_min=min(part.time_min for part in group),
+        time_max=max(part.time_max for part in group),
+        min=min((part.min for part in group if part.min is not None), default=None),
+        max=max((part.max for part in group if part.max is not None), default=None),
+        first_value=next((part.first_value for part in group if part.first_value is not None), None),
+        last_value=next((part.last_value for part in reversed(group) if part.last_value is not None), None),
+        nonfinite=sum(part.nonfinite for part in group),
+    )
+
+
+def within(columns: points.Columns, first: int, low: float | None, high: float | None) -> list[tuple[int, points.Columns]]:
+    """The points whose step lies within [low, high], as runs of consecutive ones with the ordinal of their first."""
+    keep = [step is not None and (low is None or step >= low) and (high is None or step <= high) for step in columns.steps]
+    if all(keep):
+        return [(first, columns)] if keep else []
+    found: list[tuple[int, points.Columns]] = []
+    start: int | None = None
+    for place, kept in enumerate([*keep, False]):
+        if kept and start is None:
+            start = place
+        elif not kept and start is not None:
+            found.append((first + start, columns.cut(start, place)))
+            start = None
+    return found

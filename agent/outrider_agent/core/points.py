@@ -1,0 +1,142 @@
+"""
+Points of a series as they are stored: packed into chunks of three JSON lists, each with a summary. Pure.
+
+A value stays as docs/spool.md spells it; nothing here turns it into another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+#: A chunk holds at most so many points; one of fewer than SMALL is merged with its neighbours when there are many of them.
+FULL = 1024
+SMALL = 512
+#: So many small chunks may stand at the tail of a series.
+TAIL = 32
+
+NUMBERS = frozenset({int, float})
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chart needs of consecutive points. `min`, `max`, `first_value` and `last_value` are of the finite values."""
+
+    first: int
+    count: int
+    step_min: int | float | None
+    step_max: int | float | None
+    time_min: int
+    time_max: int
+    min: float | None
+    max: float | None
+    first_value: float | None
+    last_value: float | None
+    nonfinite: int
+
+
+class Columns:
+    """Points in the order logged, a list a field. The three lists are of one length."""
+
+    __slots__ = ("steps", "times", "values")
+
+    def __init__(self, times: list[int] | None = None, steps: list[Any] | None = None, values: list[Any] | None = None) -> None:
+        self.times: list[int] = [] if times is None else times
+        self.steps: list[int | float | None] = [] if steps is None else steps
+        self.values: list[Any] = [] if values is None else values
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def extend(self, other: Columns) -> None:
+        """Adds the other's points after its own."""
+        self.times += other.times
+        self.steps += other.steps
+        self.values += other.values
+
+    def cut(self, start: int, stop: int) -> Columns:
+        """Those from `start` up to `stop`."""
+        return Columns(self.times[start:stop], self.steps[start:stop], self.values[start:stop])
+
+
+def finite(values: Sequence[Any]) -> Sequence[Any]:
+    """The finite numbers among values as docs/spool.md spells them; the very same object when all of them are (the usual case)."""
+    return values if NUMBERS.issuperset(map(type, values)) else [value for value in values if isinstance(value, (int, float))]
+
+
+def has_text(values: Sequence[Any]) -> bool:
+    """Is one of them a text (as opposed to a number, a bool, null or a spelled-out float)?"""
+    odd = set(map(type, values)) - NUMBERS
+    if not odd or not odd & {str, list}:
+        return False
+    return any(isinstance(value, list) or (isinstance(value, str) and value not in {"NaN", "Infinity", "-Infinity"}) for value in values)
+
+
+def summarize(points: Columns, first: int) -> Summary:
+    """The summary of these points, the first of which is the series' `first`-th."""
+    numbers = finite(points.values)
+    steps = points.steps if None not in points.steps else [step for step in points.steps if step is not None]
+    return Summary(
+        first=first,
+        count=len(points),
+        step_min=min(steps, default=None),
+        step_max=max(steps, default=None),
+        time_min=min(points.times),
+        time_max=max(points.times),
+        min=real(min(numbers, default=None)),
+        max=real(max(numbers, default=None)),
+        first_value=real(numbers[0]) if numbers else None,
+        last_value=real(numbers[-1]) if numbers else None,
+        nonfinite=len(points) - len(numbers),
+    )
+
+
+def real(number: float | None) -> float | None:
+    """As a float; an integer beyond a float's range is the largest one (a summary, not the value, which is kept)."""
+    if number is None:
+        return None
+    try:
+        return float(number)
+    except OverflowError:
+        return 1.7976931348623157e308 if number > 0 else -1.7976931348623157e308
+
+
+def chunks(points: Columns) -> Iterator[Columns]:
+    """The points cut into chunks of at most FULL."""
+    if len(points) <= FULL:
+        yield points
+        return
+    for start in range(0, len(points), FULL):
+        yield points.cut(start, start + FULL)
+
+
+def pack(points: Columns, time_min: int) -> tuple[str, str | None, str]:
+    """The JSON lists of a chunk: times after `time_min`, steps (None when no point has one), values."""
+    times = json_text([time - time_min for time in points.times])
+    steps = json_text(points.steps) if any(step is not None for step in points.steps) else None
+    return times, steps, json_text(points.values)
+
+
+def unpack(time_min: int, times: str, steps: str | None, values: str) -> Columns:
+    """The inverse of `pack`."""
+    offsets: list[int] = parse(times)
+    return Columns(
+        [time_min + offset for offset in offsets],
+        [None] * len(offsets) if steps is None else parse(steps),
+        parse(values),
+    )
+
+
+def json_text(value: Any) -> str:
+    """JSON of anything that was decoded from JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def parse(text: str) -> Any:
+    """JSON that `json_text` wrote; integers of any length."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)

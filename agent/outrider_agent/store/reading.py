@@ -1,0 +1,348 @@
+"""
+Reads a store, for the CLI and the control server. Never writes, never holds a read transaction for long.
+
+A store that does not exist (yet) reads as an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+
+from outrider_agent import errors
+from outrider_agent.core import buckets, points
+from outrider_agent.store import connect, migrate, queries, records
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+SQL = queries.load("read")
+#: Columns that hold JSON, by the model's field.
+JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exception", "metrics"})
+BOOL_FIELDS = frozenset({"owner", "observed"})
+
+
+def convert(model: type[T], row: Mapping[str, Any], **more: Any) -> T:
+    """A model from a row whose columns are called as its fields."""
+    given = {name: row[name] for name in model.__struct_fields__ if name not in more}
+    for name in JSON_FIELDS & given.keys():
+        if given[name] is not None:
+            given[name] = points.parse(given[name])
+    for name in BOOL_FIELDS & given.keys():
+        given[name] = bool(given[name])
+    return model(**given, **more)
+
+
+class Reader:
+    """
+    A store's contents. One connection a thread, made when first asked; `close` closes them all.
+
+    Runs are named by their exact id but in `find_run`. Every method raises `Unavailable` when the file cannot be read at the moment,
+    `SchemaTooNew` when a newer Outrider wrote it, and, where it takes a run id, `NotFound`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes every connection. Idempotent."""
+        while self._open:
+            self._open.pop().close()
+        self._local = threading.local()
+
+    def experiments(self) -> list[records.Experiment]:
+        """Every experiment that has a run, by name."""
+        return [convert(records.Experiment, row) for row in self._rows(SQL.experiments)]
+
+    def runs(self, experiment: str | None = None, status: str | None = None, limit: int | None = None) -> list[records.Run]:
+        """Runs, the latest first."""
+        with self._snapshot() as connection:
+            found = connection.execute(SQL.runs, {"experiment": experiment, "status": status, "run_id": None, "limit": limit}).fetchall()
+            return [self._run(connection, row) for row in found]
+
+    def run(self, run_id: str) -> records.Run:
+        """The run of that id."""
+        with self._snapshot() as connection:
+            row = connection.execute(SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
+            if row is None:
+                raise unknown(run_id)
+            return self._run(connection, row)
+
+    def find_run(self, text: str) -> str:
+        """
+        The id of the run that a user means: its id, a beginning of it, `latest`, `experiment#number` or `experiment/number`.
+
+        Raises `NotFound` or `Ambiguous`.
+        """
+        with self._snapshot() as connection:
+            if row := connection.execute(SQL.run_key, {"run_id": text}).fetchone():
+                return text
+            if text == "latest":
+                if row := connection.execute(SQL.latest_run).fetchone():
+                    return str(row[0])
+                raise errors.NotFound("There is no run yet. Start one with: outrider run -- python train.py")
+            if row := by_number(connection, text):
+                return str(row[0])
+            found = [str(row[0]) for row in connection.execute(SQL.runs_by_prefix, {"prefix": text})] if text else []
+        if not found:
+            raise unknown(text)
+        if len(found) > 1:
+            some = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
+            raise errors.Ambiguous(f"“{text}” is the beginning of several runs: {some}. Give more of the id.")
+        return found[0]
+
+    def streams(self, run_id: str | None = None) -> list[records.Stream]:
+        """The streams of a run, or of all runs, and how much of each is committed. Empty for an unknown run."""
+        return [convert(records.Stream, row) for row in self._rows(SQL.streams, run_id=run_id)]
+
+    def series(self, run_id: str, name: str | None = None, source: str | None = None) -> list[records.Series]:
+        """A run's metrics in the order they appeared."""
+        return [convert(records.Series, row) for row in self._of_run(SQL.series, run_id, name=name, source=source)]
+
+    def points(self, run_id: str, name: str, source: str | None = None) -> list[records.Point]:
+        """A metric's points in the order logged; without a source those of the best one (call, log, then others). Raises `NotFound`."""
+        with self._snapshot() as connection:
+            columns = self._columns(connection, self._series_key(connection, run_id, name, source))
+        return [
+            records.Point(step=step, time=time, value=value)
+            for time, step, value in zip(columns.times, columns.steps, columns.values, strict=True)
+        ]
+
+    def buckets(
+        self,
+        run_id: str,
+        name: str,
+        count: int = 1000,
+        step_range: tuple[float | None, float | None] | None = None,
+        source: str | None = None,
+    ) -> list[records.Bucket]:
+        """A metric as at most `count` buckets (see core/buckets.py), of those points whose step lies within `step_range`. Raises `NotFound`."""
+        low, high = step_range or (None, None)
+        with self._snapshot() as connection:
+            key = self._series_key(connection, run_id, name, source)
+            found = connection.execute(SQL.summaries, {"series_key": key, "low": low, "high": high})
+            summaries = [convert(points.Summary, row) for row in found]
+            if len(summaries) >= count:
+                return buckets.of_summaries(self._clipped(connection, key, summaries, low, high), count)
+            columns, first = points.Columns(), summaries[0].first if summaries else 0
+            for summary in summaries:
+                for _, part in (
+                    buckets.within(*self._chunk(connection, key, summary.first), low, high)
+                    if step_range
+                    else [(0, self._chunk(connection, key, summary.first)[0])]
+                ):
+                    columns.extend(part)
+        return buckets.of_points(columns, first, count)
+
+    def rows(self, run_id: str, name: str | None = None) -> list[records.Row]:
+        """A run's rows and tables in the order logged."""
+        return [convert(records.Row, row) for row in self._of_run(SQL.rows, run_id, name=name)]
+
+    def logs(
+        self, run_id: str, after: int | None = None, min_level: int | None = None, limit: int | None = None, *, last: bool = False
+    ) -> list[records.LogRecord]:
+        """Log records in the order committed, after the record of key `after`; the first `limit` ones, or the `last` ones."""
+        level = min_level if min_level is not None else -(2**62)
+        if last and limit is not None:
+            found = self._of_run(SQL.last_logs, run_id, level=level, limit=limit)[::-1]
+        else:
+            found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit)
+        return [convert(records.LogRecord, row) for row in found]
+
+    def console(self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False) -> list[records.ConsoleChunk]:
+        """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""
+        if last and limit is not None:
+            found = self._of_run(SQL.last_console, run_id, limit=limit)[::-1]
+        else:
+            found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit)
+        return [convert(records.ConsoleChunk, row) for row in found]
+
+    def artifacts(self, run_id: str, all_versions: bool = False) -> list[records.Artifact]:
+        """A run's artifacts by path, their last versions or all."""
+        found = self._of_run(SQL.artifacts, run_id, all_versions=all_versions)
+        return [convert(records.Artifact, row, path=os.fsdecode(row["path"])) for row in found]
+
+    def tags(self, run_id: str) -> dict[str, Any]:
+        """A run's tags."""
+        return pairs(self._of_run(SQL.tags, run_id))
+
+    def params(self, run_id: str) -> dict[str, Any]:
+        """A run's parameters."""
+        return pairs(self._of_run(SQL.params, run_id))
+
+    def properties(self, run_id: str) -> dict[str, Any]:
+        """A run's properties."""
+        return pairs(self._of_run(SQL.properties, run_id))
+
+    def gaps(self, run_id: str) -> list[records.Gap]:
+        """What the run's writers had to refuse."""
+        return [convert(records.Gap, row) for row in self._of_run(SQL.gaps, run_id)]
+
+    def set_aside(self, run_id: str, limit: int | None = None) -> list[records.SetAside]:
+        """Lines of the run that could not be taken, by place."""
+        return [convert(records.SetAside, row) for row in self._rows(SQL.set_aside, run_id=run_id, limit=limit)]
+
+    def notes(self, run_id: str) -> list[records.Note]:
+        """What Outrider has to say about the run."""
+        return [convert(records.Note, row) for row in self._of_run(SQL.notes, run_id)]
+
+    def changes_since(self, run_id: str, after_log: int = 0, after_console: int = 0, limit: int = 1000) -> records.Follow:
+        """What came after those keys, at most `limit` of each: ask again with the answer's keys. For `logs -f`."""
+        with self._snapshot() as connection:
+            key = self._run_key(connection, run_id)
+            given = {"run_key": key, "level": -(2**62), "limit": limit}
+            logs = [convert(records.LogRecord, row) for row in connection.execute(SQL.logs, {**given, "after": after_log})]
+            console = [convert(records.ConsoleChunk, row) for row in connection.execute(SQL.console, {**given, "after": after_console})]
+            status = str(connection.execute(SQL.status, {"run_key": key}).fetchone()[0])
+        return records.Follow(
+            logs=logs,
+            console=console,
+            after_log=logs[-1].key if logs else after_log,
+            after_console=console[-1].key if console else after_console,
+            status=status,
+        )
+
+    def metrics_document(self, run_id: str) -> dict[str, Any]:
+        """The answer of `get_metrics()`: series of calls and log records with their points, and rows, in the order logged."""
+        with self._snapshot() as connection:
+            key = self._run_key(connection, run_id)
+            found = connection.execute(SQL.series, {"run_key": key, "name": None, "source": None}).fetchall()
+            series = [
+                {"name": row["name"], "source": row["source"], "kind": row["kind"], "points": self._triples(connection, row["series_key"])}
+                for row in found
+                if row["source"] in {"call", "log"}
+            ]
+            rows = connection.execute(SQL.rows, {"run_key": key, "name": None}).fetchall()
+        return {
+            "series": series,
+            "rows": [
+                {"name": row["name"], "kind": row["kind"], "time": row["time"], "columns": points.parse(row["columns"])} for row in rows
+            ],
+        }
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """One read transaction."""
+        with connect.translated(self.path):
+            connection = self._connection()
+            with connect.transaction(connection, "DEFERRED"):
+                yield connection
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection; an empty store in memory while there is none on disk."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            return connection
+        if os.path.exists(self.path):  # noqa: PTH110
+            connection = connect.reader(self.path)
+            connection.row_factory = sqlite3.Row
+            if migrate.check(connection, self.path) > 0:
+                self._local.connection = connection
+                self._open.append(connection)
+                return connection
+            connection.close()
+        return self._nothing()
+
+    def _nothing(self) -> sqlite3.Connection:
+        """An empty store."""
+        connection = getattr(self._local, "nothing", None)
+        if connection is None:
+            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
+            migrate.migrate(connection, ":memory:")
+            self._local.nothing = connection
+            self._open.append(connection)
+        return connection
+
+    def _rows(self, query: str, **given: Any) -> list[sqlite3.Row]:
+        with self._snapshot() as connection:
+            return connection.execute(query, given).fetchall()
+
+    def _of_run(self, query: str, run_id: str, **given: Any) -> list[sqlite3.Row]:
+        with self._snapshot() as connection:
+            return connection.execute(query, {"run_key": self._run_key(connection, run_id), **given}).fetchall()
+
+    def _run_key(self, connection: sqlite3.Connection, run_id: str) -> int:
+        row = connection.execute(SQL.run_key, {"run_id": run_id}).fetchone()
+        if row is None:
+            raise unknown(run_id)
+        return int(row[0])
+
+    def _run(self, connection: sqlite3.Connection, row: sqlite3.Row) -> records.Run:
+        key = {"run_key": row["run_key"]}
+        tags, params = pairs(connection.execute(SQL.tags, key)), pairs(connection.execute(SQL.params, key))
+        return convert(records.Run, row, tags=tags, params=params)
+
+    def _series_key(self, connection: sqlite3.Connection, run_id: str, name: str, source: str | None) -> int:
+        key = self._run_key(connection, run_id)
+        found = connection.execute(SQL.series, {"run_key": key, "name": name, "source": source}).fetchall()
+        if not found:
+            raise errors.NotFound(f"Run {run_id} has no metric “{name}”. outrider metrics {run_id} lists those it has.")
+        order = {"call": 0, "log": 1}
+        return int(min(found, key=lambda row: order.get(row["source"], 2))["series_key"])
+
+    def _columns(self, connection: sqlite3.Connection, series_key: int) -> points.Columns:
+        columns = points.Columns()
+        for row in connection.execute(SQL.points, {"series_key": series_key}):
+            columns.extend(points.unpack(*row))
+        return columns
+
+    def _triples(self, connection: sqlite3.Connection, series_key: int) -> list[tuple[Any, ...]]:
+        columns = self._columns(connection, series_key)
+        return list(zip(columns.times, columns.steps, columns.values, strict=True))
+
+    def _chunk(self, connection: sqlite3.Connection, series_key: int, first: int) -> tuple[points.Columns, int]:
+        row = connection.execute(SQL.chunk, {"series_key": series_key, "first": first}).fetchone()
+        return points.unpack(*tuple(row)[1:]), first
+
+    def _clipped(
+        self, connection: sqlite3.Connection, key: int, summaries: list[points.Summary], low: float | None, high: float | None
+    ) -> list[points.Summary]:
+        """The summaries, those that only partly lie within the range made anew from their points."""
+        found: list[points.Summary] = []
+        for summary in summaries:
+            whole = (low is None or (summary.step_min is not None and summary.step_min >= low)) and (
+                high is None or (summary.step_max is not None and summary.step_max <= high)
+            )
+            if whole:
+                found.append(summary)
+            else:
+                parts = buckets.within(*self._chunk(connection, key, summary.first), low, high)
+                found += [points.summarize(part, first) for first, part in parts]
+        return found
+
+
+def pairs(rows: Any) -> dict[str, Any]:
+    """Rows of (key, JSON value) as a dictionary."""
+    return {row["key"]: None if row["value"] is None else points.parse(row["value"]) for row in rows}
+
+
+def unknown(text: str) -> errors.NotFound:
+    """What a user reads who named a run that is not there."""
+    return errors.NotFound(
+        f"There is no run “{text}” in this store. outrider runs lists those there are; what was just logged may take a second."
+    )
+
+
+def by_number(connection: sqlite3.Connection, text: str) -> sqlite3.Row | None:
+    """The run named as `experiment#number` or `experiment/number`."""
+    for mark in "#/":
+        experiment, found, number = text.rpartition(mark)
+        if found and number.isdecimal() and len(number) < 19:
+            row: sqlite3.Row | None = connection.execute(SQL.run_by_number, {"experiment": experiment, "number": int(number)}).fetchone()
+            if row is not None:
+                return row
+    return None

@@ -1,0 +1,222 @@
+"""
+What a store answers with: frozen values, one struct a thing. Times are nanoseconds since the epoch.
+
+Nothing here knows SQL or does I/O. Metric values are kept as docs/spool.md spells them ("NaN", "Infinity", "-Infinity"; a text that looks like
+one of them is a one-element list): `python_value` turns such a value into Python's, `json_value` into what a user's JSON shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from outrider import record
+from outrider_agent.core import points
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What all have in common: frozen, by keyword."""
+
+
+class Experiment(Record):
+    """An experiment and how many runs it holds."""
+
+    name: str
+    created: int
+    runs: int
+    running: int
+    last_started: int | None
+
+
+class Run(Record):
+    """A run as the lists show it. `status` and `reason` are the vocabulary of docs/spool.md."""
+
+    run_id: str
+    experiment: str
+    number: int
+    name: str | None
+    status: str
+    reason: str | None
+    exit_code: int | None
+    signal: int | None
+    started: int
+    ended: int | None
+    parent_run_id: str | None
+    attempt: int
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+    ended_by: str | None
+    command: list[str] | None
+    cwd: str | None
+    host: str | None
+    user: str | None
+    python: str | None
+    outputs: list[str] | None
+    tags: dict[str, Any]
+    params: dict[str, Any]
+
+    @property
+    def is_over(self) -> bool:
+        """Has it ended?"""
+        return self.status in record.TERMINAL
+
+
+class Stream(Record):
+    """A stream that the store has seen, and how much of it is committed."""
+
+    run_id: str
+    writer: str
+    owner: bool
+    host: str | None
+    boot: str | None
+    pid: int | None
+    rank: int | None
+    started: int | None
+    segment: int
+    offset: int
+    records: int
+    bytes: int
+
+
+class Series(Record):
+    """A metric by its source; `min` and `max` are of the finite values, None for text."""
+
+    name: str
+    source: str
+    kind: str
+    description: str | None
+    count: int
+    last: Any
+    last_step: int | float | None
+    last_time: int | None
+    min: float | None
+    max: float | None
+
+
+class Point(Record):
+    """One point. `value` as docs/spool.md spells it."""
+
+    step: int | float | None
+    time: int
+    value: Any
+
+
+#: Consecutive points of a series drawn as one (`first`: the ordinal of its first point). Its extremes are exact, its edges may be a chunk's.
+Bucket = points.Summary
+
+
+class Row(Record):
+    """A row (`kind` row: column -> value) or a table (column -> list of values)."""
+
+    key: int
+    name: str
+    kind: str
+    time: int
+    columns: dict[str, Any]
+    description: str | None
+
+
+class LogRecord(Record):
+    """One log record; `key` grows in the order committed and is what `after` takes."""
+
+    key: int
+    writer: str
+    time: int
+    level: int
+    level_name: str | None
+    logger: str | None
+    message: str
+    file: str | None
+    line: int | None
+    function: str | None
+    thread: str | None
+    thread_id: int | None
+    process: str | None
+    task: str | None
+    extra: dict[str, Any] | None
+    exception: dict[str, Any] | None
+    stack: str | None
+    metrics: dict[str, Any] | None
+    step: int | float | None
+    degraded: str | None
+    via: str | None
+
+
+class ConsoleChunk(Record):
+    """What the command wrote to `fd` (1 or 2), from byte `offset` of that stream on; `key` is what `after` takes."""
+
+    key: int
+    attempt: int
+    fd: int
+    offset: int
+    time: int
+    data: bytes
+
+
+class Artifact(Record):
+    """A version of a file of the run; its bytes are the blob `sha256`. A path that is not UTF-8 has surrogate escapes (os.fsencode)."""
+
+    path: str
+    version: int
+    size: int
+    sha256: str
+    time: int
+    modified: int | None
+    source: str
+    observed: bool
+
+
+class Gap(Record):
+    """Records that the writer had to refuse, with the reason."""
+
+    writer: str | None
+    time: int
+    since: int | None
+    records: int
+    bytes: int | None
+    why: str | None
+
+
+class SetAside(Record):
+    """A line (or torn tail) that could not be taken, with its place and reason; `data` is its first 64 KiB."""
+
+    writer: str
+    segment: int
+    offset: int
+    length: int
+    reason: str
+    data: bytes | None
+
+
+class Note(Record):
+    """Something that Outrider itself has to say about the run."""
+
+    time: int
+    level: int | None
+    message: str
+
+
+class Follow(Record):
+    """What came since the last look: log records and console chunks in the order committed, and the keys to ask from next time."""
+
+    logs: list[LogRecord]
+    console: list[ConsoleChunk]
+    after_log: int
+    after_console: int
+    status: str
+
+
+def python_value(value: Any) -> Any:
+    """A metric value as Python has it: "NaN" is the float, ["NaN"] the text."""
+    if isinstance(value, str) and value in record.NONFINITE:
+        return float(value)
+    if isinstance(value, list) and len(value) == 1:
+        return value[0]
+    return value
+
+
+def json_value(value: Any) -> Any:
+    """A metric value as a user's JSON shows it: non-finite floats by name, a text as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
