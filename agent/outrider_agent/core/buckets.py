@@ -6,10 +6,13 @@ Either from points (each bucket an equal share of them) or from the summaries of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from outrider_agent.core import points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def shares(total: int, count: int) -> list[tuple[int, int]]:
@@ -30,7 +33,11 @@ def of_summaries(summaries: Sequence[points.Summary], count: int) -> list[points
 
 
 def merge(group: Sequence[points.Summary]) -> points.Summary:
-    """One summary of consecutive ones. Law: summarize(a + b) == merge([summarize(a), summarize(b)])."""
+    """
+    Makes one summary of consecutive ones.
+
+    Law: the summary of all points equals the merged summaries of their parts.
+    """
     if len(group) == 1:
         return group[0]
     return points.Summary(
@@ -48,17 +55,17 @@ def merge(group: Sequence[points.Summary]) -> points.Summary:
     )
 
 
-def within(columns: points.Columns, first: int, low: float | None, high: float | None) -> list[tuple[int, points.Columns]]:
-    """The points whose step lies within [low, high], as runs of consecutive ones with the ordinal of their first."""
+def within(columns: points.Columns, first: int, low: float | None, high: float | None) -> list[tuple[points.Columns, int]]:
+    """The points whose step lies within [low, high], as runs of consecutive ones, each with the ordinal of its first."""
     keep = [step is not None and (low is None or step >= low) and (high is None or step <= high) for step in columns.steps]
     if all(keep):
-        return [(first, columns)] if keep else []
-    found: list[tuple[int, points.Columns]] = []
+        return [(columns, first)] if keep else []
+    found: list[tuple[points.Columns, int]] = []
     start: int | None = None
     for place, kept in enumerate([*keep, False]):
         if kept and start is None:
             start = place
         elif not kept and start is not None:
-            found.append((first + start, columns.cut(start, place)))
+            found.append((columns.cut(start, place), first + start))
             start = None
     return found

@@ -7,10 +7,12 @@ A value stays as docs/spool.md spells it; nothing here turns it into another.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 #: A chunk holds at most so many points; one of fewer than SMALL is merged with its neighbours when there are many of them.
 FULL = 1024

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from outrider_agent import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BUSY_TIMEOUT_S = 5.0
 JOURNAL_SIZE_LIMIT = 64 << 20
@@ -58,7 +61,7 @@ def translated(path: str) -> Iterator[None]:
             raise errors.Rejected(f"A value is too large for the store ({exc}); it is set aside with its place.") from exc
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise errors.Unavailable(
-                f"{path} is damaged ({exc}). The spool holds what is not yet committed; move the file away or restore a copy, then start again."
+                f"{path} is damaged ({exc}). The spool holds what is not committed; move the file away or restore a copy, then start again"
             ) from exc
         raise
 

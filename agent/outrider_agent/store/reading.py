@@ -7,17 +7,17 @@ A store that does not exist (yet) reads as an empty one.
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
 from outrider_agent import errors
-from outrider_agent.core import buckets, points
-from outrider_agent.store import connect, migrate, queries, records
+from outrider_agent.core import buckets
+from outrider_agent.core import points as packing
+from outrider_agent.store import queries, records, snapshots
+
+if TYPE_CHECKING:
+    import sqlite3
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -27,12 +27,12 @@ JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exce
 BOOL_FIELDS = frozenset({"owner", "observed"})
 
 
-def convert(model: type[T], row: Mapping[str, Any], **more: Any) -> T:
+def convert(model: type[T], row: sqlite3.Row, **more: Any) -> T:
     """A model from a row whose columns are called as its fields."""
     given = {name: row[name] for name in model.__struct_fields__ if name not in more}
     for name in JSON_FIELDS & given.keys():
         if given[name] is not None:
-            given[name] = points.parse(given[name])
+            given[name] = packing.parse(given[name])
     for name in BOOL_FIELDS & given.keys():
         given[name] = bool(given[name])
     return model(**given, **more)
@@ -48,10 +48,9 @@ class Reader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._snapshots = snapshots.Snapshots(self.path)
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,9 +58,7 @@ class Reader:
 
     def close(self) -> None:
         """Closes every connection. Idempotent."""
-        while self._open:
-            self._open.pop().close()
-        self._local = threading.local()
+        self._snapshots.close()
 
     def experiments(self) -> list[records.Experiment]:
         """Every experiment that has a run, by name."""
@@ -69,13 +66,13 @@ class Reader:
 
     def runs(self, experiment: str | None = None, status: str | None = None, limit: int | None = None) -> list[records.Run]:
         """Runs, the latest first."""
-        with self._snapshot() as connection:
+        with self._snapshots.open() as connection:
             found = connection.execute(SQL.runs, {"experiment": experiment, "status": status, "run_id": None, "limit": limit}).fetchall()
             return [self._run(connection, row) for row in found]
 
     def run(self, run_id: str) -> records.Run:
         """The run of that id."""
-        with self._snapshot() as connection:
+        with self._snapshots.open() as connection:
             row = connection.execute(SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
             if row is None:
                 raise unknown(run_id)
@@ -87,7 +84,7 @@ class Reader:
 
         Raises `NotFound` or `Ambiguous`.
         """
-        with self._snapshot() as connection:
+        with self._snapshots.open() as connection:
             if row := connection.execute(SQL.run_key, {"run_id": text}).fetchone():
                 return text
             if text == "latest":
@@ -114,8 +111,8 @@ class Reader:
 
     def points(self, run_id: str, name: str, source: str | None = None) -> list[records.Point]:
         """A metric's points in the order logged; without a source those of the best one (call, log, then others). Raises `NotFound`."""
-        with self._snapshot() as connection:
-            columns = self._columns(connection, self._series_key(connection, run_id, name, source))
+        with self._snapshots.open() as connection:
+            columns = read_columns(connection, series_key(connection, run_id, name, source))
         return [
             records.Point(step=step, time=time, value=value)
             for time, step, value in zip(columns.times, columns.steps, columns.values, strict=True)
@@ -129,23 +126,20 @@ class Reader:
         step_range: tuple[float | None, float | None] | None = None,
         source: str | None = None,
     ) -> list[records.Bucket]:
-        """A metric as at most `count` buckets (see core/buckets.py), of those points whose step lies within `step_range`. Raises `NotFound`."""
+        """A metric as at most `count` buckets (core/buckets.py), of the points whose step lies within `step_range`. Raises `NotFound`."""
         low, high = step_range or (None, None)
-        with self._snapshot() as connection:
-            key = self._series_key(connection, run_id, name, source)
+        with self._snapshots.open() as connection:
+            key = series_key(connection, run_id, name, source)
             found = connection.execute(SQL.summaries, {"series_key": key, "low": low, "high": high})
-            summaries = [convert(points.Summary, row) for row in found]
+            summaries = [convert(packing.Summary, row) for row in found]
             if len(summaries) >= count:
-                return buckets.of_summaries(self._clipped(connection, key, summaries, low, high), count)
-            columns, first = points.Columns(), summaries[0].first if summaries else 0
-            for summary in summaries:
-                for _, part in (
-                    buckets.within(*self._chunk(connection, key, summary.first), low, high)
-                    if step_range
-                    else [(0, self._chunk(connection, key, summary.first)[0])]
-                ):
-                    columns.extend(part)
-        return buckets.of_points(columns, first, count)
+                return buckets.of_summaries(clipped(connection, key, summaries, low, high), count)
+            decoded = [read_chunk(connection, key, summary.first) for summary in summaries]
+        parts = [part for piece in decoded for part in (buckets.within(*piece, low, high) if step_range else [piece])]
+        columns = packing.Columns()
+        for part, _ in parts:
+            columns.extend(part)
+        return buckets.of_points(columns, parts[0][1] if parts else 0, count)
 
     def rows(self, run_id: str, name: str | None = None) -> list[records.Row]:
         """A run's rows and tables in the order logged."""
@@ -201,8 +195,8 @@ class Reader:
 
     def changes_since(self, run_id: str, after_log: int = 0, after_console: int = 0, limit: int = 1000) -> records.Follow:
         """What came after those keys, at most `limit` of each: ask again with the answer's keys. For `logs -f`."""
-        with self._snapshot() as connection:
-            key = self._run_key(connection, run_id)
+        with self._snapshots.open() as connection:
+            key = run_key(connection, run_id)
             given = {"run_key": key, "level": -(2**62), "limit": limit}
             logs = [convert(records.LogRecord, row) for row in connection.execute(SQL.logs, {**given, "after": after_log})]
             console = [convert(records.ConsoleChunk, row) for row in connection.execute(SQL.console, {**given, "after": after_console})]
@@ -217,11 +211,11 @@ class Reader:
 
     def metrics_document(self, run_id: str) -> dict[str, Any]:
         """The answer of `get_metrics()`: series of calls and log records with their points, and rows, in the order logged."""
-        with self._snapshot() as connection:
-            key = self._run_key(connection, run_id)
+        with self._snapshots.open() as connection:
+            key = run_key(connection, run_id)
             found = connection.execute(SQL.series, {"run_key": key, "name": None, "source": None}).fetchall()
             series = [
-                {"name": row["name"], "source": row["source"], "kind": row["kind"], "points": self._triples(connection, row["series_key"])}
+                {"name": row["name"], "source": row["source"], "kind": row["kind"], "points": triples(connection, row["series_key"])}
                 for row in found
                 if row["source"] in {"call", "log"}
             ]
@@ -229,105 +223,27 @@ class Reader:
         return {
             "series": series,
             "rows": [
-                {"name": row["name"], "kind": row["kind"], "time": row["time"], "columns": points.parse(row["columns"])} for row in rows
+                {"name": row["name"], "kind": row["kind"], "time": row["time"], "columns": packing.parse(row["columns"])} for row in rows
             ],
         }
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """One read transaction."""
-        with connect.translated(self.path):
-            connection = self._connection()
-            with connect.transaction(connection, "DEFERRED"):
-                yield connection
-
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's connection; an empty store in memory while there is none on disk."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            return connection
-        if os.path.exists(self.path):  # noqa: PTH110
-            connection = connect.reader(self.path)
-            connection.row_factory = sqlite3.Row
-            if migrate.check(connection, self.path) > 0:
-                self._local.connection = connection
-                self._open.append(connection)
-                return connection
-            connection.close()
-        return self._nothing()
-
-    def _nothing(self) -> sqlite3.Connection:
-        """An empty store."""
-        connection = getattr(self._local, "nothing", None)
-        if connection is None:
-            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            connection.row_factory = sqlite3.Row
-            migrate.migrate(connection, ":memory:")
-            self._local.nothing = connection
-            self._open.append(connection)
-        return connection
-
     def _rows(self, query: str, **given: Any) -> list[sqlite3.Row]:
-        with self._snapshot() as connection:
+        with self._snapshots.open() as connection:
             return connection.execute(query, given).fetchall()
 
     def _of_run(self, query: str, run_id: str, **given: Any) -> list[sqlite3.Row]:
-        with self._snapshot() as connection:
-            return connection.execute(query, {"run_key": self._run_key(connection, run_id), **given}).fetchall()
-
-    def _run_key(self, connection: sqlite3.Connection, run_id: str) -> int:
-        row = connection.execute(SQL.run_key, {"run_id": run_id}).fetchone()
-        if row is None:
-            raise unknown(run_id)
-        return int(row[0])
+        with self._snapshots.open() as connection:
+            return connection.execute(query, {"run_key": run_key(connection, run_id), **given}).fetchall()
 
     def _run(self, connection: sqlite3.Connection, row: sqlite3.Row) -> records.Run:
         key = {"run_key": row["run_key"]}
         tags, params = pairs(connection.execute(SQL.tags, key)), pairs(connection.execute(SQL.params, key))
         return convert(records.Run, row, tags=tags, params=params)
 
-    def _series_key(self, connection: sqlite3.Connection, run_id: str, name: str, source: str | None) -> int:
-        key = self._run_key(connection, run_id)
-        found = connection.execute(SQL.series, {"run_key": key, "name": name, "source": source}).fetchall()
-        if not found:
-            raise errors.NotFound(f"Run {run_id} has no metric “{name}”. outrider metrics {run_id} lists those it has.")
-        order = {"call": 0, "log": 1}
-        return int(min(found, key=lambda row: order.get(row["source"], 2))["series_key"])
-
-    def _columns(self, connection: sqlite3.Connection, series_key: int) -> points.Columns:
-        columns = points.Columns()
-        for row in connection.execute(SQL.points, {"series_key": series_key}):
-            columns.extend(points.unpack(*row))
-        return columns
-
-    def _triples(self, connection: sqlite3.Connection, series_key: int) -> list[tuple[Any, ...]]:
-        columns = self._columns(connection, series_key)
-        return list(zip(columns.times, columns.steps, columns.values, strict=True))
-
-    def _chunk(self, connection: sqlite3.Connection, series_key: int, first: int) -> tuple[points.Columns, int]:
-        row = connection.execute(SQL.chunk, {"series_key": series_key, "first": first}).fetchone()
-        return points.unpack(*tuple(row)[1:]), first
-
-    def _clipped(
-        self, connection: sqlite3.Connection, key: int, summaries: list[points.Summary], low: float | None, high: float | None
-    ) -> list[points.Summary]:
-        """The summaries, those that only partly lie within the range made anew from their points."""
-        found: list[points.Summary] = []
-        for summary in summaries:
-            whole = (low is None or (summary.step_min is not None and summary.step_min >= low)) and (
-                high is None or (summary.step_max is not None and summary.step_max <= high)
-            )
-            if whole:
-                found.append(summary)
-            else:
-                parts = buckets.within(*self._chunk(connection, key, summary.first), low, high)
-                found += [points.summarize(part, first) for first, part in parts]
-        return found
-
 
 def pairs(rows: Any) -> dict[str, Any]:
     """Rows of (key, JSON value) as a dictionary."""
-    return {row["key"]: None if row["value"] is None else points.parse(row["value"]) for row in rows}
+    return {row["key"]: None if row["value"] is None else packing.parse(row["value"]) for row in rows}
 
 
 def unknown(text: str) -> errors.NotFound:
@@ -346,3 +262,58 @@ def by_number(connection: sqlite3.Connection, text: str) -> sqlite3.Row | None:
             if row is not None:
                 return row
     return None
+
+
+def run_key(connection: sqlite3.Connection, run_id: str) -> int:
+    """A run's key. Raises `NotFound`."""
+    row = connection.execute(SQL.run_key, {"run_id": run_id}).fetchone()
+    if row is None:
+        raise unknown(run_id)
+    return int(row[0])
+
+
+def series_key(connection: sqlite3.Connection, run_id: str, name: str, source: str | None) -> int:
+    """A metric's key; without a source that of the best one. Raises `NotFound`."""
+    key = run_key(connection, run_id)
+    found = connection.execute(SQL.series, {"run_key": key, "name": name, "source": source}).fetchall()
+    if not found:
+        raise errors.NotFound(f"Run {run_id} has no metric “{name}”. outrider metrics {run_id} lists those it has.")
+    order = {"call": 0, "log": 1}
+    return int(min(found, key=lambda row: order.get(row["source"], 2))["series_key"])
+
+
+def read_columns(connection: sqlite3.Connection, series_key: int) -> packing.Columns:
+    """Every point of a series."""
+    columns = packing.Columns()
+    for row in connection.execute(SQL.points, {"series_key": series_key}):
+        columns.extend(packing.unpack(*row))
+    return columns
+
+
+def triples(connection: sqlite3.Connection, series_key: int) -> list[tuple[Any, ...]]:
+    """Every point of a series as (time, step, value)."""
+    columns = read_columns(connection, series_key)
+    return list(zip(columns.times, columns.steps, columns.values, strict=True))
+
+
+def read_chunk(connection: sqlite3.Connection, series_key: int, first: int) -> tuple[packing.Columns, int]:
+    """A chunk's points, and the ordinal of its first."""
+    row = connection.execute(SQL.chunk, {"series_key": series_key, "first": first}).fetchone()
+    return packing.unpack(*tuple(row)[1:]), first
+
+
+def clipped(
+    connection: sqlite3.Connection, key: int, summaries: list[packing.Summary], low: float | None, high: float | None
+) -> list[packing.Summary]:
+    """The summaries, those that only partly lie within the range made anew from their points."""
+    found: list[packing.Summary] = []
+    for summary in summaries:
+        whole = (low is None or (summary.step_min is not None and summary.step_min >= low)) and (
+            high is None or (summary.step_max is not None and summary.step_max <= high)
+        )
+        if whole:
+            found.append(summary)
+        else:
+            parts = buckets.within(*read_chunk(connection, key, summary.first), low, high)
+            found += [packing.summarize(part, first) for part, first in parts]
+    return found

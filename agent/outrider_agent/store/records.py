@@ -1,8 +1,8 @@
 """
 What a store answers with: frozen values, one struct a thing. Times are nanoseconds since the epoch.
 
-Nothing here knows SQL or does I/O. Metric values are kept as docs/spool.md spells them ("NaN", "Infinity", "-Infinity"; a text that looks like
-one of them is a one-element list): `python_value` turns such a value into Python's, `json_value` into what a user's JSON shows.
+Nothing here knows SQL or does I/O. Metric values are kept as docs/spool.md spells them ("NaN", "Infinity", "-Infinity"; a text that
+looks like one of them is a one-element list): `python_value` turns such a value into Python's, `json_value` into what a user's JSON shows.
 """
 
 from __future__ import annotations
@@ -15,11 +15,7 @@ from outrider import record
 from outrider_agent.core import points
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What all have in common: frozen, by keyword."""
-
-
-class Experiment(Record):
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """An experiment and how many runs it holds."""
 
     name: str
@@ -29,7 +25,7 @@ class Experiment(Record):
     last_started: int | None
 
 
-class Run(Record):
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A run as the lists show it. `status` and `reason` are the vocabulary of docs/spool.md."""
 
     run_id: str
@@ -63,7 +59,7 @@ class Run(Record):
         return self.status in record.TERMINAL
 
 
-class Stream(Record):
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A stream that the store has seen, and how much of it is committed."""
 
     run_id: str
@@ -80,7 +76,7 @@ class Stream(Record):
     bytes: int
 
 
-class Series(Record):
+class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A metric by its source; `min` and `max` are of the finite values, None for text."""
 
     name: str
@@ -95,7 +91,7 @@ class Series(Record):
     max: float | None
 
 
-class Point(Record):
+class Point(msgspec.Struct, frozen=True, kw_only=True):
     """One point. `value` as docs/spool.md spells it."""
 
     step: int | float | None
@@ -103,11 +99,11 @@ class Point(Record):
     value: Any
 
 
-#: Consecutive points of a series drawn as one (`first`: the ordinal of its first point). Its extremes are exact, its edges may be a chunk's.
+#: Consecutive points of a series drawn as one (`first`: the ordinal of its first). Its extremes are exact, its edges may be a chunk's.
 Bucket = points.Summary
 
 
-class Row(Record):
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A row (`kind` row: column -> value) or a table (column -> list of values)."""
 
     key: int
@@ -118,7 +114,7 @@ class Row(Record):
     description: str | None
 
 
-class LogRecord(Record):
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One log record; `key` grows in the order committed and is what `after` takes."""
 
     key: int
@@ -144,7 +140,7 @@ class LogRecord(Record):
     via: str | None
 
 
-class ConsoleChunk(Record):
+class ConsoleChunk(msgspec.Struct, frozen=True, kw_only=True):
     """What the command wrote to `fd` (1 or 2), from byte `offset` of that stream on; `key` is what `after` takes."""
 
     key: int
@@ -155,7 +151,7 @@ class ConsoleChunk(Record):
     data: bytes
 
 
-class Artifact(Record):
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a file of the run; its bytes are the blob `sha256`. A path that is not UTF-8 has surrogate escapes (os.fsencode)."""
 
     path: str
@@ -168,7 +164,7 @@ class Artifact(Record):
     observed: bool
 
 
-class Gap(Record):
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Records that the writer had to refuse, with the reason."""
 
     writer: str | None
@@ -179,7 +175,7 @@ class Gap(Record):
     why: str | None
 
 
-class SetAside(Record):
+class SetAside(msgspec.Struct, frozen=True, kw_only=True):
     """A line (or torn tail) that could not be taken, with its place and reason; `data` is its first 64 KiB."""
 
     writer: str
@@ -190,7 +186,7 @@ class SetAside(Record):
     data: bytes | None
 
 
-class Note(Record):
+class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Something that Outrider itself has to say about the run."""
 
     time: int
@@ -198,7 +194,7 @@ class Note(Record):
     message: str
 
 
-class Follow(Record):
+class Follow(msgspec.Struct, frozen=True, kw_only=True):
     """What came since the last look: log records and console chunks in the order committed, and the keys to ask from next time."""
 
     logs: list[LogRecord]
