@@ -41,7 +41,7 @@ coverage: .venv/.dev  ## what the suite covers, in this process alone
 	@$(TOOLS) coverage run -m pytest -q -m 'not full' tests/unit $(ARGS) && $(TOOLS) coverage report
 
 bench: .venv/.dev  ## each figure beside its floor and its bar
-	@PYTHONPATH=. $(TOOLS) benchmarks $(ARGS)
+	@$(TOOLS) benchmarks $(ARGS)
 
 wheel: .venv/.dev  ## builds dist/*.whl
 	@$(TOOLS) build --quiet --wheel

@@ -1,4 +1,4 @@
-"""Random rounds: scripts log, and whatever has a part in it is killed at random moments. The choices come from a seed, the timing does not."""
+"""Random rounds: scripts log, and whatever has a part in it is killed at random moments. The choices come from a seed."""
 
 from __future__ import annotations
 
