@@ -108,6 +108,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 #: Names that the script's side reads too: one variable sets both sides.
 ALIASES = {"OUTRIDER_MAX_SPOOL_BYTES": "spool.max_bytes", "OUTRIDER_DISK_RESERVE_BYTES": "spool.disk_reserve_bytes"}
 
+#: Variables of other parts whose names begin like a section's.
+NOT_SETTINGS = frozenset({"OUTRIDER_AGENT_AUTOSTART"})
+
 DEFAULT = "default"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -221,7 +224,7 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, Field]) ->
     variables = {field.variable: field for field in known.values()}
     prefixes = tuple({f"OUTRIDER_{field.section}_".upper() for field in known.values()})
     for variable, text in environ.items():
-        if not variable.startswith(prefixes) or variable in ALIASES:
+        if not variable.startswith(prefixes) or variable in ALIASES or variable in NOT_SETTINGS:
             continue
         if variable not in variables:
             raise errors.SettingsError(f"The environment variable {variable} is no setting.{_suggest(variable, variables)}")

@@ -1,0 +1,295 @@
+"""
+Dead runs: a run whose owner ended without a word gets its `end` from here, as one more line in the spool.
+
+A run is dead when its owner stream has no `end` and none of its streams is locked, seen twice at least a second apart; at once, when the
+machine was started anew since. What cannot be told (another machine; a mount that does not show foreign locks) is left as it is, and said.
+Pids are never asked. The agent's own streams (outputs, agent) do not keep a run alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import structlog
+
+from outrider import record, spool
+from outrider_agent import errors
+from outrider_agent.collect import refusals, streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from outrider_agent import protocols
+
+CERTAIN_AFTER_S = 1.0
+_REFRESH_S = 5.0
+_TRY_AGAIN_S = 30.0
+
+log = structlog.get_logger(part="liveness")
+
+
+class Known(Protocol):
+    """What the store knows of runs. Both raise `Unavailable` when it cannot be asked."""
+
+    def has_ended(self, run: str) -> bool:
+        """Has the store the run's end?"""
+        ...
+
+    def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
+        """The runs that have no end yet, each with its owner streams."""
+        ...
+
+
+class Run:
+    """What is remembered of one run between two looks."""
+
+    def __init__(self) -> None:
+        self.heads: dict[str, streams.Head] = {}
+        self.writers: list[str] = []
+        self.settled: set[str] = set()
+        self.last_alive: str | None = None
+        self.dead_since: float | None = None
+        self.was_alive = False
+        self.ended = False
+        self.next_try = 0.0
+        self.refreshed = -_REFRESH_S
+        self.changed = -1
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last look found."""
+
+    runs: int = 0
+    alive: int = 0
+    unknown: tuple[str, ...] = ()
+
+
+class Liveness:
+    """Looks at every run of a spool. One thread calls it."""
+
+    name = "liveness"
+
+    def __init__(self, home: str, known: Known, clock: protocols.Clock) -> None:
+        self._home = home
+        self._spool = os.path.join(home, "spool")  # noqa: PTH118
+        self._known = known
+        self._clock = clock
+        self._runs: dict[str, Run] = {}
+        self._open: Mapping[str, Sequence[streams.Head]] = {}
+        self._sees_locks: bool | None = None
+        self._slow_look = -_REFRESH_S
+        self.statistics = Statistics()
+
+    def look(self) -> Statistics:
+        """One look at everything. Raises OSError when the spool cannot be read."""
+        now = self._clock.monotonic()
+        if now - self._slow_look >= _REFRESH_S:
+            self._slow_look = now
+            self._sees_locks = sees_foreign_locks(self._spool)
+            with contextlib.suppress(errors.Unavailable):
+                self._open = self._known.open_runs()
+        present = streams.folders(self._spool)
+        names = [*present, *(self._open.keys() - set(present))]
+        for gone in self._runs.keys() - set(names):
+            del self._runs[gone]
+        unknown: list[str] = []
+        alive = sum(self._look_at(name, now, unknown) for name in names)
+        self.statistics = Statistics(runs=len(names), alive=alive, unknown=tuple(unknown))
+        return self.statistics
+
+    def _look_at(self, name: str, now: float, unknown: list[str]) -> bool:
+        """Looks at one run; True when it is alive."""
+        run = self._runs.setdefault(name, Run())
+        directory = os.path.join(self._spool, name)  # noqa: PTH118
+        self._refresh(run, directory, now)
+        if self._is_alive(run, directory):
+            run.dead_since = None
+            return True
+        if run.ended or now < run.next_try:
+            return False
+        owners = self._owners(name, run, directory)
+        if not owners:
+            return False
+        verdict = self._verdict(owners)
+        if verdict == "unknown":
+            unknown.append(name)
+            return False
+        if run.dead_since is None:
+            run.dead_since = now
+        if verdict == "dead" or now - run.dead_since >= CERTAIN_AFTER_S:
+            self._conclude(name, run, directory, owners, now)
+        return False
+
+    def _refresh(self, run: Run, directory: str, now: float) -> None:
+        """Which streams there are; and, now and then, the refusals of those that died."""
+        try:
+            changed = os.stat(directory).st_mtime_ns  # noqa: PTH116
+        except FileNotFoundError:
+            run.writers = []
+            return
+        if changed == run.changed and now - run.refreshed < _REFRESH_S:
+            return
+        run.changed, run.refreshed = changed, now
+        run.writers = [name for name in streams.folders(directory) if not name.startswith(streams.AGENTS_OWN)]
+        for writer in run.writers:
+            if writer not in run.settled:
+                self._settle(run, directory, writer)
+
+    def _settle(self, run: Run, directory: str, writer: str) -> None:
+        folder = os.path.join(directory, writer)  # noqa: PTH118
+        if not self._sees_locks or streams.look(folder, self._clock.time_ns() / 1e9).alive:
+            return
+        lazy = _LazyWriter(self._home, os.path.basename(directory), owner=False)  # noqa: PTH119
+        try:
+            if refusals.settle(folder, lazy.append, self._clock.time_ns()):
+                run.settled.add(writer)
+        finally:
+            lazy.close()
+
+    def _is_alive(self, run: Run, directory: str) -> bool:
+        """Is any of its streams? The one that was alive the last time is asked first: of a thousand streams mostly one is looked at."""
+        now = self._clock.time_ns() / 1e9
+        ordered = run.writers if run.last_alive is None else [run.last_alive, *run.writers]
+        for writer in ordered:
+            seen = streams.look(os.path.join(directory, writer), now)  # noqa: PTH118
+            if seen.alive and (seen.has_lock or not self._is_over(run, directory, writer)):
+                run.last_alive, run.was_alive = writer, seen.has_lock
+                return True
+        run.last_alive = None
+        return False
+
+    def _is_over(self, run: Run, directory: str, writer: str) -> bool:
+        """For a foreign stream without a lock: does its run have an end, or was its machine started anew since?"""
+        if run.ended:
+            return True
+        folder = os.path.join(directory, writer)  # noqa: PTH118
+        head = self._head(run, folder, writer)
+        if head is not None and _other_boot(head):
+            return True
+        run.ended = streams.has_end(folder)
+        return run.ended
+
+    def _head(self, run: Run, folder: str, writer: str) -> streams.Head | None:
+        if writer not in run.heads:
+            head = streams.head(folder)
+            if head is None:
+                return None
+            run.heads[writer] = head
+        return run.heads[writer]
+
+    def _owners(self, name: str, run: Run, directory: str) -> list[streams.Head]:
+        heads = [self._head(run, os.path.join(directory, writer), writer) for writer in run.writers]  # noqa: PTH118
+        found = {head.writer: head for head in heads if head is not None and head.own}
+        # A stream that every sink has passed may be deleted with its writer dead: then only the store remembers the owner.
+        for head in self._open.get(name, ()):
+            if not head.writer.startswith(streams.AGENTS_OWN):
+                found.setdefault(head.writer, head)
+        return list(found.values())
+
+    def _verdict(self, owners: Iterable[streams.Head]) -> str:
+        """`dead` (machine started anew), `unlocked` (dead if seen again), or `unknown`."""
+        boot = spool.boot_id()
+        if all(_other_boot(head) for head in owners):
+            return "dead"
+        judged = all(head.boot in (None, boot) or _other_boot(head) for head in owners)
+        return "unlocked" if judged and self._sees_locks else "unknown"
+
+    def _conclude(self, name: str, run: Run, directory: str, owners: Sequence[streams.Head], now: float) -> None:
+        """Writes the `end`, unless there is one: on disk, or (the order matters: committed segments vanish) in the store."""
+        try:
+            run.ended = any(self._has_end(directory, writer) for writer in streams.folders(directory)) or self._known.has_ended(name)
+        except errors.Unavailable:
+            return
+        if run.ended:
+            return
+        end = self._end(run, directory, owners)
+        writer = spool.Writer(self._home, name, "agent", owner=True)
+        try:
+            run.ended = writer.append(spool.line(end))
+        finally:
+            writer.close()
+        if run.ended:
+            log.info("run_ended_without_a_word", run=name, status=end["status"], reason=end["reason"])
+        else:
+            run.next_try = now + _TRY_AGAIN_S
+            log.warning("end_refused", run=name, error="the spool took no more")
+
+    def _has_end(self, directory: str, writer: str) -> bool:
+        folder = os.path.join(directory, writer)  # noqa: PTH118
+        head = streams.head(folder)
+        return head is not None and head.own and streams.has_end(folder)
+
+    def _end(self, run: Run, directory: str, owners: Sequence[streams.Head]) -> dict[str, Any]:
+        end: dict[str, Any] = {"k": record.END, "t": self._time_of_death(run, directory)}
+        asked = _cancel(os.path.join(directory, "cancel"))  # noqa: PTH118
+        if asked is not None:
+            end |= {"status": record.CANCELED, "reason": "canceled"}
+            if isinstance(asked.get("by"), str):
+                end["by"] = asked["by"]
+            return end
+        lost = any(head.is_keeper for head in owners)
+        return end | {"status": record.FAILED, "reason": "keeper-lost" if lost else "vanished"}
+
+    def _time_of_death(self, run: Run, directory: str) -> int:
+        """Now, for a run that was seen alive; else its last sign of life, for it may have died long ago."""
+        now = self._clock.time_ns()
+        if run.was_alive:
+            return now
+        last = max((streams.last_append(os.path.join(directory, writer)) for writer in run.writers), default=0.0)  # noqa: PTH118
+        return min(now, int(last * 1e9)) if last else now
+
+
+class _LazyWriter:
+    """A stream of the agent in a run's folder that is made only when there is something to say."""
+
+    def __init__(self, home: str, run: str, *, owner: bool) -> None:
+        self._home, self._run, self._owner = home, run, owner
+        self._writer: spool.Writer | None = None
+
+    def append(self, line: bytes) -> bool:
+        if self._writer is None:
+            self._writer = spool.Writer(self._home, self._run, "agent", owner=self._owner)
+        return self._writer.append(line)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _other_boot(head: streams.Head) -> bool:
+    """Was it written on this machine before it was last started?"""
+    return head.boot is not None and head.boot != spool.boot_id() and head.host == spool.hostname()
+
+
+def _cancel(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            content = json.loads(file.read() or b"{}")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def sees_foreign_locks(folder: str) -> bool:
+    """Self-test: does this mount show a lock that another descriptor holds? Where it does not, nobody is ever declared dead."""
+    path = os.path.join(folder, f".locktest-{os.getpid()}.tmp")  # noqa: PTH118
+    try:
+        descriptor = spool.lock_file(path)
+    except OSError:
+        return False
+    if descriptor is None:
+        return False
+    try:
+        return spool.is_locked(path)
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108
+        os.close(descriptor)

@@ -1,0 +1,57 @@
+"""
+Refusals of writers that died: what they could not write is counted in their lock's block, and becomes a `gap` record here.
+
+A living writer writes the gap itself, before the next line that is accepted. For a dead one nobody else would ever say it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from outrider import record, spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BLOCK = 4096
+
+
+def settle(directory: str, append: Callable[[bytes], bool], now_ns: int) -> bool:
+    """
+    Accounts for a dead writer's refusals: appends one `gap`, then writes into the block that it did. True when nothing is left.
+
+    Idempotent: what the block says is accounted for is never said again. The lock is held meanwhile, so that no second agent does the same.
+    """
+    path = os.path.join(directory, "lock")  # noqa: PTH118
+    if _missing(spool.counters(path)) <= 0:
+        return True
+    descriptor = spool.lock_file(path)
+    if descriptor is None:
+        return False
+    try:
+        counters = spool.counters(path)
+        missing = _missing(counters)
+        if missing > 0 and not append(spool.line(_gap(counters, missing, os.path.basename(directory), now_ns))):  # noqa: PTH119
+            return False
+        counters["gapped"] = counters.get("refused", 0)
+        os.pwrite(descriptor, json.dumps(counters).encode().ljust(_BLOCK), 0)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _missing(counters: dict[str, Any]) -> int:
+    refused, gapped = counters.get("refused", 0), counters.get("gapped", 0)
+    return refused - gapped if isinstance(refused, int) and isinstance(gapped, int) else 0
+
+
+def _gap(counters: dict[str, Any], missing: int, writer: str, now_ns: int) -> dict[str, Any]:
+    gap: dict[str, Any] = {"k": record.GAP, "t": now_ns, "n": missing, "w": writer}
+    if not counters.get("gapped") and isinstance(counters.get("refused_bytes"), int):
+        gap["bytes"] = counters["refused_bytes"]
+    for name in ("why", "since"):
+        if counters.get(name):
+            gap[name] = counters[name]
+    return gap
