@@ -38,12 +38,7 @@ class AgentLock:
         """Is the file of that name still the one that this process has locked?"""
         if self._descriptor < 0:
             return False
-        try:
-            there = self.path.stat()
-        except OSError:
-            return False
-        here = os.fstat(self._descriptor)
-        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        return _identity(self.path) == _identity(self._descriptor)
 
     def release(self) -> None:
         """Lets go; the file stays. Idempotent."""
@@ -59,18 +54,21 @@ def acquire(path: Path, *, answers: Callable[[], bool], patience_s: float = 5.0)
     `answers` asks the holder whether it works (it may block, a few seconds at most). A holder that has not answered for `patience_s` is
     replaced. Raises `AlreadyRunning` where it did answer.
     """
-    deadline = time.monotonic() + patience_s
+    silent: tuple[int, int] | None = None
+    deadline = 0.0
     while True:
         taken = _try_lock(path)
         if taken is not None:
             return AgentLock(path, taken, None)
+        judged = _identity(path)
+        if judged != silent:  # another holder than a moment ago: it gets its time to answer
+            silent, deadline = judged, time.monotonic() + patience_s
         if answers():
             raise errors.AlreadyRunning(f"Another agent already serves this OUTRIDER_HOME ({_who(path)}). Nothing to do.")
         if time.monotonic() >= deadline:
-            replaced = _replace(path)
+            replaced = _replace(path, judged)
             if replaced is not None:
                 return replaced
-            deadline = time.monotonic() + patience_s  # somebody else was quicker: it gets its time to answer
         time.sleep(_LOOK_AGAIN_S)
 
 
@@ -118,6 +116,15 @@ def start_time(pid: int) -> int | None:
         return None
 
 
+def _identity(file: Path | int) -> tuple[int, int] | None:
+    """Which file it is, by name or descriptor; None where there is none."""
+    try:
+        status = os.stat(file)  # noqa: PTH116 (a descriptor too)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _who(path: Path) -> str:
     return f"pid {holder(path).get('pid', 'unknown')}"
 
@@ -127,22 +134,21 @@ def _try_lock(path: Path) -> int | None:
     descriptor = spool.lock_file(os.fspath(path))
     if descriptor is None:
         return None
-    with contextlib.suppress(OSError):
-        there, here = path.stat(), os.fstat(descriptor)
-        if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
+    if _identity(path) == _identity(descriptor):
+        with contextlib.suppress(OSError):  # who holds it is for people: a full disk must not keep an agent from starting
             _write(descriptor)
-            return descriptor
+        return descriptor
     os.close(descriptor)
     return None
 
 
-def _replace(path: Path) -> AgentLock | None:
-    """Puts a new locked file in the place of the held one; None when another process is at it, or the holder has gone meanwhile."""
+def _replace(path: Path, judged: tuple[int, int] | None) -> AgentLock | None:
+    """Puts a new locked file in the place of the silent holder's; None when another process is at it, was quicker, or the holder has gone."""
     guard = spool.lock_file(os.fspath(path.with_name(path.name + ".takeover")))
     if guard is None:
         return None
     try:
-        if not spool.is_locked(os.fspath(path)):
+        if _identity(path) != judged or not spool.is_locked(os.fspath(path)):
             return None
         predecessor = holder(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
