@@ -1,0 +1,243 @@
+"""
+The shapes of `--json`: a promise, written down in docs/cli.md. Here a store's records become plain objects.
+
+Pure. Times are ISO 8601 in UTC with microseconds and a Z. Metric values that JSON has no word for are "NaN", "Infinity", "-Infinity".
+A key may be added; none is renamed or taken away.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from outrider_agent.cli import format as fmt
+from outrider_agent.cli import transcript
+from outrider_agent.store import records
+
+Document = dict[str, Any]
+
+#: The sources that a metric's own points come from; points found elsewhere are a series of their own.
+OWN_SOURCES = ("call", "log")
+LEVEL_NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+def experiment(given: records.Experiment, last: records.Run | None) -> Document:
+    """One of `experiments --json`."""
+    return {
+        "name": given.name,
+        "created": fmt.iso(given.created),
+        "runs": given.runs,
+        "running": given.running,
+        "last_started": fmt.iso(given.last_started),
+        "last_run": None if last is None else {"run_id": last.run_id, "number": last.number, "name": last.name, "status": last.status},
+    }
+
+
+def run(given: records.Run, now_ns: int) -> Document:
+    """One of `runs --json`, and the beginning of `show --json`."""
+    return {
+        "run_id": given.run_id,
+        "number": given.number,
+        "name": given.name,
+        "experiment": given.experiment,
+        "status": given.status,
+        "reason": given.reason,
+        "exit_code": given.exit_code,
+        "signal": given.signal,
+        "started": fmt.iso(given.started),
+        "ended": fmt.iso(given.ended),
+        "duration_s": duration_s(given, now_ns),
+        "tags": given.tags,
+        "params": given.params,
+        "parent": given.parent_run_id,
+        "attempt": given.attempt,
+    }
+
+
+def duration_s(given: records.Run, now_ns: int) -> float:
+    """Seconds from start to end, or until now while it runs."""
+    return ((now_ns if given.ended is None else given.ended) - given.started) / fmt.SECOND_NS
+
+
+def error(given: records.Run) -> Document | None:
+    """What made the run fail, where it is known."""
+    if given.error_type is None and given.error_message is None and given.traceback is None:
+        return None
+    return {"type": given.error_type, "message": given.error_message, "traceback": given.traceback}
+
+
+def details(given: records.Run) -> Document:
+    """What `show --json` says of the run's surroundings."""
+    return {
+        "command": given.command,
+        "cwd": given.cwd,
+        "host": given.host,
+        "user": given.user,
+        "python": given.python,
+        "outputs": given.outputs,
+        "ended_by": given.ended_by,
+        "error": error(given),
+    }
+
+
+def gap(given: records.Gap) -> Document:
+    """Records that had to be refused."""
+    return {
+        "writer": given.writer,
+        "time": fmt.iso(given.time),
+        "since": fmt.iso(given.since),
+        "records": given.records,
+        "bytes": given.bytes,
+        "why": given.why,
+    }
+
+
+def set_aside(given: records.SetAside) -> Document:
+    """A line of the spool that could not be taken."""
+    return {
+        "writer": given.writer,
+        "segment": given.segment,
+        "offset": given.offset,
+        "length": given.length,
+        "reason": given.reason,
+    }
+
+
+def note(given: records.Note) -> Document:
+    """Something that Outrider says about the run."""
+    return {"time": fmt.iso(given.time), "level": given.level, "message": given.message}
+
+
+def artifact(given: records.Artifact) -> Document:
+    """One of `artifacts --json`."""
+    return {
+        "path": given.path,
+        "size": given.size,
+        "sha256": given.sha256,
+        "version": given.version,
+        "time": fmt.iso(given.time),
+        "modified": fmt.iso(given.modified),
+        "source": given.source,
+        "observed": given.observed,
+    }
+
+
+def point(given: records.Point) -> Document:
+    """One of `metrics RUN NAME --json`."""
+    return {"step": given.step, "time": fmt.iso(given.time), "value": records.json_value(given.value)}
+
+
+def points(series: Iterable[Sequence[records.Point]]) -> Iterable[records.Point]:
+    """Points of several sources as one, in the order logged."""
+    return heapq.merge(*series, key=lambda point: point.time)
+
+
+def metrics(series: Sequence[records.Series], rows: Sequence[records.Row]) -> Document:
+    """`metrics RUN --json`: name -> what is known of it."""
+    document: Document = {}
+    for name, of_name in _by_name(series).items():
+        own = [one for one in of_name if one.source in OWN_SOURCES]
+        others = [one for one in of_name if one.source not in OWN_SOURCES]
+        if own:
+            document[name] = _summary(own)
+        for one in others:
+            document[name if len(of_name) == 1 else f"{name} ({one.source})"] = _summary([one])
+    for name, of_rows in _by_name(rows).items():
+        document[name if name not in document else f"{name} ({of_rows[0].kind})"] = _row_summary(of_rows)
+    return document
+
+
+def _by_name(things: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for thing in things:
+        found.setdefault(thing.name, []).append(thing)
+    return found
+
+
+def _summary(series: Sequence[records.Series]) -> Document:
+    kinds = {one.kind for one in series}
+    last = max(series, key=lambda one: one.last_time or 0)
+    is_text = "text" in kinds
+    lows = [one.min for one in series if one.min is not None]
+    highs = [one.max for one in series if one.max is not None]
+    return {
+        "kind": "text" if is_text else "list" if "list" in kinds else "scalar",
+        "source": "+".join(sorted(one.source for one in series)),
+        "count": sum(one.count for one in series),
+        "last": records.json_value(last.last),
+        "min": None if is_text or not lows else min(lows),
+        "max": None if is_text or not highs else max(highs),
+        "last_step": last.last_step,
+        "last_time": fmt.iso(last.last_time),
+    }
+
+
+def _row_summary(rows: Sequence[records.Row]) -> Document:
+    lines = [line for row in rows[-1:] for line in table_rows(row)]
+    return {
+        "kind": rows[-1].kind,
+        "source": "call",
+        "count": sum(_height(row) for row in rows),
+        "last": lines[-1] if lines else None,
+        "min": None,
+        "max": None,
+        "last_step": None,
+        "last_time": fmt.iso(rows[-1].time),
+    }
+
+
+def _height(row: records.Row) -> int:
+    return 1 if row.kind == "row" else max((len(cells) for cells in row.columns.values()), default=0)
+
+
+def table_rows(row: records.Row) -> list[Document]:
+    """The rows of a row (one) or a table, column -> value."""
+    if row.kind == "row":
+        return [{name: records.json_value(cell) for name, cell in row.columns.items()}]
+    return [{name: records.json_value(cells[index]) for name, cells in row.columns.items()} for index in range(_height(row))]
+
+
+def columns(rows: Sequence[records.Row]) -> dict[str, list[Any]]:
+    """Rows and tables of one name as columns of one length; a column that a row lacks is null there."""
+    lines = [line for row in rows for line in table_rows(row)]
+    names = dict.fromkeys(name for line in lines for name in line)
+    return {name: [line.get(name) for line in lines] for name in names}
+
+
+def level_name(given: records.LogRecord) -> str:
+    """The level's name as it was logged."""
+    return given.level_name or LEVEL_NAMES.get(given.level, f"Level {given.level}")
+
+
+def log(given: records.LogRecord) -> Document:
+    """A log record as one line of `logs --json`. What a record has not is left out, but for the promised keys."""
+    always = {
+        "time": fmt.iso(given.time),
+        "stream": transcript.LOG,
+        "level": level_name(given),
+        "logger": given.logger,
+        "message": given.message,
+    }
+    sometimes: Mapping[str, Any] = {
+        "levelno": given.level,
+        "file": given.file,
+        "line": given.line,
+        "function": given.function,
+        "thread": given.thread,
+        "process": given.process,
+        "task": given.task,
+        "exception": given.exception,
+        "stack": given.stack,
+        "extra": given.extra,
+        "metrics": given.metrics,
+        "step": given.step,
+        "degraded": given.degraded,
+    }
+    return always | {key: value for key, value in sometimes.items() if value is not None}
+
+
+def console(given: transcript.Line, *, echo: bool) -> Document:
+    """A line of the console as one line of `logs --json`."""
+    document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
+    return document | ({"echo": True} if echo else {}) | ({} if given.whole else {"partial": True})

@@ -1,0 +1,133 @@
+"""
+What a run logged and printed, read from the store in pages and told in the order of time; and what comes after, while somebody follows.
+
+Memory is bounded: entries are sorted in a window of `WINDOW`, so a run with fewer is told exactly by time, and one with more nearly so.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from outrider_agent.cli import transcript
+from outrider_agent.store import reading, records
+
+PAGE = 2_000
+WINDOW = 100_000
+
+
+class Entry(NamedTuple):
+    """A log record or a line of the console. `echo`: the line is the print of a record that was told before."""
+
+    time: int
+    record: records.LogRecord | None = None
+    line: transcript.Line | None = None
+    echo: bool = False
+
+    @property
+    def stream(self) -> str:
+        """`log`, `stdout` or `stderr`."""
+        return transcript.LOG if self.line is None else self.line.stream
+
+    @property
+    def text(self) -> str:
+        """The message, or the line."""
+        if self.line is not None:
+            return self.line.text
+        return self.record.message if self.record is not None else ""
+
+
+class Journal:
+    """Reads one run. Remembers how far it has come, so that `news()` goes on from there."""
+
+    def __init__(self, store: reading.Reader, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+        self._after_log = 0
+        self._after_console = 0
+        self._assembler = transcript.Assembler()
+        self._echoes = transcript.Echoes()
+
+    def past(self, *, logs: bool = True, console: bool = True) -> Iterator[Entry]:
+        """Everything that is in the store now, by time. A line without its end is kept for `news()` or `rest()`."""
+        read_logs = self._records() if logs else iter(())
+        read_lines = self._lines() if console else iter(())
+        yield from self.marked(by_time(heapq.merge(read_logs, read_lines, key=when)))
+
+    def is_over(self) -> bool:
+        """Has the run ended? Asked before reading, everything that came until then is read after."""
+        return self.store.run(self.run_id).is_over
+
+    def news(self) -> list[Entry]:
+        """What came since, by time."""
+        came = self.store.changes_since(self.run_id, self._after_log, self._after_console)
+        self._after_log, self._after_console = came.after_log, came.after_console
+        found = [Entry(one.time, record=one) for one in came.logs]
+        found += [Entry(line.time, line=line) for chunk in came.console for line in self._assembler.feed(chunk)]
+        return list(self.marked(sorted(found, key=when)))
+
+    def rest(self) -> list[Entry]:
+        """The lines that have no end yet."""
+        return list(self.marked([Entry(line.time, line=line) for line in self._assembler.rest()]))
+
+    def chunks(self) -> Iterator[records.ConsoleChunk]:
+        """The console's raw chunks from where it stands, as they were written."""
+        while page := self.store.console(self.run_id, after=self._after_console, limit=PAGE):
+            self._after_console = page[-1].key
+            yield from page
+
+    def _records(self) -> Iterator[Entry]:
+        while page := self.store.logs(self.run_id, after=self._after_log, limit=PAGE):
+            self._after_log = page[-1].key
+            for one in page:
+                yield Entry(one.time, record=one)
+
+    def _lines(self) -> Iterator[Entry]:
+        for chunk in self.chunks():
+            for line in self._assembler.feed(chunk):
+                yield Entry(line.time, line=line)
+
+    def marked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries, those marked that are echoes. They come by time."""
+        for entry in entries:
+            if entry.record is not None:
+                self._echoes.record(entry.time, entry.record.message, entry.record.logger, appended(entry.record))
+                yield entry
+            elif entry.line is not None:
+                yield entry._replace(echo=self._echoes.is_echo(entry.line))
+
+
+def tail(store: reading.Reader, run_id: str, count: int) -> list[Entry]:
+    """The last entries, echoes left out, found from the end: a long run costs no more than a short one."""
+    told = Journal(store, run_id)
+    window = max(200, 4 * count)
+    # Chunks are looked at in whole; the first line may be the end of one that began before, and is left out where there are enough.
+    lines = transcript.lines(store.console(run_id, limit=window, last=True))
+    found = [Entry(one.time, record=one) for one in store.logs(run_id, limit=window, last=True)]
+    found += [Entry(line.time, line=line) for line in lines]
+    return [entry for entry in told.marked(sorted(found, key=when)) if not entry.echo][-count:]
+
+
+def when(entry: Entry) -> int:
+    """Its time."""
+    return entry.time
+
+
+def appended(record: records.LogRecord) -> str:
+    """What a log formatter prints after the message: traceback and stack."""
+    traceback = (record.exception or {}).get("traceback") or ""
+    return "\n".join(part.rstrip("\n") for part in (traceback, record.stack or "") if part)
+
+
+def by_time(entries: Iterable[Entry], window: int = WINDOW) -> Iterator[Entry]:
+    """Nearly ordered entries, ordered: each is at most `window` places from where it belongs. Equal times keep their order."""
+    heap: list[tuple[int, int, Entry]] = []
+    for order, entry in zip(itertools.count(), entries):
+        if len(heap) < window:
+            heapq.heappush(heap, (entry.time, order, entry))
+        else:
+            yield heapq.heappushpop(heap, (entry.time, order, entry))[2]
+    while heap:
+        yield heapq.heappop(heap)[2]

@@ -1,0 +1,167 @@
+"""`outrider show RUN`: one run in one screen."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from outrider_agent.cli import counts, documents, fresh, journal, logs, output, runs
+from outrider_agent.cli import format as fmt
+from outrider_agent.store import reading, records
+
+EXAMPLES = """\
+examples:
+  outrider show latest                 the newest run
+  outrider show 9f3c                   a run by the beginning of its id
+  outrider show ridge#3                the third run of experiment ridge
+  outrider show latest --json | jq .metrics
+"""
+#: What fits one screen.
+METRICS, LINES, TRACEBACK, FILES = 12, 8, 16, 6
+
+
+def configure(parser: argparse.ArgumentParser, _name: str) -> None:
+    """Declares the arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
+    parser.add_argument("--json", action="store_true", help="as JSON (docs/cli.md has the shape)")
+    parser.set_defaults(handler=show)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Shows it."""
+    with fresh.reader(args) as store:
+        run = store.run(store.find_run(args.run))
+        document = describe(store, run)
+        if args.json:
+            output.as_json(document)
+        else:
+            _print(store, run, document)
+    return 0
+
+
+def describe(store: reading.Reader, run: records.Run) -> documents.Document:
+    """The document of `show --json`."""
+    artifacts = store.artifacts(run.run_id)
+    counted = counts.of_run(Path(store.path), run.run_id)
+    return {
+        **documents.run(run, time.time_ns()),
+        **documents.details(run),
+        "properties": store.properties(run.run_id),
+        "metrics": documents.metrics(store.series(run.run_id), store.rows(run.run_id)),
+        "artifacts": len(artifacts),
+        "artifacts_bytes": sum(one.size for one in artifacts),
+        "warnings": counted.warnings,
+        "errors": counted.errors,
+        "console_bytes": counted.console_bytes,
+        "gaps": [documents.gap(one) for one in store.gaps(run.run_id)],
+        "set_aside": [documents.set_aside(one) for one in store.set_aside(run.run_id)],
+        "notes": [documents.note(one) for one in store.notes(run.run_id)],
+        "children": counted.children,
+    }
+
+
+def _print(store: reading.Reader, run: records.Run, document: documents.Document) -> None:
+    output.say(f"{output.styled(runs.title(run), 'bold')}  {fmt.one_line(run.name or '')}  {output.styled(run.run_id, 'dim')}")
+    _print_status(run, document)
+    _print_surroundings(run)
+    for title in ("tags", "params", "properties"):
+        if document[title]:
+            pairs = " ".join(f"{fmt.one_line(key)}={fmt.value(value)}" for key, value in sorted(document[title].items()))
+            _field(title, pairs)
+    _field("artifacts", _files(store.artifacts(run.run_id)))
+    _field("logged", _logged(document))
+    for line in _losses(document):
+        output.say(output.styled(line, "red"))
+    for note in document["notes"]:
+        output.say(output.styled(f"note: {fmt.one_line(note['message'])}", "yellow"))
+    _print_metrics(document["metrics"], run.run_id)
+    _print_end(store, run)
+
+
+def _field(title: str, text: str) -> None:
+    if text:
+        output.say(f"{output.styled(f'{title:<11}', 'dim')}{text}")
+
+
+def _print_status(run: records.Run, document: documents.Document) -> None:
+    why = fmt.reason(run.reason, exit_code=run.exit_code, signal_number=run.signal, by=run.ended_by)
+    status = output.styled(run.status, output.STATUS_STYLES.get(run.status, ""))
+    took = fmt.duration(document["duration_s"])
+    since = f"started {fmt.ago(run.started, time.time_ns())}"
+    words = f"{status}: {why}" if why and run.reason != "completed" else status
+    output.say(f"{words}, {since}, {'for' if run.ended is None else 'took'} {took}")
+
+
+def _print_surroundings(run: records.Run) -> None:
+    _field("command", fmt.one_line(fmt.command_line(run.command)) if run.command else "")
+    place = [run.cwd, f"host {run.host}" if run.host else None, f"user {run.user}" if run.user else None]
+    place.append(f"python {run.python}" if run.python else None)
+    _field("where", fmt.one_line(", ".join(part for part in place if part)))
+    times = [fmt.local(run.started), fmt.local(run.ended) if run.ended is not None else "now"]
+    _field("when", " to ".join(times))
+    _field("parent", run.parent_run_id or "")
+    if run.attempt > 1:
+        _field("attempt", str(run.attempt))
+
+
+def _files(artifacts: list[records.Artifact]) -> str:
+    if not artifacts:
+        return ""
+    newest = sorted(artifacts, key=lambda one: one.time, reverse=True)[:FILES]
+    some = ", ".join(fmt.one_line(one.path) for one in newest) + (", …" if len(artifacts) > FILES else "")
+    return f"{fmt.plural(len(artifacts), 'file')}, {fmt.size(sum(one.size for one in artifacts))}: {some}"
+
+
+def _logged(document: documents.Document) -> str:
+    parts = [f"{fmt.size(count)} of {name}" for name, count in document["console_bytes"].items() if count]
+    if document["warnings"]:
+        parts.append(output.styled(fmt.plural(document["warnings"], "warning"), "yellow"))
+    if document["errors"]:
+        parts.append(output.styled(fmt.plural(document["errors"], "error"), "red"))
+    return ", ".join(parts)
+
+
+def _losses(document: documents.Document) -> list[str]:
+    lines = [
+        f"{fmt.plural(gap['records'], 'record')} refused here: {fmt.one_line(gap['why'] or 'no reason was kept')}"
+        for gap in document["gaps"]
+    ]
+    aside = document["set_aside"]
+    if aside:
+        lines.append(f"{fmt.plural(len(aside), 'line')} of the spool set aside, the first: {fmt.one_line(aside[0]['reason'])}")
+    return lines
+
+
+def _print_metrics(metrics: documents.Document, run_id: str) -> None:
+    if not metrics:
+        return
+    output.say()
+    columns = [output.Column("METRIC", fold=True), *[output.Column(title, right=True) for title in ("LAST", "MIN", "MAX", "COUNT")]]
+    shown = list(metrics.items())[:METRICS]
+    output.table(columns, [metric_row(name, known) for name, known in shown])
+    if len(metrics) > METRICS:
+        output.say(f"… and {len(metrics) - METRICS} more: outrider metrics {run_id}")
+
+
+def metric_row(name: str, known: dict[str, Any]) -> output.Row:
+    """A metric as a row of a table."""
+    return [name, fmt.value(known["last"]), fmt.value(known["min"]), fmt.value(known["max"]), fmt.number(known["count"])]
+
+
+def _print_end(store: reading.Reader, run: records.Run) -> None:
+    if run.traceback or run.error_message:
+        output.say()
+        text = run.traceback or f"{run.error_type}: {run.error_message}"
+        lines = text.rstrip("\n").split("\n")
+        for line in ["…", *lines[-TRACEBACK:]] if len(lines) > TRACEBACK else lines:
+            output.say(output.styled(fmt.safe(line), "red"))
+        return
+    last = journal.tail(store, run.run_id, LINES)
+    if last:
+        output.say()
+        output.say(output.styled("last lines", "dim"))
+    for entry in last:
+        output.say(logs.text(entry))

@@ -1,0 +1,170 @@
+"""`outrider status`: what is collected, how far each sink is behind, what is wrong. The agent tells, else the disk."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from outrider import control
+from outrider_agent.cli import format as fmt
+from outrider_agent.cli import fresh, output, pending
+
+EXAMPLES = """\
+examples:
+  outrider status
+  outrider status --json | jq .agent.pid
+  outrider status --json | jq '[.streams[].pending.store] | add'
+
+Without an agent the spool on disk is compared with what the store has.
+"""
+SHOWN = 20
+
+
+def configure(parser: argparse.ArgumentParser, _name: str) -> None:
+    """Declares the arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--json", action="store_true", help="as JSON (docs/cli.md has the shape)")
+    parser.set_defaults(handler=status)
+
+
+def status(args: argparse.Namespace) -> int:
+    """Shows it."""
+    home = fresh.home(args)
+    document = describe(home, ask=not args.no_agent)
+    if args.json:
+        output.as_json(document)
+    else:
+        _print(document)
+    return 0
+
+
+def describe(home: str, *, ask: bool = True) -> dict[str, Any]:
+    """The agent's own account, or one made from the disk."""
+    if ask and control.agent_info(home) is not None:
+        try:
+            code, answer = control.request(home, "GET", "/status", timeout=5.0)
+        except control.ControlError as error:
+            return without_agent(home, f"the agent does not answer ({error}); what is below was read from the disk")
+        if code == 200 and isinstance(answer, dict):
+            return answer
+        return without_agent(home, f"the agent answered {code}; what is below was read from the disk")
+    return without_agent(home)
+
+
+def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
+    """The same document where no agent is there to tell."""
+    streams = fresh.on_disk(home)
+    behind = sum(one.pending_bytes for one in streams)
+    spool_ = pending.statistics(home)
+    sentences = [wrong] if wrong else []
+    if behind and not wrong:
+        sentences.append(f"no agent runs: {fmt.size(behind)} wait in the spool; start one with `outrider agent`")
+    if spool_["full"]:
+        sentences.append("the spool is full: scripts go on, but their records are refused; free some disk space")
+    if spool_["refused"]:
+        sentences.append(f"{fmt.plural(spool_['refused'], 'record')} were refused; `outrider show RUN` says where and why")
+    info = control.agent_info(home) or {}
+    return {
+        "agent": {"pid": info.get("pid"), "version": info.get("version"), "started": info.get("started"), "home": home, "uptime_s": None},
+        "sinks": [
+            {
+                "name": "store",
+                "state": "stopped",
+                "error": None,
+                "records": None,
+                "records_per_transaction": None,
+                "pending_bytes": behind,
+                "last_commit_age_s": None,
+            }
+        ],
+        "streams": [one.document() for one in streams],
+        "collectors": [],
+        "spool": spool_,
+        "wrong": sentences,
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    agent = document["agent"]
+    if agent.get("pid") is None:
+        output.say(f"agent      {output.styled('not running', 'yellow')}, home {agent.get('home')}")
+    else:
+        up = agent.get("uptime_s")
+        lasted = f", up {fmt.duration(up)}" if up is not None else ""
+        output.say(f"agent      pid {agent['pid']}, version {agent.get('version')}{lasted}, home {agent.get('home')}")
+    _print_spool(document["spool"])
+    for collector in document["collectors"]:
+        output.say(f"collects   {_described(collector)}")
+    _print_sinks(document["sinks"])
+    _print_streams(document["streams"])
+    output.say()
+    for sentence in document["wrong"]:
+        output.say(output.styled(f"wrong: {fmt.one_line(sentence)}", "red"))
+    if not document["wrong"]:
+        output.say(output.styled("nothing is wrong", "green"))
+
+
+def _print_spool(spool_: dict[str, Any]) -> None:
+    cap = f" of {fmt.size(spool_['cap'])}" if spool_.get("cap") else ""
+    text = f"spool      {fmt.size(spool_.get('bytes'))}{cap}"
+    if spool_.get("refused"):
+        text += output.styled(f", {fmt.plural(spool_['refused'], 'record')} refused", "red")
+    if spool_.get("full"):
+        text += output.styled(", FULL", "bold red")
+    output.say(text)
+
+
+def _described(collector: object) -> str:
+    """A collector in one line, whatever it tells of itself."""
+    if not isinstance(collector, dict):
+        return fmt.value(collector)
+    rest = {key: value for key, value in collector.items() if key not in ("name", "state", "error") and value not in (None, "", [], {})}
+    parts = [str(collector.get("name", "?")), str(collector.get("state", ""))]
+    parts += [f"{key.replace('_', ' ')} {fmt.value(value)}" for key, value in rest.items()]
+    text = fmt.one_line(", ".join(part for part in parts if part))
+    error = collector.get("error")
+    return text + (output.styled(f": {fmt.one_line(str(error))}", "red") if error else "")
+
+
+def _print_sinks(sinks: list[dict[str, Any]]) -> None:
+    output.say()
+    columns = [output.Column("SINK"), output.Column("STATE"), output.Column("BEHIND", right=True), output.Column("RECORDS", right=True)]
+    columns += [output.Column("A TRANSACTION", right=True), output.Column("LAST COMMIT", right=True)]
+    output.table(columns, [_sink_row(sink) for sink in sinks])
+    for sink in sinks:
+        if sink.get("error"):
+            output.say(output.styled(f"{sink['name']}: {fmt.one_line(str(sink['error']))}", "red"))
+
+
+def _sink_row(sink: dict[str, Any]) -> output.Row:
+    behind, age, batch, records = (sink.get(key) for key in ("pending_bytes", "last_commit_age_s", "records_per_transaction", "records"))
+    style = "red" if sink.get("error") else "green" if not behind else "yellow"
+    return [
+        str(sink.get("name")),
+        output.Cell(str(sink.get("state")), style),
+        output.Cell(fmt.size(behind) if behind else "nothing", "yellow" if behind else ""),
+        "-" if records is None else fmt.number(records),
+        "-" if batch is None else f"{batch:,.0f}",
+        "-" if age is None else f"{fmt.duration(age)} ago",
+    ]
+
+
+def _print_streams(streams: list[dict[str, Any]]) -> None:
+    """The streams that live or are behind; the others are done and only counted."""
+    active = [one for one in streams if one.get("alive") or any(one.get("pending", {}).values())]
+    output.say()
+    if not active:
+        output.say("no run writes at the moment, and nothing is on its way")
+        return
+    active.sort(key=lambda one: -sum(one.get("pending", {}).values()))
+    columns = [output.Column("RUN"), output.Column("STREAM"), output.Column("WRITER"), output.Column("BEHIND", fold=True)]
+    output.table(columns, [_stream_row(one) for one in active[:SHOWN]])
+    if len(active) > SHOWN:
+        output.say(f"… and {len(active) - SHOWN} more")
+
+
+def _stream_row(stream: dict[str, Any]) -> output.Row:
+    behind = {name: amount for name, amount in stream.get("pending", {}).items() if amount}
+    text = ", ".join(f"{name} {fmt.size(amount)}" for name, amount in behind.items())
+    alive = output.Cell("alive", "green") if stream.get("alive") else output.Cell("ended", "dim")
+    return [stream["run"], stream["writer"], alive, output.Cell(text or "nothing", "yellow" if behind else "")]
