@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from harness import agents, oracle
 
@@ -12,16 +14,16 @@ POINTS = ["after_read", "before_begin", "after_insert", "before_commit", "after_
 
 @pytest.mark.parametrize("point", POINTS)
 def test_an_agent_that_dies_twice_at_the_same_point_loses_and_doubles_nothing(home, tmp_path, point):
-    """Two agents in a row die at the point, each with new records to take; the third brings everything, once, in order."""
+    """Two agents in a row die at the point, at once and in the middle of their work; the third brings everything, once, in order."""
     bursts = []
-    for _ in range(2):
+    for time in (1, 4):
         bursts.append(oracle.burst(home, tmp_path, 3_000, processes=2))
-        agent = agents.Agent(home, OUTRIDER_CRASH_AT=point)
+        agent = agents.Agent(home, "--set", "ship.batch_bytes=65536", OUTRIDER_CRASH_AT=f"{point}:{time}")
         try:
             code, said = agent.wait_dead()
         finally:
             agent.kill()
-        assert code != 0, said
+        assert code == -signal.SIGKILL, said
     with agents.running(home):
         agents.flush(home)
         reader = reading.Reader(home / "outrider.db")

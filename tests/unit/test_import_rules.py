@@ -30,11 +30,12 @@ ALLOWED = {
     "layout": set(),
     "agent_lock": {"layout"},
     "supervise": {"core"},
+    "crashpoints": set(),
     "blobs": {"core", "layout"},
     "collect": {"core", "layout", "settings"},
-    "ship": {"core", "layout", "settings"},
-    "store": {"core"},
-    "sinks": {"core", "store"},  # the store's sink writes through the store; no other sink may
+    "ship": {"core", "crashpoints", "layout", "settings"},
+    "store": {"core", "crashpoints"},
+    "sinks": {"core", "crashpoints", "store"},  # the store's sink writes through the store; no other sink may
     "server": {"core", "layout", "settings"},
     "cli": {"core", "layout", "settings", "store", "blobs", "main", "logs"},  # reads the store by itself, without the agent
     "main": {"*"},  # wires everything
