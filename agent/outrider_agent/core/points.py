@@ -106,12 +106,14 @@ def real(number: float | None) -> float | None:
 
 
 def chunks(points: Columns) -> Iterator[Columns]:
-    """The points cut into chunks of at most FULL."""
-    if len(points) <= FULL:
+    """The points cut into as few chunks of at most FULL as there can be, of nearly equal size: of many points none is SMALL."""
+    total = len(points)
+    if total <= FULL:
         yield points
         return
-    for start in range(0, len(points), FULL):
-        yield points.cut(start, start + FULL)
+    parts = -(-total // FULL)
+    for i in range(parts):
+        yield points.cut(total * i // parts, total * (i + 1) // parts)
 
 
 def pack(points: Columns, time_min: int) -> tuple[str, str | None, str]:

@@ -1,0 +1,322 @@
+"""
+Lines of the spool as records: the wire forms of docs/spool.md, format 1, and the decoder. Pure, and total: any bytes can be decoded.
+
+A whole piece is decoded at once; only where it holds a bad line are its lines looked at one by one. What no rule can read is set aside
+with its place and its reason. Metric values stay as they are spelled; unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+from outrider import record
+from outrider_agent.core import lines
+
+#: Data are decoded in pieces of about so many bytes once a bad line was found among them.
+PIECE = 16 << 10
+#: What is kept of a line that is set aside.
+HEAD_BYTES = 64 << 10
+
+# Whatever a database binds as an integer.
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Step = Int64 | float | None
+#: A number, true, false, null, a string ("NaN", "Infinity" and "-Infinity" are those floats), or [text].
+Value = int | float | bool | str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] | None
+
+
+class Head(msgspec.Struct, frozen=True, tag_field="k", tag=record.HEAD):
+    """The first line of a segment."""
+
+    v: Literal[1]
+    run: str
+    w: str
+    seg: Int64
+    t: Int64
+    host: str | None = None
+    boot: str | None = None
+    pid: Int64 | None = None
+    rank: Int64 | None = None
+    exp: str | None = None
+    own: bool = False
+
+
+class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
+    """What is known of the run; later fields win."""
+
+    t: Int64
+    experiment: str | None = None
+    name: str | None = None
+    command: list[str] | None = None
+    cwd: str | None = None
+    outputs: list[str] | None = None
+    host: str | None = None
+    user: str | None = None
+    python: str | None = None
+    parent: str | None = None
+    attempt: Int64 | None = None
+    default: bool = False
+    tags: dict[str, Any] | None = None
+    exe: str | None = None
+
+
+class Metric(msgspec.Struct, frozen=True, gc=False, tag_field="k", tag=record.METRIC):
+    """One scalar point."""
+
+    t: Int64
+    n: str
+    v: Value
+    s: Step = None
+
+
+class List(msgspec.Struct, frozen=True, tag_field="k", tag=record.LIST):
+    """Points without steps."""
+
+    t: Int64
+    n: str
+    v: list[Value]
+    d: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, tag_field="k", tag=record.ROW):
+    """One row."""
+
+    t: Int64
+    n: str
+    c: dict[str, Any]
+    d: str | None = None
+
+
+class Table(msgspec.Struct, frozen=True, tag_field="k", tag=record.TABLE):
+    """One table by columns."""
+
+    t: Int64
+    n: str
+    c: dict[str, list[Any]]
+    d: str | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An exception."""
+
+    type: str | None = None
+    message: str | None = None
+    traceback: str | None = None
+
+
+class Log(msgspec.Struct, frozen=True, tag_field="k", tag=record.LOG):
+    """One log record."""
+
+    t: Int64
+    lv: Int64
+    msg: str
+    ln: str | None = None
+    lg: str | None = None
+    fi: str | None = None
+    no: Int64 | None = None
+    fn: str | None = None
+    th: str | None = None
+    ti: Int64 | None = None
+    pr: str | None = None
+    tk: str | None = None
+    x: dict[str, Any] | None = None
+    exc: dict[str, Any] | None = None
+    st: str | None = None
+    m: dict[str, Value] | None = None
+    s: Step = None
+    bad: str | None = None
+    via: str | None = None
+
+
+class Console(msgspec.Struct, frozen=True, tag_field="k", tag=record.CONSOLE):
+    """A raw chunk of the console: text, or bytes."""
+
+    t: Int64
+    f: Literal[1, 2]
+    o: Int64
+    d: str | None = None
+    b: bytes | None = None
+
+
+class Tag(msgspec.Struct, frozen=True, tag_field="k", tag=record.TAG):
+    """A tag, set or removed."""
+
+    t: Int64
+    n: str
+    v: Any = None
+    delete: bool = msgspec.field(name="del", default=False)
+
+
+class Param(msgspec.Struct, frozen=True, tag_field="k", tag=record.PARAM):
+    """A parameter."""
+
+    t: Int64
+    n: str
+    v: Any
+
+
+class Property(msgspec.Struct, frozen=True, tag_field="k", tag=record.PROPERTY):
+    """A property, set once."""
+
+    t: Int64
+    n: str
+    v: Any
+
+
+class Artifact(msgspec.Struct, frozen=True, tag_field="k", tag=record.ARTIFACT):
+    """A version of an artifact. A path that is not UTF-8 has surrogate escapes."""
+
+    t: Int64
+    p: str
+    size: Int64
+    sha: str
+    mt: Int64 | None = None
+    src: str = "outputs"
+    obs: bool = True
+
+
+class Seen(msgspec.Struct, frozen=True, tag_field="k", tag=record.SEEN):
+    """What the outputs collector has captured; its own business."""
+
+    t: Int64
+
+
+class End(msgspec.Struct, frozen=True, tag_field="k", tag=record.END):
+    """How the run ended."""
+
+    t: Int64
+    status: Literal["Completed", "Failed", "Canceled"]
+    reason: str
+    code: Int64 | None = None
+    sig: Int64 | None = None
+    err: Failure | None = None
+    by: str | None = None
+
+
+class Gap(msgspec.Struct, frozen=True, tag_field="k", tag=record.GAP):
+    """Records refused here."""
+
+    t: Int64
+    n: Int64
+    bytes: Int64 | None = None
+    why: str | None = None
+    since: Int64 | None = None
+
+
+class Note(msgspec.Struct, frozen=True, tag_field="k", tag=record.NOTE):
+    """Something Outrider itself has to say."""
+
+    t: Int64
+    msg: str = ""
+    lv: Int64 | None = None
+
+
+Wire = Head | Run | Metric | List | Row | Table | Log | Console | Tag | Param | Property | Artifact | Seen | End | Gap | Note
+
+DECODER = msgspec.json.Decoder(Wire)
+FAILURES = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class Aside(NamedTuple):
+    """Bytes that were set aside: their place in the segment, how many, why, and the first of them."""
+
+    offset: int
+    length: int
+    reason: str
+    data: bytes
+
+
+class Decoded(NamedTuple):
+    """What some bytes hold: records in order, and what was set aside."""
+
+    records: list[Any]
+    aside: list[Aside]
+
+
+def decode(data: bytes, offset: int = 0) -> Decoded:
+    """Decodes complete lines, the first of which begins at `offset` of its segment. Never raises."""
+    try:
+        return Decoded(DECODER.decode_lines(data), [])
+    except FAILURES:
+        return by_pieces(data, offset)
+
+
+def by_pieces(data: bytes, offset: int) -> Decoded:
+    """The same where something is bad: piece by piece, and line by line in the bad ones."""
+    found = Decoded([], [])
+    for start, piece in lines.pieces(data, PIECE):
+        try:
+            found.records.extend(DECODER.decode_lines(piece))
+        except FAILURES:
+            for place, line in lines.each(piece):
+                by_line(line, offset + start + place, found)
+    return found
+
+
+def by_line(line: bytes, offset: int, found: Decoded) -> None:
+    """One line: a record, or set aside. NUL bytes (a power loss leaves them) are skipped and counted."""
+    text = line.strip(b" \t\r\0")
+    if b"\0" in line and (nuls := len(line) - len(text)):
+        found.aside.append(Aside(offset, nuls, "NUL bytes, as a power loss leaves them", b""))
+    if not text:
+        return
+    try:
+        found.records.append(DECODER.decode(text))
+    except FAILURES:
+        try:
+            found.records.append(leniently(text))
+        except FAILURES as exc:
+            place = offset + line.index(text)
+            found.aside.append(Aside(place, len(text), reason(text, exc), text[:HEAD_BYTES]))
+
+
+def leniently(text: bytes) -> Any:
+    """What msgspec is too strict for: lone surrogates (kept as their escape), numbers beyond a float (±Infinity). Raises `FAILURES`."""
+    found = json.loads(text.decode("utf-8"), parse_float=spelled_float, parse_constant=not_json)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")  # noqa: TRY004 -- one of FAILURES
+    path = found.get("p") if found.get("k") == record.ARTIFACT else None
+    clean = without_surrogates(found)
+    if isinstance(path, str):
+        clean["p"] = path
+    return msgspec.convert(clean, Wire)
+
+
+def spelled_float(text: str) -> float | str:
+    """A float; beyond its range the name of infinity."""
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        return record.INFINITY if number > 0 else record.NEGATIVE_INFINITY
+    return number
+
+
+def not_json(word: str) -> None:
+    """Python's json would take NaN and Infinity as bare words."""
+    raise ValueError(f"{word} is not JSON")
+
+
+def without_surrogates(value: Any) -> Any:
+    """The same with lone surrogates spelled out as `\\udXXX`: no database takes them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def reason(text: bytes, exc: BaseException) -> str:
+    """Why a line was set aside, in a few words."""
+    if isinstance(exc, RecursionError):
+        return "nested too deeply"
+    if isinstance(exc, UnicodeDecodeError):
+        return "not UTF-8"
+    message = str(exc)
+    if isinstance(exc, json.JSONDecodeError):
+        return f"not JSON: {message}"[:300]
+    if "$.k`" in message or "missing required field `k`" in message:
+        return "unknown kind" if b'"k"' in text else "no kind"
+    return message.encode("utf-8", "backslashreplace").decode("utf-8")[:300]

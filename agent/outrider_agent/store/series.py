@@ -1,0 +1,152 @@
+"""
+Writes points: chunks of a series, its totals, and the merging of small chunks at its tail (docs/decisions/0002-points-are-packed.md).
+
+Lives within one writer's transactions: after any that failed, `forget` must be called, for what is cached may not have been committed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from outrider_agent.core import points
+from outrider_agent.store import queries
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SQL = queries.load("write")
+#: So many series are kept in memory.
+CACHED = 20_000
+
+Key = tuple[int, str, str]  # run_key, source, name
+
+
+class State:
+    """A series as the last commit left it. The tail is its last chunks that are small: how many, and where they begin."""
+
+    __slots__ = ("count", "key", "kind", "max", "min", "tail", "tail_first")
+
+    def __init__(self, key: int, kind: str) -> None:
+        self.key, self.kind = key, kind
+        self.count = 0
+        self.min: float | None = None
+        self.max: float | None = None
+        self.tail, self.tail_first = 0, 0
+
+
+class SeriesWriter:
+    """Adds points to series, creating them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._states: dict[Key, State] = {}
+
+    def forget(self) -> None:
+        """Drops what is cached."""
+        self._states.clear()
+
+    def add(self, key: Key, columns: points.Columns, kind: str = "scalar", description: str | None = None) -> None:
+        """Appends points to a series."""
+        if not columns:
+            return
+        state = self._state(key, kind, description)
+        first, added = state.count, len(columns)
+        last = (columns.values[-1], columns.steps[-1], columns.times[-1])
+        if points.has_text(columns.values):
+            state.kind = "text"
+        merged = columns
+        if state.tail and (added >= points.SMALL or state.tail >= points.TAIL):
+            merged, first = self._with_tail(state, columns), state.tail_first
+        written = self._write(state.key, merged, first)
+        self._count_tail(state, written)
+        state.count += added
+        state.min = min((number for number in (state.min, *(part.min for part in written)) if number is not None), default=None)
+        state.max = max((number for number in (state.max, *(part.max for part in written)) if number is not None), default=None)
+        self._connection.execute(
+            SQL.update_series,
+            {
+                "series_key": state.key,
+                "kind": state.kind,
+                "count": state.count,
+                "last": points.json_text(last[0]),
+                "last_step": last[1],
+                "last_time": last[2],
+                "min": None if state.kind == "text" else state.min,
+                "max": None if state.kind == "text" else state.max,
+                "description": description,
+            },
+        )
+
+    def _state(self, key: Key, kind: str, description: str | None) -> State:
+        state = self._states.get(key)
+        if state is not None:
+            return state
+        run_key, source, name = key
+        row = self._connection.execute(SQL.series, {"run_key": run_key, "source": source, "name": name}).fetchone()
+        if row is None:
+            given = {"run_key": run_key, "source": source, "name": name, "kind": kind, "description": description}
+            state = State(self._connection.execute(SQL.add_series, given).fetchone()[0], kind)
+        else:
+            state = State(row[0], row[1])
+            state.count, state.min, state.max = row[2:]
+            self._find_tail(state)
+        if len(self._states) >= CACHED:
+            self._states.clear()
+        self._states[key] = state
+        return state
+
+    def _find_tail(self, state: State) -> None:
+        """Counts the small chunks at the end of a series that was written by an earlier agent."""
+        for first, count in self._connection.execute(SQL.last_chunks, {"series_key": state.key, "limit": points.TAIL}).fetchall():
+            if count >= points.SMALL:
+                break
+            state.tail += 1
+            state.tail_first = first
+
+    def _with_tail(self, state: State, columns: points.Columns) -> points.Columns:
+        """The tail's points and these; the tail's chunks are deleted."""
+        where = {"series_key": state.key, "first": state.tail_first}
+        merged = points.Columns()
+        for row in self._connection.execute(SQL.tail, where).fetchall():
+            merged.extend(points.unpack(*row))
+        self._connection.execute(SQL.drop_tail, where)
+        state.tail = 0
+        merged.extend(columns)
+        return merged
+
+    def _write(self, series_key: int, columns: points.Columns, first: int) -> list[points.Summary]:
+        """Writes chunks; returns what they say of their points."""
+        rows: list[tuple[Any, ...]] = []
+        written: list[points.Summary] = []
+        for chunk in points.chunks(columns):
+            summary = points.summarize(chunk, first)
+            written.append(summary)
+            rows.append(
+                (
+                    series_key,
+                    first,
+                    summary.count,
+                    summary.step_min,
+                    summary.step_max,
+                    summary.time_min,
+                    summary.time_max,
+                    summary.min,
+                    summary.max,
+                    summary.first_value,
+                    summary.last_value,
+                    summary.nonfinite,
+                    *points.pack(chunk, summary.time_min),
+                )
+            )
+            first += summary.count
+        self._connection.executemany(SQL.add_points, rows)
+        return written
+
+    def _count_tail(self, state: State, written: list[points.Summary]) -> None:
+        """Chunks are of nearly equal size, so either all that were written are small or none."""
+        if written[-1].count >= points.SMALL:
+            state.tail = 0
+            return
+        if state.tail == 0:
+            state.tail_first = written[0].first
+        state.tail += len(written)

@@ -1,0 +1,200 @@
+-- name: take_over
+-- Makes the caller the sink's owner; earlier tokens are void from now on.
+INSERT INTO owners (sink, token, taken) VALUES (:sink, 1, :now)
+ON CONFLICT (sink) DO UPDATE SET token = token + 1, taken = excluded.taken RETURNING token;
+
+-- name: token
+-- Who owns the sink.
+SELECT token FROM owners WHERE sink = :sink;
+
+-- name: position
+-- How far a stream is committed.
+SELECT segment, "offset" FROM cursors JOIN streams USING (stream_key) WHERE sink = :sink AND run_id = :run AND writer = :writer;
+
+-- name: stream_key
+-- A stream's key.
+SELECT stream_key FROM streams WHERE run_id = :run AND writer = :writer;
+
+-- name: add_stream
+-- A stream seen for the first time.
+INSERT INTO streams (run_id, writer) VALUES (:run, :writer) RETURNING stream_key;
+
+-- name: describe_stream
+-- What a stream's header says of it.
+UPDATE streams SET owner = max(owner, :own), host = coalesce(:host, host), boot = coalesce(:boot, boot), pid = coalesce(:pid, pid),
+       rank = coalesce(:rank, rank), started = coalesce(started, :t)
+WHERE stream_key = :stream_key;
+
+-- name: add_cursor
+-- A sink's cursor at a stream's very beginning.
+INSERT INTO cursors (sink, stream_key, segment, "offset") VALUES (:sink, :stream_key, 0, 0) ON CONFLICT DO NOTHING;
+
+-- name: move_cursor
+-- Compare and set: changes one row where the cursor stands where the slice began, else none.
+UPDATE cursors SET segment = :segment, "offset" = :offset, records = records + :records, bytes = bytes + :bytes
+WHERE sink = :sink AND stream_key = :stream_key AND segment = :start_segment AND "offset" = :start_offset;
+
+-- name: is_deleted
+-- Has the run been deleted?
+SELECT 1 FROM deleted_runs WHERE run_id = :run;
+
+-- name: run
+-- What ingestion needs to know of a run.
+SELECT run_key, experiment_key, experiment_default, attempt, seen_end, said FROM runs WHERE run_id = :run;
+
+-- name: experiment
+-- An experiment's key and name, made when it is new.
+INSERT INTO experiments (name, created) VALUES (:name, :t) ON CONFLICT (name) DO UPDATE SET name = name RETURNING experiment_key;
+
+-- name: experiment_name
+-- An experiment's name.
+SELECT name FROM experiments WHERE experiment_key = :experiment_key;
+
+-- name: next_number
+-- The next run number of an experiment.
+UPDATE experiments SET last_number = last_number + 1 WHERE experiment_key = :experiment_key RETURNING last_number;
+
+-- name: add_run
+-- A run seen for the first time.
+INSERT INTO runs (run_id, experiment_key, number, status, started) VALUES (:run, :experiment_key, :number, 'Running', :t) RETURNING run_key;
+
+-- name: move_run
+-- A run in the experiment that was chosen for it.
+UPDATE runs SET experiment_key = :experiment_key, number = :number, experiment_default = :default WHERE run_key = :run_key;
+
+-- name: choose_experiment
+-- The run's experiment was chosen, and is the one where it is already.
+UPDATE runs SET experiment_default = 0 WHERE run_key = :run_key;
+
+-- name: started
+-- The earliest header decides when a run started.
+UPDATE runs SET started = min(started, :t), host = coalesce(host, :host) WHERE run_key = :run_key;
+
+-- name: describe_run
+-- What a `run` line says; later fields win.
+UPDATE runs SET name = coalesce(:name, name), command = coalesce(:command, command), cwd = coalesce(:cwd, cwd), outputs = coalesce(:outputs, outputs),
+       host = coalesce(:host, host), user = coalesce(:user, user), python = coalesce(:python, python),
+       parent_run_id = coalesce(:parent, parent_run_id), attempt = coalesce(:attempt, attempt)
+WHERE run_key = :run_key;
+
+-- name: owned
+-- Does a known stream own the run?
+SELECT 1 FROM streams WHERE run_id = :run AND owner = 1 LIMIT 1;
+
+-- name: is_owner
+-- Does this stream own its run?
+SELECT owner FROM streams WHERE stream_key = :stream_key;
+
+-- name: end_run
+-- How a run ended (or that it still runs), and what that was decided from.
+UPDATE runs SET status = :status, reason = :reason, exit_code = :code, signal = :signal, error_type = :error_type, error_message = :error_message,
+       traceback = :traceback, ended_by = :by, ended = :ended, seen_end = :seen, said = :said
+WHERE run_key = :run_key;
+
+-- name: status
+-- A run's status.
+SELECT status FROM runs WHERE run_id = :run;
+
+-- name: series
+-- A series' state.
+SELECT series_key, kind, count, min, max FROM series WHERE run_key = :run_key AND name = :name AND source = :source;
+
+-- name: add_series
+-- A series seen for the first time.
+INSERT INTO series (run_key, name, source, kind, description) VALUES (:run_key, :name, :source, :kind, :description) RETURNING series_key;
+
+-- name: update_series
+-- A series after more points.
+UPDATE series SET kind = :kind, count = :count, last = :last, last_step = :last_step, last_time = :last_time, min = :min, max = :max,
+       description = coalesce(:description, description)
+WHERE series_key = :series_key;
+
+-- name: last_chunks
+-- The last chunks of a series, the last one first.
+SELECT first, count FROM points WHERE series_key = :series_key ORDER BY first DESC LIMIT :limit;
+
+-- name: tail
+-- The chunks of a series from one of them on.
+SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key AND first >= :first ORDER BY first;
+
+-- name: drop_tail
+-- Away with the chunks from one of them on: they are written again, merged.
+DELETE FROM points WHERE series_key = :series_key AND first >= :first;
+
+-- name: add_points
+-- A chunk of points.
+INSERT INTO points (series_key, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite, times,
+       steps, "values")
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_row
+-- A row or a table.
+INSERT INTO rows (run_key, name, kind, time, columns, description) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: add_log
+-- A log record.
+INSERT INTO logs (run_key, stream_key, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra,
+       exception, stack, metrics, step, degraded, via)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_console
+-- A raw chunk of the console.
+INSERT INTO console (run_key, stream_key, attempt, fd, "offset", time, data) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: set_tag
+-- A tag; the last value wins.
+INSERT INTO tags (run_key, key, value) VALUES (:run_key, :key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
+
+-- name: delete_tag
+-- A tag is removed.
+DELETE FROM tags WHERE run_key = :run_key AND key = :key;
+
+-- name: set_param
+-- A parameter; the last value wins.
+INSERT INTO params (run_key, key, value) VALUES (:run_key, :key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
+
+-- name: property
+-- A property's value.
+SELECT value FROM properties WHERE run_key = :run_key AND key = :key;
+
+-- name: set_property
+-- A property; it is set once.
+INSERT INTO properties (run_key, key, value) VALUES (:run_key, :key, :value);
+
+-- name: last_version
+-- The last version of an artifact.
+SELECT version, sha256 FROM artifacts WHERE run_key = :run_key AND path = CAST(:path AS TEXT) ORDER BY version DESC LIMIT 1;
+
+-- name: add_artifact
+-- A version of an artifact. The path is bound as bytes, so that any file name is kept.
+INSERT INTO artifacts (run_key, path, version, size, sha256, time, modified, source, observed)
+VALUES (:run_key, CAST(:path AS TEXT), :version, :size, :sha256, :time, :modified, :source, :observed);
+
+-- name: add_gap
+-- Records that a writer refused.
+INSERT INTO gaps (run_key, stream_key, time, since, records, bytes, why) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_note
+-- Something that Outrider has to say about a run.
+INSERT INTO notes (run_key, time, level, message) VALUES (?, ?, ?, ?);
+
+-- name: set_aside
+-- Bytes of a stream that could not be taken.
+INSERT INTO set_aside (stream_key, segment, "offset", length, reason, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: forget_run
+-- Deletes a run and all that hangs on it (ON DELETE CASCADE).
+DELETE FROM runs WHERE run_id = :run;
+
+-- name: remember_deleted
+-- What a deleted run's streams still bring is passed over.
+INSERT INTO deleted_runs (run_id, deleted) VALUES (:run, :now) ON CONFLICT DO NOTHING;
+
+-- name: forget_set_aside
+-- What was set aside of a run's streams.
+DELETE FROM set_aside WHERE stream_key IN (SELECT stream_key FROM streams WHERE run_id = :run);
+
+-- name: unused_blobs
+-- Those of a run's blobs that no other run names.
+SELECT DISTINCT sha256 FROM artifacts a JOIN runs r USING (run_key)
+WHERE r.run_id = :run AND NOT EXISTS (SELECT 1 FROM artifacts b WHERE b.sha256 = a.sha256 AND b.run_key <> a.run_key);
