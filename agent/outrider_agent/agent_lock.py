@@ -143,7 +143,7 @@ def _try_lock(path: Path) -> int | None:
 
 
 def _replace(path: Path, judged: tuple[int, int] | None) -> AgentLock | None:
-    """Puts a new locked file in the place of the silent holder's; None when another process is at it, was quicker, or the holder has gone."""
+    """Puts a new locked file in the place of the silent holder's; None when another process is at it or was quicker, or the holder went."""
     guard = spool.lock_file(os.fspath(path.with_name(path.name + ".takeover")))
     if guard is None:
         return None

@@ -79,6 +79,15 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The files that runs write into their outputs folders."""
 
     enabled: Annotated[bool, Meta(description="Whether files of the outputs folders are collected as artifacts.")] = True
+    settle_s: Annotated[float, Meta(ge=0, description="Seconds that a file must not have changed before it is taken as whole.")] = 2.0
+    sweep_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the outputs of a run that writes some.")] = 1.0
+    idle_after_s: Annotated[float, Meta(gt=0, description="Seconds without a change, then a run's outputs are looked at less often.")] = (
+        60.0
+    )
+    idle_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at outputs in which nothing changes.")] = 5.0
+    watch: Annotated[
+        bool, Meta(description="Whether the system's file events hint where to look; without them only the looks find changes.")
+    ] = True
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
