@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -20,22 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-class Logger(Protocol):
-    """What the parts of the agent use of structlog."""
-
-    def debug(self, event: str, **data: Any) -> Any:
-        """For whoever hunts a fault."""
-
-    def info(self, event: str, **data: Any) -> Any:
-        """Something happened."""
-
-    def warning(self, event: str, **data: Any) -> Any:
-        """Something is not as it should be, and is being dealt with."""
-
-    def error(self, event: str, **data: Any) -> Any:
-        """Something stopped."""
 
 
 class File:
@@ -142,13 +126,7 @@ class _Bridge(logging.Handler):
     """Passes a `logging` record on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = get("library")
+        log = structlog.get_logger(part="library")
         exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
         emit = log.error if record.levelno >= logging.ERROR else log.warning
         emit("library_message", logger=record.name, error=record.getMessage(), **({"exc_info": exc_info} if exc_info else {}))
-
-
-def get(part: str) -> Logger:
-    """The logger of one part of the agent."""
-    logger: Logger = structlog.get_logger(part=part)
-    return logger
