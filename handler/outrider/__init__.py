@@ -1,0 +1,99 @@
+"""
+Outrider tracks what a training script already emits. Public names only; each is imported when it is first asked for.
+
+    logging.basicConfig(level="INFO", handlers=[outrider.RunHandler()])
+    with outrider.start_run("ridge") as run: run.log("mse", 0.1)
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "RunHandler": "_handler",
+    "Run": "_run",
+    "OutriderError": "_errors",
+    "RunEnded": "_errors",
+    "MetricsUnavailable": "_errors",
+    "start_run": "_api",
+    "current_run": "_api",
+    "log": "_api",
+    "log_list": "_api",
+    "log_row": "_api",
+    "log_table": "_api",
+    "tag": "_api",
+    "param": "_api",
+    "params": "_api",
+    "upload_file": "_api",
+    "upload_folder": "_api",
+    "get_metrics": "_api",
+    "flush": "_api",
+    "complete": "_api",
+    "fail": "_api",
+    "cancel": "_api",
+}
+
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from outrider._api import (
+        cancel,
+        complete,
+        current_run,
+        fail,
+        flush,
+        get_metrics,
+        log,
+        log_list,
+        log_row,
+        log_table,
+        param,
+        params,
+        start_run,
+        tag,
+        upload_file,
+        upload_folder,
+    )
+    from outrider._errors import MetricsUnavailable, OutriderError, RunEnded
+    from outrider._handler import RunHandler
+    from outrider._run import Run
+
+__all__ = [
+    "MetricsUnavailable",
+    "OutriderError",
+    "Run",
+    "RunEnded",
+    "RunHandler",
+    "cancel",
+    "complete",
+    "current_run",
+    "fail",
+    "flush",
+    "get_metrics",
+    "log",
+    "log_list",
+    "log_row",
+    "log_table",
+    "param",
+    "params",
+    "start_run",
+    "tag",
+    "upload_file",
+    "upload_folder",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what is asked for; `outrider.structlog` too, which is a module."""
+    from importlib import import_module
+
+    if name == "structlog":
+        return import_module("outrider.structlog")
+    if name not in _HOME:
+        raise AttributeError(f"module 'outrider' has no attribute {name!r}")
+    value = getattr(import_module("outrider." + _HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -66,6 +66,57 @@ def step_text(step: Any) -> str:
     raise TypeError(f"step must be a whole number, not {type(step).__name__}; give step=None for points without steps")
 
 
+def list_text(values: Any) -> str:
+    """
+    Many scalars as a JSON list.
+
+    Raises TypeError for what is no list of scalars.
+    """
+    if isinstance(values, (str, bytes)) or hasattr(values, "items"):
+        raise TypeError(f"log_list() and the columns of a table take many values, not {type(values).__name__}; for one value use log()")
+    if hasattr(values, "tolist"):  # arrays of numpy, torch, pandas: one call instead of one a value
+        values = values.tolist()
+    try:
+        items = iter(values)
+    except TypeError:
+        raise TypeError(
+            f"log_list() and the columns of a table take many values, not {type(values).__name__}; for one value use log()"
+        ) from None
+    return "[" + ",".join([text(value) for value in items]) + "]"
+
+
+def table_text(value: Any) -> str:
+    """
+    `{column: values}` as a JSON object; a scalar is a column of one.
+
+    Raises TypeError for what is no table, ValueError when its columns are of unequal length.
+    """
+    if not hasattr(value, "items"):
+        raise TypeError(f"log_table() takes a dict of columns, {{'x': [1, 2], 'y': [3, 4]}}, not {type(value).__name__}")
+    columns = {}
+    for name, column in value.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the names of columns must be texts, not {type(name).__name__}")
+        columns[name] = _column(column)
+    lengths = {name: len(column) for name, column in columns.items()}
+    if not columns:
+        raise ValueError("log_table() needs at least one column")
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise ValueError(f"the columns of a table must be of one length, but {shown}; nothing was logged")
+    return "{" + ",".join([quote(name) + ":" + list_text(column) for name, column in columns.items()]) + "}"
+
+
+def _column(column: Any) -> Any:
+    if hasattr(column, "tolist") and getattr(column, "ndim", None) != 0:
+        return column.tolist()
+    if isinstance(column, (list, tuple)):
+        return column
+    if isinstance(column, (str, bytes, int, float)) or column is None or not hasattr(column, "__iter__") or getattr(column, "ndim", 1) == 0:
+        return [column]
+    return list(column)
+
+
 def number(value: Any) -> Any:
     """A value as a line or the store spells it, back as Python's: the three names as floats, a one-element list as its text."""
     if isinstance(value, str):

@@ -1,0 +1,113 @@
+"""
+Files into the blob store of a home: copied to a temporary name while they are hashed, made durable, then named by their sha256.
+
+The order is blob, then record: a record never names bytes that may be missing. Raises OSError and ValueError to who uploads.
+"""
+
+from __future__ import annotations
+
+import os
+from time import time_ns
+
+from outrider._encode import quote
+
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Iterator
+
+_CHUNK = 1 << 20
+
+
+def store(home: str, name: str, path_or_stream: Any) -> str:
+    """Copies into the blob store; the fields of the `art` line."""
+    inner = _artifact_path(name)
+    if isinstance(path_or_stream, (str, bytes, os.PathLike)):
+        with open(path_or_stream, "rb") as file:
+            sha, size = _copy(home, file)
+            modified = os.fstat(file.fileno()).st_mtime_ns
+    elif hasattr(path_or_stream, "read"):
+        sha, size = _copy(home, path_or_stream)
+        modified = time_ns()
+    else:
+        raise TypeError(f"upload_file() takes a path or an open binary file, not {type(path_or_stream).__name__}")
+    return f'"k":"art","t":{time_ns()},"p":{quote(inner)},"size":{size},"sha":"{sha}","mt":{modified},"src":"upload"'
+
+
+def files_below(path: str) -> Iterator[tuple[str, str]]:
+    """(path within the folder, path) of every file below it, sorted. Raises NotADirectoryError where it is no folder."""
+    top = os.fsdecode(path)
+    if not os.path.isdir(top):
+        raise NotADirectoryError(f"upload_folder() takes a folder, and {top!r} is none")
+    for folder, folders, files in os.walk(top):
+        folders.sort()
+        for file in sorted(files):
+            whole = os.path.join(folder, file)
+            if os.path.isfile(whole):
+                yield os.path.relpath(whole, top).replace(os.sep, "/"), whole
+
+
+def _artifact_path(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of an uploaded file must be a text, not {type(name).__name__}")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or "\0" in name:
+        raise ValueError(f"{name!r} cannot be the name of an uploaded file: use a path within the run, like 'outputs/model.pkl'")
+    return "/".join(parts)
+
+
+def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
+    temporary_folder = os.path.join(home, "blobs", "tmp")
+    for folder in (home, os.path.dirname(temporary_folder), temporary_folder):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    temporary = os.path.join(temporary_folder, f"{os.getpid()}-{os.urandom(8).hex()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            sha, size = _copy_hashing(source, fd)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        _name_it(home, temporary, sha)
+    except BaseException:
+        _unlink(temporary)
+        raise
+    return sha, size
+
+
+def _copy_hashing(source: BinaryIO, fd: int) -> tuple[str, int]:
+    import hashlib
+
+    digest, size = hashlib.sha256(), 0
+    while True:
+        chunk = source.read(_CHUNK)
+        if not chunk:
+            return digest.hexdigest(), size
+        if isinstance(chunk, str):
+            raise TypeError("upload_file() needs a file opened in binary mode: open(path, 'rb')")
+        digest.update(chunk)
+        size += len(chunk)
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+
+def _name_it(home: str, temporary: str, sha: str) -> None:
+    folder = os.path.join(home, "blobs", sha[:2])
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    final = os.path.join(folder, sha)
+    if os.path.exists(final):
+        _unlink(temporary)
+        return
+    os.rename(temporary, final)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
