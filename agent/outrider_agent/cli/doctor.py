@@ -181,10 +181,15 @@ def _agent(home: str) -> Check:
             "", WARN, f"none runs, and {fmt.size(waiting)} wait in the spool", "start one: `outrider agent`, or any command that reads"
         )
     try:
-        control.request(home, "GET", "/health", timeout=5.0)
+        status, health = control.request(home, "GET", "/health", timeout=5.0)
     except control.ControlError as error:
         return Check(
             "", FAIL, f"pid {info.get('pid')} does not answer: {error}", "look into agent.log in the home; end it, and start another"
+        )
+    if status != 200:
+        reason = (health or {}).get("reason") or f"it answered {status}"
+        return Check(
+            "", FAIL, f"pid {info.get('pid')} makes no progress: {reason}", "nothing is lost; `outrider status` says what holds it up"
         )
     ours = main.version()
     if info.get("version") != ours:

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -146,4 +147,11 @@ def _delete(args: argparse.Namespace, home: str, run_id: str) -> None:
             raise errors.OutriderError(_message(answer) or f"the agent could not delete run {run_id} ({status}); it is still there")
         if status:
             return
-    editing.delete_run(Path(home), run_id)
+    _delete_here(Path(home), run_id)
+
+
+def _delete_here(home: Path, run_id: str) -> None:
+    """Without an agent: the store first, so that what is left of the run in the spool is passed over whatever happens next."""
+    for sha256 in editing.delete_run(fresh.store_path(str(home)), run_id):
+        (home / "blobs" / sha256[:2] / sha256).unlink(missing_ok=True)
+    shutil.rmtree(pending.folder(str(home)) / run_id, ignore_errors=True)

@@ -140,7 +140,8 @@ def status_text(run: records.Run) -> str:
 
 def tags_text(tags: dict[str, object]) -> str:
     """Tags as `key=value`; a tag without a value as its key."""
-    return " ".join(key if value is None or value == "" else f"{key}={fmt.value(value)}" for key, value in sorted(tags.items()))
+    words = [(fmt.one_line(key), value) for key, value in sorted(tags.items())]
+    return " ".join(key if value is None or value == "" else f"{key}={fmt.value(value)}" for key, value in words)
 
 
 def has_tag(run: records.Run, wanted: str) -> bool:

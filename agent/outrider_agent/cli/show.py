@@ -69,8 +69,7 @@ def _print(store: reading.Reader, run: records.Run, document: documents.Document
     _print_surroundings(run)
     for title in ("tags", "params", "properties"):
         if document[title]:
-            pairs = " ".join(f"{fmt.one_line(key)}={fmt.value(value)}" for key, value in sorted(document[title].items()))
-            _field(title, pairs)
+            _field(title, runs.tags_text(document[title]))
     _field("artifacts", _files(store.artifacts(run.run_id)))
     _field("logged", _logged(document))
     for line in _losses(document):

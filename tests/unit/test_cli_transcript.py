@@ -1,0 +1,118 @@
+"""Console chunks become lines again, and a record's own print is told from others."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outrider_agent.cli import journal, transcript
+
+SECOND = 1_000_000_000
+
+
+class Chunk(NamedTuple):
+    fd: int
+    offset: int
+    time: int
+    data: bytes
+
+
+def chunked(data, cuts, fd=1):
+    """The data as chunks, cut at those places."""
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [Chunk(fd, start, start, data[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=20))
+def test_lines_do_not_depend_on_how_the_console_was_cut_into_chunks(data, cuts):
+    """A chunk is what one read returned: it means nothing."""
+    lines = list(transcript.lines(chunked(data, cuts)))
+    expected = data.split(b"\n")
+    assert [line.text for line in lines] == [transcript.text(piece) for piece in (expected if expected[-1] else expected[:-1])]
+    assert all(line.whole for line in lines[:-1])
+    if lines:
+        assert lines[-1].whole == data.endswith(b"\n")
+
+
+def test_stdout_and_stderr_are_lines_of_their_own():
+    """A chunk of one between two halves of a line of the other does not break it."""
+    chunks = [Chunk(1, 0, 1, b"ab"), Chunk(2, 0, 2, b"warn\n"), Chunk(1, 2, 3, b"cd\n")]
+    lines = list(transcript.lines(chunks))
+    assert [(line.stream, line.text, line.time) for line in lines] == [("stderr", "warn", 2), ("stdout", "abcd", 1)]
+
+
+def test_a_hole_ends_the_line_before_it():
+    """Refused bytes: what came before is not glued to what comes after."""
+    lines = list(transcript.lines([Chunk(1, 0, 1, b"begin"), Chunk(1, 100, 2, b"end\n")]))
+    assert [(line.text, line.whole) for line in lines] == [("begin", False), ("end", True)]
+
+
+def test_a_line_that_never_ends_is_broken():
+    """Memory is bounded whatever a script prints."""
+    assembler = transcript.Assembler()
+    piece = b"x" * 65_536
+    lines = [line for index in range(64) for line in assembler.feed(Chunk(1, index * len(piece), index, piece))]
+    assert lines
+    assert all(len(line.text) <= transcript.LONGEST_LINE + len(piece) for line in lines)
+
+
+def test_a_progress_bar_is_shown_in_its_last_state():
+    """As a terminal would leave it."""
+    assert transcript.shown("10%\r50%\r100%") == "100%"
+    assert transcript.shown("done\r") == "done"
+    assert transcript.shown("") == ""
+
+
+def echoes(*records):
+    found = transcript.Echoes()
+    for record in records:
+        found.record(*record)
+    return found
+
+
+def test_the_print_of_a_record_is_an_echo_once():
+    """basicConfig prints what the hook recorded: the event is shown once."""
+    found = echoes((SECOND, "epoch 1", "root"))
+    line = transcript.Line(SECOND + 1, "stderr", "INFO:root:epoch 1")
+    assert found.is_echo(line)
+    assert not found.is_echo(line)
+
+
+def test_a_line_that_only_ends_like_a_message_is_no_echo():
+    """Hiding what a script printed would be worse than showing a record twice."""
+    found = echoes((SECOND, "1", "root"))
+    assert not found.is_echo(transcript.Line(SECOND + 1, "stdout", "epoch 1"))
+    assert found.is_echo(transcript.Line(SECOND + 1, "stderr", "12:30:01 INFO 1"))
+
+
+def test_a_line_before_its_record_or_long_after_is_no_echo():
+    """A print comes after its record, and soon."""
+    found = echoes((10 * SECOND, "hello", "root"))
+    assert not found.is_echo(transcript.Line(9 * SECOND, "stdout", "hello"))
+    assert not found.is_echo(transcript.Line(16 * SECOND, "stdout", "hello"))
+
+
+def test_the_traceback_below_a_record_is_its_echo_too():
+    """A formatter prints message, traceback and stack: all are in the record."""
+    found = echoes((SECOND, "it broke\nbadly", "train", "Traceback (most recent call last):\nValueError: x"))
+    printed = ["ERROR:train:it broke", "badly", "Traceback (most recent call last):", "ValueError: x", "ValueError: x"]
+    seen = [found.is_echo(transcript.Line(SECOND + 1, "stderr", text)) for text in printed]
+    assert seen == [True, True, True, True, False]
+
+
+@given(st.lists(st.integers(0, 50), max_size=60))
+def test_entries_are_told_by_time_and_equal_times_in_order(times):
+    """Within the window the order is exact and stable."""
+    entries = [journal.Entry(time, line=transcript.Line(time, "stdout", str(index))) for index, time in enumerate(times)]
+    told = list(journal.by_time(entries))
+    assert told == sorted(entries, key=journal.when)
+
+
+def test_sorting_holds_no_more_than_its_window():
+    """Memory is bounded whatever the run's length."""
+    source = iter(journal.Entry(time) for time in range(1_000))
+    told = journal.by_time(source, window=10)
+    next(told)
+    assert next(source).time <= 11
