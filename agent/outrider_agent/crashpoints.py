@@ -1,6 +1,8 @@
 """
-Places where the agent may be told to die, for the fault tests: OUTRIDER_CRASH_AT=<point>:<n> kills the process (SIGKILL) when it passes that
-point for the n-th time. Unset, passing costs one call of an empty function.
+Places where the agent may be told to die, for the fault tests.
+
+OUTRIDER_CRASH_AT=<point>:<n> kills the process (SIGKILL) when it passes that point for the n-th time. Unset, passing costs one call of
+an empty function.
 """
 
 from __future__ import annotations

@@ -298,7 +298,7 @@ def not_json(word: str) -> None:
 
 
 def without_surrogates(value: Any) -> Any:
-    """The same with lone surrogates spelled out as `\\udXXX`: no database takes them."""
+    """The same with lone surrogates spelled out as their escape: no database takes them."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list):

@@ -7,7 +7,7 @@ A value stays as docs/spool.md spells it; nothing here turns it into another.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -79,7 +79,7 @@ def has_text(values: Sequence[Any]) -> bool:
 def summarize(points: Columns, first: int) -> Summary:
     """The summary of these points, the first of which is the series' `first`-th."""
     numbers = finite(points.values)
-    steps = points.steps if None not in points.steps else [step for step in points.steps if step is not None]
+    steps = present(points.steps)
     return Summary(
         first=first,
         count=len(points),
@@ -93,6 +93,11 @@ def summarize(points: Columns, first: int) -> Summary:
         last_value=real(numbers[-1]) if numbers else None,
         nonfinite=len(points) - len(numbers),
     )
+
+
+def present(steps: list[int | float | None]) -> list[int | float]:
+    """The steps that are there; the very same list when all are (the usual case)."""
+    return cast("list[int | float]", steps) if None not in steps else [step for step in steps if step is not None]
 
 
 def real(number: float | None) -> float | None:

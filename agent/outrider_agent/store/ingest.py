@@ -20,7 +20,7 @@ from outrider_agent.store import series as series_store
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SQL = queries.load("write")
 #: The experiment of a run that named none.
@@ -53,7 +53,7 @@ class Ingest:
         self._logs: list[tuple[Any, ...]] = []
         self._console: list[tuple[Any, ...]] = []
         self._rows: list[tuple[Any, ...]] = []
-        self._by_kind = {
+        self._by_kind: dict[Any, Callable[[Place, Any], None]] = {
             decode.Head: self._head,
             decode.Run: self._run,
             decode.List: self._list,

@@ -1,0 +1,254 @@
+"""
+Reads the spool for a sink: finds its runs and streams, and gives out batches from where the sink's cursors stand.
+
+A scan is the truth; it costs one stat for each idle stream, and looks into folders once a second (at once where something moves). It holds
+no position: those are the sink's. Nothing here writes or deletes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from outrider import spool
+from outrider_agent import model
+from outrider_agent.core import lines
+from outrider_agent.ship import streams as files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from outrider_agent import protocols
+
+BATCH_RECORDS = 50_000
+BATCH_BYTES = 4 << 20
+#: No stream gets less than this of a batch while it has more.
+QUANTUM = 64 << 10
+#: Folders of streams that are idle are looked at so often, and every folder is listed anew so often, whatever its mtime says.
+FOLDER_INTERVAL_S = 1.0
+SWEEP_INTERVAL_S = 30.0
+#: A stream is hot for so long after it grew.
+HOT_S = 5.0
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that could not be observed or is wrong: where, what, when (ns)."""
+
+    place: str
+    message: str
+    time: int
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reader has seen and done so far."""
+
+    runs: int
+    streams: int
+    scans: int
+    batches: int
+    bytes_read: int
+    troubles: tuple[Trouble, ...]
+
+
+class SpoolReader:
+    """
+    The streams of a spool folder. One thread scans and reads; `streams`, `lag` and `statistics` may be asked from others.
+
+    `ended` tells whether a run has its final status (only asked for streams without a lock file).
+    """
+
+    def __init__(
+        self, spool_dir: str | os.PathLike[str], clock: protocols.Clock, ended: Callable[[str], bool] = lambda _run: False
+    ) -> None:
+        self.spool_dir = os.fspath(spool_dir)
+        self.ended = ended
+        self._clock = clock
+        self._root = files.FolderWatch(self.spool_dir)
+        self._runs: dict[str, files.FolderWatch] = {}
+        self._streams: dict[model.StreamId, files.Stream] = {}
+        self._next_folders = 0.0
+        self._next_sweep = 0.0
+        self._turn = 0
+        self._scans = self._batches = self._bytes = 0
+        self._troubles: deque[Trouble] = deque(maxlen=50)
+
+    def streams(self) -> list[model.StreamId]:
+        """The streams that are there."""
+        return list(self._streams)
+
+    def stream(self, name: model.StreamId) -> files.Stream | None:
+        """One stream's files."""
+        return self._streams.get(name)
+
+    def scan(self, *, sweep: bool = False) -> bool:
+        """Looks at the spool once; with `sweep` into every folder. True where something is new or has grown."""
+        self._scans += 1
+        now = self._clock.monotonic()
+        sweep, folders = sweep or now >= self._next_sweep, now >= self._next_folders
+        if sweep:
+            self._next_sweep = now + SWEEP_INTERVAL_S
+        if folders:
+            self._next_folders = now + FOLDER_INTERVAL_S
+        hot = {name.run for name, stream in self._streams.items() if now - stream.grew < HOT_S}
+        moved = self._scan_root(sweep=sweep)
+        for run in list(self._runs):
+            if sweep or folders or run in hot:
+                moved |= self._scan_run(run, sweep=sweep)
+        for stream in list(self._streams.values()):
+            moved |= self._scan_stream(stream, folder=sweep or folders or now - stream.grew < HOT_S, sweep=sweep)
+        return moved
+
+    def next_batch(
+        self, positions: Mapping[model.StreamId, model.Position], max_records: int = BATCH_RECORDS, max_bytes: int = BATCH_BYTES
+    ) -> model.Batch | None:
+        """
+        What comes after these positions (streams that they lack are left out), shared fairly; None where there is nothing.
+
+        A batch is larger than its limits only by one line that is longer.
+        """
+        at = {name: position for name, position in positions.items() if name in self._streams}
+        ready = [name for name, position in at.items() if self._streams[name].pending(position)]
+        if not ready:
+            return None
+        self._turn += 1
+        ready = ready[self._turn % len(ready) :] + ready[: self._turn % len(ready)]
+        taken: list[model.Slice] = []
+        while ready and max_bytes > 0 and max_records > 0:
+            share, still = max(QUANTUM, max_bytes // len(ready)), []
+            for name in ready:
+                if max_bytes <= 0 or max_records <= 0:
+                    break
+                piece = self._read(self._streams[name], at[name], min(share, max_bytes), max_records)
+                if piece is None:
+                    continue
+                taken.append(piece)
+                at[name] = piece.end
+                max_bytes -= len(piece.data)
+                max_records -= piece.data.count(b"\n{") or 1
+                if self._streams[name].pending(piece.end):
+                    still.append(name)
+            ready = still
+        self._batches += bool(taken)
+        self._bytes += sum(len(piece.data) for piece in taken)
+        return model.Batch(slices=tuple(taken)) if taken else None
+
+    def lag(self, positions: Mapping[model.StreamId, model.Position]) -> list[model.StreamLag]:
+        """How far each stream is ahead of its position."""
+        return [
+            model.StreamLag(
+                stream=name,
+                position=positions.get(name, model.START),
+                pending_bytes=stream.pending(positions.get(name, model.START)),
+                alive=stream.is_alive(),
+            )
+            for name, stream in list(self._streams.items())
+        ]
+
+    def statistics(self) -> Statistics:
+        """A snapshot."""
+        return Statistics(
+            runs=len(self._runs),
+            streams=len(self._streams),
+            scans=self._scans,
+            batches=self._batches,
+            bytes_read=self._bytes,
+            troubles=tuple(self._troubles),
+        )
+
+    def _scan_root(self, *, sweep: bool) -> bool:
+        """Runs that came or went."""
+        try:
+            if not self._root.has_changed(self._clock) and not sweep:
+                return False
+            found = set(folders_in(self.spool_dir))
+        except FileNotFoundError:
+            found = set()
+        except OSError as exc:
+            self._trouble(self.spool_dir, f"cannot be listed: {exc}")
+            return False
+        new = found - self._runs.keys()
+        for run in self._runs.keys() - found:
+            del self._runs[run]
+            self._drop(run, set())
+        for run in new:
+            self._runs[run] = files.FolderWatch(f"{self.spool_dir}/{run}")
+            self._scan_run(run, sweep=True)
+        return bool(new)
+
+    def _scan_run(self, run: str, *, sweep: bool) -> bool:
+        """Streams of a run that came or went."""
+        watch = self._runs[run]
+        try:
+            if not watch.has_changed(self._clock) and not sweep:
+                return False
+            found = {name for name in folders_in(watch.path) if len(name) <= 128}
+        except FileNotFoundError:
+            return False
+        except OSError as exc:
+            self._trouble(watch.path, f"cannot be listed: {exc}")
+            return False
+        self._drop(run, found)
+        moved = False
+        for writer in sorted(found):
+            name = model.StreamId(run, writer)
+            if name not in self._streams:
+                self._streams[name] = files.Stream(name, f"{watch.path}/{writer}", self._clock, self._has_ended)
+                moved |= self._scan_stream(self._streams[name], folder=True, sweep=True)
+        return moved
+
+    def _scan_stream(self, stream: files.Stream, *, folder: bool, sweep: bool) -> bool:
+        """New segments, and whether the last one grew."""
+        try:
+            listed = folder and (stream.folder.has_changed(self._clock) or sweep)
+            if listed:
+                before = stream.active
+                stream.list()
+                listed = stream.active != before
+            return stream.look() or listed
+        except FileNotFoundError:
+            if os.path.isdir(stream.directory):  # noqa: PTH112 -- a segment went; the folder's list says which
+                stream.list()
+            return False
+        except OSError as exc:
+            self._trouble(stream.directory, f"cannot be looked at: {exc}")
+            return False
+
+    def _drop(self, run: str, kept: set[str]) -> None:
+        """Forgets the run's streams whose folders are gone."""
+        for name in [name for name in self._streams if name.run == run and name.writer not in kept]:
+            del self._streams[name]
+
+    def _read(self, stream: files.Stream, position: model.Position, limit: int, max_records: int) -> model.Slice | None:
+        """A slice of at most about so many records."""
+        try:
+            piece = stream.read(position, limit)
+        except OSError as exc:
+            self._trouble(stream.directory, f"cannot be read: {exc}")
+            return None
+        if stream.error:
+            self._trouble(stream.directory, stream.error)
+            stream.error = None
+        if piece is None or piece.torn:
+            return piece
+        end = lines.cut(piece.data, max_records)
+        if end >= len(piece.data):
+            return piece
+        position = model.Position(piece.end.segment, piece.data_offset + end)
+        return msgspec.structs.replace(piece, data=piece.data[:end], end=position)
+
+    def _has_ended(self, run: str) -> bool:
+        return self.ended(run)
+
+    def _trouble(self, place: str, message: str) -> None:
+        """Remembers what is wrong; the same thing is told once until something else is."""
+        if not any(known.place == place and known.message == message for known in self._troubles):
+            self._troubles.append(Trouble(place=place, message=message, time=self._clock.time_ns()))
+
+
+def folders_in(path: str) -> list[str]:
+    """The folders that may be runs or writers. Raises OSError."""
+    with os.scandir(path) as entries:
+        return [entry.name for entry in entries if spool.valid_name(entry.name) and not entry.name.endswith(".tmp") and entry.is_dir()]

@@ -1,0 +1,231 @@
+"""
+One stream's files, read by the rules of docs/spool.md: which segment comes next, when one is sealed, when a writer is dead, what is torn.
+
+Nothing is kept open between two reads, nothing is written. What cannot be observed is an error that is told, never taken for an end.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from outrider import spool
+from outrider_agent import model
+from outrider_agent.core import decode, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from outrider_agent import protocols
+
+#: A header is no longer than this.
+HEADER_BYTES = 16 << 10
+#: A line may be so long; of a longer one the pieces are set aside.
+LONGEST_LINE = 64 << 20
+#: A lock on a segment that has a successor and does not grow counts no longer than this.
+HELD_S = 5.0
+#: A lock is asked for no more often than this.
+LOCK_INTERVAL_S = 1.0
+#: A stream without a lock file is dead after so long without an append.
+LOCKLESS_DEAD_NS = 24 * 3600 * 10**9
+#: A folder's mtime this near to the clock may hide a change of the same tick.
+RACY_NS = 100_000_000
+
+
+class FolderWatch:
+    """Says when a folder may have changed since it was last listed, by its mtime."""
+
+    __slots__ = ("_mtime", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._mtime: int | None = None
+
+    def has_changed(self, clock: protocols.Clock) -> bool:
+        """Is there something new to list? Raises OSError."""
+        mtime = os.stat(self.path).st_mtime_ns  # noqa: PTH116 -- the hot path of an idle agent
+        if mtime == self._mtime:
+            return False
+        self._mtime = mtime if clock.time_ns() - mtime > RACY_NS else None
+        return True
+
+
+class Stream:
+    """The files of one stream, as last seen."""
+
+    def __init__(self, stream: model.StreamId, directory: str, clock: protocols.Clock, ended: Callable[[str], bool]) -> None:
+        self.id = stream
+        self.directory = directory
+        self.folder = FolderWatch(directory)
+        self.segments: list[int] = []
+        self.active = ""  # the last segment's path
+        self.size = 0  # and its size
+        self.grew = clock.monotonic()
+        self.error: str | None = None
+        self._clock = clock
+        self._ended = ended
+        self._sizes: dict[int, int] = {}  # of the earlier segments
+        self._dead = False
+        self._asked: float | None = None
+        self._held: dict[int, tuple[int, float]] = {}  # a segment whose lock is held though it has a successor: its size, since when
+        self._fruitless: tuple[model.Position, int, bool] | None = None
+
+    @property
+    def lock(self) -> str:
+        """The path of the liveness lock."""
+        return f"{self.directory}/lock"
+
+    def list(self) -> None:
+        """Lists the segments again. Raises OSError."""
+        self.segments = spool.segments(self.directory)
+        active = spool.segment_path(self.directory, self.segments[-1]) if self.segments else ""
+        if active != self.active:
+            self.active, self.size = active, 0
+        self._sizes = {number: size for number, size in self._sizes.items() if number in self.segments[:-1]}
+
+    def look(self) -> bool:
+        """Has the last segment grown? One stat. Raises OSError."""
+        if not self.active:
+            return False
+        size = os.stat(self.active).st_size  # noqa: PTH116 -- the hot path of an idle agent
+        if size == self.size:
+            return False
+        self.size = size
+        self.grew = self._clock.monotonic()
+        return True
+
+    def pending(self, position: model.Position) -> int:
+        """How many bytes lie after a position (a line that is being written included)."""
+        if not self.segments or position.segment > self.segments[-1]:
+            return 0
+        total = self.size if position.segment < self.segments[-1] else max(0, self.size - position.offset)
+        for number in self.segments[:-1]:
+            if number >= position.segment:
+                total += max(0, self._size_of(number) - (position.offset if number == position.segment else 0))
+        return total
+
+    def end(self) -> model.Position:
+        """Where the last complete line ends at present. Raises OSError."""
+        self.list()
+        for number in reversed(self.segments):
+            offset = last_newline(spool.segment_path(self.directory, number))
+            if offset:
+                return model.Position(number, offset)
+        return model.START
+
+    def is_alive(self) -> bool:
+        """Does the writer live? Asked of the lock at most once a second; what is dead stays dead. Could not be asked: alive."""
+        now = self._clock.monotonic()
+        if self._dead or (self._asked is not None and now - self._asked < LOCK_INTERVAL_S):
+            return not self._dead
+        self._asked = now
+        try:
+            self._dead = self._is_over()
+        except OSError as exc:
+            self.error = f"cannot ask whether the writer lives: {exc}"
+        return not self._dead
+
+    def owns(self) -> bool:
+        """Does its header say that it owns the run? Also when the header cannot be read. Raises OSError."""
+        with open(self.active, "rb", buffering=0) as file:  # noqa: PTH123
+            start = file.read(HEADER_BYTES)
+        found = decode.decode(start[: lines.complete(start)]).records[:1]
+        return not found or not isinstance(found[0], decode.Head) or found[0].own
+
+    def read(self, position: model.Position, limit: int) -> model.Slice | None:
+        """
+        The next complete lines after a position, at most `limit` bytes of them but at least one line; or a torn tail that is final.
+
+        None where there is nothing (yet). Raises OSError.
+        """
+        if not self.segments:
+            return None
+        number, offset = position
+        if number not in self.segments:
+            return self._after(position, limit, missing=True)
+        last = number == self.segments[-1]
+        final = (not self.is_alive() if self.size > offset else False) if last else self._is_sealed(number)
+        if last and self._fruitless == (position, self.size, final):
+            return None
+        with open(spool.segment_path(self.directory, number), "rb", buffering=0) as file:  # noqa: PTH123
+            size = os.fstat(file.fileno()).st_size
+            if size < offset:
+                self.error = f"segment {number} shrank from at least {offset} bytes to {size}; what was cut off had been read before"
+                return self._after(position, limit) if final and not last else None
+            data, torn = self._bytes(file.fileno(), offset, size, limit, final=final)
+        if data:
+            end = model.Position(number, offset + len(data))
+            return model.Slice(stream=self.id, start=position, end=end, data_offset=offset, data=data, torn=torn)
+        if last:
+            self._fruitless = (position, size, final)
+            return None
+        return self._after(position, limit) if final else None
+
+    def _after(self, position: model.Position, limit: int, *, missing: bool = False) -> model.Slice | None:
+        """From the segment after the one of a position, which is done with (or gone)."""
+        later = [number for number in self.segments if number > position.segment]
+        if missing:
+            self.error = f"segment {position.segment} is gone before it was read to its end: what it still held is lost"
+        if not later:
+            return None
+        piece = self.read(model.Position(later[0], 0), limit)
+        if piece is None:
+            return None
+        return model.Slice(stream=self.id, start=position, end=piece.end, data_offset=piece.data_offset, data=piece.data, torn=piece.torn)
+
+    def _bytes(self, descriptor: int, offset: int, size: int, limit: int, *, final: bool) -> tuple[bytes, int]:
+        """Complete lines at an offset; or what is torn, and how many bytes that is."""
+        wanted = min(limit, size - offset)
+        while True:
+            data = os.pread(descriptor, wanted, offset)
+            whole = lines.complete(data)
+            if whole:
+                return data[:whole] if whole < len(data) else data, 0
+            if len(data) < wanted or offset + wanted >= size:
+                return (data, len(data)) if data and (final or len(data) >= LONGEST_LINE) else (b"", 0)
+            if wanted >= LONGEST_LINE:
+                return data, len(data)
+            wanted = min(LONGEST_LINE, size - offset, wanted * 4)
+
+    def _is_sealed(self, number: int) -> bool:
+        """Will an earlier segment grow no more? Its lock is asked before its end is read."""
+        path = spool.segment_path(self.directory, number)
+        if not spool.is_locked(path):
+            self._held.pop(number, None)
+            return True
+        size, now = os.stat(path).st_size, self._clock.monotonic()  # noqa: PTH116
+        if self._held.get(number, (-1, 0.0))[0] != size:
+            self._held[number] = (size, now)
+        return now - self._held[number][1] >= HELD_S
+
+    def _is_over(self) -> bool:
+        """The rule of docs/spool.md, Liveness. Raises OSError."""
+        if os.path.exists(self.lock):  # noqa: PTH110
+            return not spool.is_locked(self.lock)
+        if self._ended(self.id.run):
+            return True
+        newest = max((os.stat(path).st_mtime_ns for path in (self.active, self.directory) if path), default=0)  # noqa: PTH116
+        return self._clock.time_ns() - newest > LOCKLESS_DEAD_NS
+
+    def _size_of(self, number: int) -> int:
+        """The size of an earlier segment; it may still grow a little before it is sealed, so the truth is `read`."""
+        if number not in self._sizes:
+            try:
+                self._sizes[number] = os.stat(spool.segment_path(self.directory, number)).st_size  # noqa: PTH116
+            except OSError:
+                return 0
+        return self._sizes[number]
+
+
+def last_newline(path: str) -> int:
+    """The offset after a file's last newline; 0 where there is none. Raises OSError."""
+    with Path(path).open("rb", buffering=0) as file:
+        end = os.fstat(file.fileno()).st_size
+        while end > 0:
+            start = max(0, end - (64 << 10))
+            whole = lines.complete(os.pread(file.fileno(), end - start, start))
+            if whole:
+                return start + whole
+            end = start
+    return 0
