@@ -15,6 +15,9 @@ AGENT = ROOT / "agent" / "outrider_agent"
 # What of the handler the agent may import: the record format, the spool's writer, and the client of its own socket.
 HANDLER_FOR_AGENT = {"record", "spool", "control"}
 
+# The two files of the handler that look for something outside of it, each by a guarded import.
+ELSEWHERE = {"__main__.py", "bootstrap/sitecustomize.py"}
+
 # Modules at the agent's root that everything may use, and that use nothing of the folders.
 LEAVES = {"errors", "model", "protocols"}
 
@@ -75,7 +78,7 @@ def part(dotted):
 
 
 def test_the_handler_imports_the_standard_library_and_itself_only():
-    """A training image needs nothing but the handler. It may start the agent's CLI, in one place, by a guarded import."""
+    """A training image needs nothing but the handler. One place hands over to the agent's CLI, one to the machine's own sitecustomize."""
     standard = set(sys.stdlib_module_names) | {"outrider"}
     foreign = {
         (str(path.relative_to(HANDLER)), name)
@@ -83,8 +86,8 @@ def test_the_handler_imports_the_standard_library_and_itself_only():
         for name in imported(path, HANDLER)
         if name.split(".")[0] not in standard
     }
-    assert {name.split(".")[0] for where, name in foreign if where in {"__main__.py", "bootstrap/sitecustomize.py"}} <= {"outrider_agent"}
-    assert {(where, name) for where, name in foreign if where != "__main__.py"} == set()
+    assert {name.split(".")[0] for where, name in foreign if where in ELSEWHERE}} <= {"outrider_agent", "sitecustomize"}
+    assert {(where, name) for where, name in foreign if where not in ELSEWHERE} == set()
 
 
 def test_the_structlog_processor_imports_nothing_of_structlog():
@@ -160,3 +163,23 @@ def test_importing_the_handler_brings_no_heavy_module_along():
     done = subprocess.run([sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert "outrider" in done.stdout.split()
     assert set(done.stdout.split()) & HEAVY == set()
+
+
+def row(name):
+    """A row of the page's table."""
+    allowed = sorted(ALLOWED[name])
+    return f"| `{name}` | {'everything' if '*' in allowed else ', '.join(allowed) or 'nothing more'} |"
+
+
+def test_the_architecture_page_shows_this_table():
+    """A newcomer reads the page, not this file; neither may be out of date."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf8")
+    assert [row(name) for name in ALLOWED if name != "__init__" and row(name) not in page] == []
+    assert page.count("\n") <= 200
+
+
+def test_nobody_has_a_licence_that_is_not_used():
+    """The table says what is, not what might be: an edge that no import needs is taken out again."""
+    used = {(path.relative_to(AGENT).parts[0].removesuffix(".py"), part(name)) for path in modules(AGENT) for name in imported(path, AGENT)}
+    unused = [(here, there) for here, allowed in ALLOWED.items() for there in allowed - {"*"} if (here, there) not in used]
+    assert unused == []
