@@ -1,0 +1,134 @@
+"""
+The entry of the command line: `outrider run` is here, and works with the handler alone; every other command is the agent's.
+
+Here: which command it is, help, the version. Never here: what a command does. Nothing heavy is imported on the way to `run`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+#: Every command in one line (a test compares it with the agent's own list).
+COMMANDS = {
+    "run": "run a command and track it",
+    "experiments": "list experiments",
+    "runs": "list runs, newest first",
+    "show": "one run in one screen",
+    "metrics": "a run's metrics, or the points of one",
+    "logs": "what a run logged and printed, by time; -f follows it",
+    "artifacts": "the files a run left",
+    "download": "copy a run's files here, verified",
+    "status": "what is collected, how far each sink is behind, what is wrong",
+    "flush": "wait until everything written is in the store",
+    "cancel": "ask a running run to stop",
+    "delete": "delete runs and everything of them",
+    "config": "the settings in force, each with its origin",
+    "doctor": "check that Outrider can work here",
+    "agent": "run the agent, or stop it",
+}
+
+HELP = """\
+usage: outrider COMMAND [options]
+
+Tracks what a training script emits, and shows it.
+
+commands:
+{commands}
+
+RUN may be a run's id, the beginning of one, `latest`, or EXPERIMENT#NUMBER.
+
+examples:
+  outrider run -- python train.py       track an unmodified script
+  outrider runs                         what ran
+  outrider show latest                  the last one, in one screen
+  outrider logs latest -f               follow it
+  outrider COMMAND --help               more, with examples
+
+environment:
+  OUTRIDER_HOME              where everything is kept (default: ~/.local/state/outrider)
+  OUTRIDER_EXPERIMENT        the experiment of runs that name none
+  OUTRIDER_AGENT_AUTOSTART   0: commands start no agent
+  OUTRIDER_DISABLED          1: nothing is tracked
+  NO_COLOR                   set: no colours
+"""
+
+MISSING = """\
+outrider: `outrider {command}` is part of the agent, which is not installed here. Nothing is lost: what was tracked waits in the spool until
+an agent comes. Install it with:  pip install 'outrider[agent]'  (Python 3.11 or later)
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command. Returns its exit code; `run` ends this process as the command ended."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    command = arguments[0] if arguments else "--help"
+    if command == "run":
+        return run(arguments[1:])
+    if command in ("-h", "--help", "help"):
+        sys.stdout.write(HELP.format(commands="\n".join(f"  {name:<13} {text}" for name, text in COMMANDS.items())))
+        return 0
+    if command in ("-V", "--version"):
+        sys.stdout.write(f"outrider {version()}\n")
+        return 0
+    if command not in COMMANDS:
+        return unknown(command)
+    return agent(arguments)
+
+
+def run(arguments: list[str]) -> int:
+    """`outrider run`: returns only when nothing could be started."""
+    from outrider import _launch
+
+    try:
+        launch = _launch.parse(arguments)
+    except _launch.Usage as problem:
+        sys.stderr.write(f"outrider run: {problem}\n\nMore, with examples: outrider run --help\n")
+        return 2
+    except SystemExit as end:  # argparse: --help, or an unknown option
+        return end.code if isinstance(end.code, int) else 2
+    from outrider import _front
+
+    return _front.run(launch)
+
+
+def agent(arguments: list[str]) -> int:
+    """Any command of the agent's."""
+    try:
+        from outrider_agent.cli import main as cli
+    except ImportError as problem:
+        if sys.version_info >= (3, 11) and (problem.name or "").startswith("outrider_agent"):
+            reason = ""
+        else:
+            reason = f"(What failed: {problem})\n"
+        sys.stderr.write(MISSING.format(command=arguments[0]) + reason)
+        return 1
+    code: int = cli.main(arguments)
+    return code
+
+
+def unknown(command: str) -> int:
+    """A word that is no command: says so, and what may have been meant."""
+    import difflib
+
+    close = difflib.get_close_matches(command, COMMANDS, 1)
+    hint = f" Did you mean `outrider {close[0]}`?" if close else ""
+    kind = "option" if command.startswith("-") else "command"
+    sys.stderr.write(
+        f"outrider: there is no {kind} {command!r}.{hint} See `outrider --help`; to run a program: outrider run -- {command} …\n"
+    )
+    return 2
+
+
+def version() -> str:
+    """The installed distribution's; the package's own where it runs from a folder."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("outrider")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""
+The keeper: the command's parent. It writes the run's `run` and `end`, reads the command's pipes, cancels it when asked.
+
+Here: the life of one command. Never here: the user's terminal and exit code (`_front.py`), how bytes move (`_pump.py`). Nothing but
+SIGKILL ends it before the command's pipes have: every signal is blocked, and read only to learn whether a signal that reached the front
+was sent to the whole process group (then the command has it already).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import struct
+import time
+from _thread import allocate_lock, start_new_thread
+
+from outrider import _command, _launch, _pump, record, spool
+
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from typing import AbstractSet, Any, Collection, NoReturn
+
+FORWARD = struct.Struct("=ii")  #: what the front writes for each signal it got: the signal, and who sent it (-1: not to be forwarded)
+
+_EXITED, _KILLED, _DUMPED, _STOPPED = 1, 2, 3, 5  # si_code of SIGCHLD; Python 3.8 does not name them all
+_LOOK_S = 0.5  #: how often the cancel file is looked for
+_WITNESS_S = 0.01  #: a signal for the whole group has reached every member by then
+_SAME_S = 0.1  #: what reached the front and us within this time was one signal for the group
+_STUCK_S = 0.05  #: a killed command's death is not held back longer by a reader that does not read
+_GRACE_S = 10.0  #: from SIGTERM to SIGKILL
+
+
+class Front:
+    """The keeper's side of its two pipes to the front, which may be gone at any time."""
+
+    def __init__(self, pid: int, report: int, control: int) -> None:
+        self.pid = pid
+        self.report = report
+        self.control = control
+
+    def tell(self, what: str) -> None:
+        """How the command ended: `exit 3`, `signal 15`."""
+        try:
+            os.write(self.report, what.encode("ascii") + b"\n")
+        except OSError:  # the front was killed
+            return
+
+    def signal(self, number: int) -> None:
+        """Stops or continues it with the command, so that the shell sees what the command does."""
+        if os.getppid() == self.pid:
+            _command.send(self.pid, number)
+
+
+class Keeper:
+    """One command, from the `run` line to the last byte of its pipes."""
+
+    def __init__(self, launch: _launch.Launch, front: Front, mask: AbstractSet[int]) -> None:
+        self._launch = launch
+        self._front = front
+        self._mask = mask
+        self._folder = os.path.join(launch.home, "spool", launch.run)
+        self._writer = spool.Writer(launch.home, launch.run, "keeper", owner=True, experiment=launch.experiment)
+        self._pumps: list[_pump.Pump] = []
+        self._pid = 0
+        self._gone = False  # reaped: its pid may be somebody else's
+        self._lock = allocate_lock()  # between "is it gone" and a signal
+        self._cancel: Cancel | None = None
+        self._told = _pump.Gate()
+        self._witnessed: dict[tuple[int, int], float] = {}  # (signal, sender) -> when it reached us too
+
+    def run(self, closed: Collection[int], inherited: list[int]) -> None:
+        """Returns when nothing is left to keep. `inherited` are the user's descriptors: the command's, not ours."""
+        environ = self._launch.environment(os.getpid())
+        exe = _command.find(self._launch.command[0], environ, self._launch.cwd)
+        self._append(self._launch.run_record(exe))
+        groups = _pump.captured(closed)
+        if self._launch.verbose and any(os.isatty(fd) for fd in (1, 2)):
+            _launch.complain("output that goes to a terminal is not captured yet; log records, metrics and files are")
+        self._pumps = [_pump.Pump(self._writer, group, _launch.complain) for group in groups]
+        fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
+        try:
+            self._pid = _command.start(
+                self._launch.command, environ, _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds)
+            )
+        except OSError as error:
+            self._could_not_start(error)
+            return
+        self._let_go(inherited)
+        start_new_thread(self._watch_command, ())
+        start_new_thread(self._watch_front, ())
+        for pump in self._pumps[1:]:
+            start_new_thread(pump.run, ())
+        if self._pumps:
+            self._pumps[0].run()
+        self._told.wait()
+        for pump in self._pumps:
+            pump.ended.wait()
+        if self._cancel is not None:
+            self._cancel.ended.wait()
+        self._writer.close()
+
+    def _append(self, found: dict[str, Any]) -> None:
+        self._writer.append(spool.line({"k": found["k"], "t": time.time_ns(), **found}))
+
+    def _let_go(self, inherited: list[int]) -> None:
+        """What the command holds, only the command holds: others wait for its end of a pipe, or for its folder."""
+        for pump in self._pumps:
+            pump.started()
+        for fd in inherited:
+            os.close(fd)
+        _pump.release([0])
+        os.chdir("/")
+
+    def _could_not_start(self, error: OSError) -> None:
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        code = 127 if missing else 126
+        why = "command not found" if missing and "/" not in self._launch.command[0] else error.strerror
+        message = f"{self._launch.command[0]}: {why}"
+        _launch.complain(message)
+        self._append(
+            {
+                "k": record.END,
+                "status": record.FAILED,
+                "reason": "could-not-start",
+                "code": code,
+                "err": {"type": type(error).__name__, "message": message, "traceback": ""},
+            }
+        )
+        self._writer.close()
+        self._front.tell(f"exit {code}")
+
+    # The command's end: a thread of its own, for the pumps may be held up by a reader that does not read.
+
+    def _watch_command(self) -> None:
+        code, number = self._wait_for_end()
+        for pump in self._pumps:
+            pump.command_ended()
+        deadline = time.monotonic() + _STUCK_S
+        for pump in self._pumps:
+            pump.drained.wait(max(0.0, deadline - time.monotonic()) if number else -1)
+        self._append(self._end(code, number))
+        self._front.tell(f"signal {number}" if number else f"exit {code}")
+        self._told.open()
+
+    def _wait_for_end(self) -> tuple[int, int]:
+        """(exit code, 0) or (0, signal). Stops and continues the front with the command."""
+        while True:
+            found = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOWAIT)
+            assert found is not None  # noqa: S101
+            if found.si_code in (_EXITED, _KILLED, _DUMPED):
+                with self._lock:
+                    os.waitpid(self._pid, 0)
+                    self._gone = True
+                return (found.si_status, 0) if found.si_code == _EXITED else (0, found.si_status)
+            os.waitid(os.P_PID, self._pid, os.WSTOPPED | os.WCONTINUED)
+            self._front.signal(signal.SIGSTOP if found.si_code == _STOPPED else signal.SIGCONT)
+
+    def _end(self, code: int, number: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"k": record.END, "status": record.FAILED, "reason": "signal" if number else "exit-code"}
+        found.update({"sig": number} if number else {"code": code})
+        raised = self._raised()
+        if self._cancel is not None:
+            found.update({"status": record.CANCELED, "reason": "canceled", "by": self._cancel.by})
+        elif code == 0 and number == 0:
+            found.update({"status": record.COMPLETED, "reason": "completed"})
+        elif raised is not None and (code == 1 or number == signal.SIGINT):  # what Python makes of an uncaught exception
+            found["err"] = raised
+            if code == 1:
+                found["reason"] = "exception"
+        return found
+
+    def _raised(self) -> dict[str, str] | None:
+        """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
+        path = os.path.join(self._folder, f".exception-{self._pid}")
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            os.unlink(path)
+        except (OSError, ValueError):
+            return None
+        import json
+
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return None
+        return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
+
+    # The front's signals, and the cancel file.
+
+    def _watch_front(self) -> None:
+        poller = select.poll()
+        poller.register(self._front.control, select.POLLIN)
+        path = os.path.join(self._folder, "cancel")
+        while not self._gone or self._cancel is not None:
+            if poller.poll(_LOOK_S * 1000):
+                data = os.read(self._front.control, FORWARD.size)
+                if len(data) == FORWARD.size:
+                    self._forward(*FORWARD.unpack(data))
+                else:
+                    poller.unregister(self._front.control)
+            if self._cancel is None and os.path.exists(path):
+                self._begin_cancel(path)
+            if self._cancel is not None and self._cancel.step(self._pid, self._gone):
+                return
+
+    def _forward(self, number: int, sender: int) -> None:
+        """Sends the command what a process sent to the front, unless that was sent to the whole group: then it has it."""
+        time.sleep(_WITNESS_S)
+        now = time.monotonic()
+        while True:
+            found = signal.sigtimedwait(signal.valid_signals() - {signal.SIGCHLD}, 0)
+            if found is None:
+                break
+            self._witnessed[found.si_signo, found.si_pid] = now
+        if sender < 0 or now - self._witnessed.pop((number, sender), 0.0) < _SAME_S:
+            return
+        with self._lock:
+            if not self._gone:
+                _command.send(self._pid, number)
+
+    def _begin_cancel(self, path: str) -> None:
+        with self._lock:
+            if not self._gone:
+                self._cancel = Cancel(_asked_by(path))
+
+
+class Cancel:
+    """SIGTERM to the command and its descendants, SIGKILL to what is left of them after the grace."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        self.ended = _pump.Gate()
+        self._members: set[tuple[int, int]] = set()
+        self._deadline = 0.0
+
+    def step(self, pid: int, gone: bool) -> bool:
+        """One look; True when nothing of the command is left."""
+        if not self._deadline:
+            self._deadline = time.monotonic() + _GRACE_S
+            self._members = _command.family(pid, os.getpgrp())
+            self._send(signal.SIGTERM)
+            self._send(signal.SIGCONT)
+            return False
+        if not gone:
+            self._members |= _command.family(pid, os.getpgrp())
+        self._members = _command.still_there(self._members)
+        if time.monotonic() >= self._deadline:
+            self._send(signal.SIGKILL)
+        if gone and not self._members:
+            self.ended.open()
+            return True
+        return False
+
+    def _send(self, number: int) -> None:
+        for member, _ in self._members:
+            _command.send(member, number)
+
+
+def _asked_by(path: str) -> str:
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return ""
+    return str(found.get("by") or "") if isinstance(found, dict) else ""
+
+
+def main(launch: _launch.Launch, front: Front, mask: AbstractSet[int], closed: Collection[int], inherited: list[int]) -> NoReturn:
+    """The keeper's process, forked from the front's: never returns."""
+    try:
+        Keeper(launch, front, mask).run(closed, inherited)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(0)

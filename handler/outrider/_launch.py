@@ -1,0 +1,217 @@
+"""
+What `outrider run` was asked for: its arguments, the run they describe, and the environment of the command.
+
+Here: parsing, defaults, the `run` line. Never here: processes, signals, pipes, the spool's files. Nothing heavy is imported: this
+stands between the user's Enter and the start of the script.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from outrider import _facts, record, spool
+
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap")
+
+EXAMPLES = """\
+examples:
+  outrider run -- python train.py --lr 0.1          track an unmodified script
+  outrider run --experiment ridge -- python -m sweep
+  outrider run --name big --tag gpu=4 --tag try=2 -- torchrun --nproc-per-node 4 train.py
+  outrider run --outputs ./models --outputs ./plots -- ./train.sh | tee log.txt
+
+Exit code, signals and output are those of the command. Options of outrider stand before the command; `--` is only needed where the
+command begins with a dash.
+"""
+
+
+class Usage(Exception):  # noqa: N818
+    """The arguments cannot be used; its text says why."""
+
+
+class Launch:
+    """One `outrider run`: all that front and keeper need to know."""
+
+    def __init__(self, options: argparse.Namespace, command: list[str]) -> None:
+        environ = os.environ
+        self.home = spool.home()
+        self.run: str = options.run_id or spool.new_run_id()
+        self.parent = environ.get("OUTRIDER_RUN_ID")
+        self.command = command
+        self.cwd = os.path.abspath(options.cwd or ".")
+        chosen = options.experiment or environ.get("OUTRIDER_EXPERIMENT")
+        # A nested run's OUTRIDER_EXPERIMENT was set by the outer one: nobody has chosen it for this run.
+        self.default = not options.experiment and (not chosen or self.parent is not None)
+        self.experiment: str = chosen or os.path.basename(self.cwd) or "default"
+        self.name: str = options.name or environ.get("OUTRIDER_RUN_NAME") or script_name(command)
+        self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag)}
+        self.outputs = [] if options.no_outputs else [os.path.abspath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
+        self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
+        self.verbose: bool = options.verbose
+        self.moves = options.cwd is not None
+
+    def run_record(self, exe: str | None) -> dict[str, Any]:
+        """The `run` line's content (docs/spool.md), but for its time."""
+        found: dict[str, Any] = {
+            "k": record.RUN,
+            "experiment": self.experiment,
+            "name": self.name,
+            "command": self.command,
+            "cwd": self.cwd,
+            "outputs": self.outputs,
+            "host": spool.hostname(),
+            "user": _facts.user(),
+        }
+        if self.default:
+            found["default"] = True
+        if self.tags:
+            found["tags"] = self.tags
+        if self.parent:
+            found["parent"] = self.parent
+        if exe is not None:
+            found["exe"] = exe
+            if is_python(exe):
+                found["python"] = exe
+        return found
+
+    def environment(self, keeper: int) -> dict[str, str]:
+        """The command's: as it was, but for PYTHONPATH and OUTRIDER_*."""
+        environ = dict(os.environ)
+        environ["OUTRIDER_RUN_ID"] = self.run
+        environ["OUTRIDER_HOME"] = self.home
+        environ["OUTRIDER_EXPERIMENT"] = self.experiment
+        environ["OUTRIDER_KEEPER"] = str(keeper)
+        before = environ.get("PYTHONPATH", "")
+        if before.split(os.pathsep)[0] != BOOTSTRAP:
+            environ["PYTHONPATH"] = BOOTSTRAP + os.pathsep + before if before else BOOTSTRAP
+        return environ
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `outrider run`."""
+    import argparse
+
+    found = argparse.ArgumentParser(
+        prog="outrider run",
+        usage="outrider run [options] [--] COMMAND [ARGUMENT…]",
+        description="Runs a command and tracks it: its output, its log records and metrics, what it writes to ./outputs, and how it ended.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = found.add_argument
+    add("--experiment", metavar="NAME", help="the experiment (default: $OUTRIDER_EXPERIMENT, else the working folder's name)")
+    add("--name", metavar="NAME", help="the run's name (default: $OUTRIDER_RUN_NAME, else the script's)")
+    add("--tag", metavar="KEY=VALUE", action="append", default=[], help="a tag; may be given again")
+    add(
+        "--outputs",
+        metavar="DIR",
+        action="append",
+        help="a folder whose files are kept as artifacts; may be given again (default: ./outputs)",
+    )
+    add("--no-outputs", action="store_true", help="keep no files")
+    add("--cwd", metavar="DIR", help="run the command in this folder")
+    add("--run-id", metavar="ID", help="the run's id (default: 12 random hex digits)")
+    add("--no-agent", action="store_true", help="start no agent: the spool keeps everything until one comes")
+    add("-v", "--verbose", action="store_true", help="say on stderr which run this is")
+    return found
+
+
+_WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id")
+
+
+def split(argv: list[str]) -> int:
+    """Where the options end: the index of `--` or of the command's first word."""
+    at = 0
+    while at < len(argv):
+        word = argv[at]
+        if word == "--" or not word.startswith("-") or word == "-":
+            return at
+        at += 2 if word in _WITH_VALUE else 1
+    return len(argv)
+
+
+def parse(argv: list[str]) -> Launch:
+    """The arguments after `outrider run`. Raises Usage; `--help` and unknown options end in argparse's SystemExit."""
+    at = split(argv)
+    options = parser().parse_args(argv[:at])
+    command = argv[at + 1 :] if argv[at : at + 1] == ["--"] else argv[at:]
+    if not command:
+        raise Usage("no command is given. Say what to run: outrider run -- python train.py")
+    if options.cwd is not None and not os.path.isdir(options.cwd):
+        raise Usage(f"--cwd: there is no folder {options.cwd!r}")
+    if options.no_outputs and options.outputs:
+        raise Usage("--outputs and --no-outputs contradict each other")
+    if options.run_id is not None:
+        check_run_id(options.run_id)
+    return Launch(options, command)
+
+
+def check_run_id(run: str) -> None:
+    """A chosen id must be a name, and must not be another run's: two commands would write one run's end."""
+    if not spool.valid_name(run):
+        raise Usage(f"--run-id: {run!r} cannot be an id: use letters, digits, '_', '.', '-', at most 256, the first a letter or digit")
+    try:
+        names = os.listdir(os.path.join(spool.home(), "spool", run))
+    except OSError:
+        return
+    if any(name.startswith("keeper-") for name in names):
+        raise Usage(f"--run-id: the run {run!r} is there already. Choose another id, or leave it out")
+
+
+def tags(given: list[str]) -> dict[str, str]:
+    """The tags of `--tag KEY=VALUE`."""
+    found = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise Usage(f"--tag: {text!r} is not KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def folders(given: list[str] | None) -> list[str]:
+    """What `--outputs` says, else OUTRIDER_OUTPUTS (`0`: none), else ./outputs; not absolute yet."""
+    if given:
+        return given
+    named = os.environ.get("OUTRIDER_OUTPUTS")
+    if named is None:
+        return ["outputs"]
+    return [] if named in ("", "0", "none") else named.split(os.pathsep)
+
+
+_SCRIPTS = (".py", ".sh", ".ipynb", ".R", ".jl", ".pl", ".rb", ".js")
+
+
+def script_name(command: list[str]) -> str:
+    """What a person would call it: the script's file name, the module of `python -m`, else the program's name."""
+    program = os.path.basename(command[0]) or command[0]
+    if is_python(program) and "-m" in command[1:-1]:
+        options = command[1 : command.index("-m", 1)]
+        if all(word.startswith("-") for word in options):
+            return command[command.index("-m", 1) + 1]
+    for word in command:
+        if word.endswith(_SCRIPTS) and not word.startswith("-"):
+            return os.path.basename(word)
+    return program
+
+
+def is_python(program: str) -> bool:
+    """By its file name."""
+    name = os.path.basename(program)
+    return name.rstrip("0123456789.") in ("python", "pypy")
+
+
+def complain(text: str) -> None:
+    """One line on stderr, whatever became of `sys.stderr`."""
+    data = f"outrider: {text}\n".encode("utf-8", "surrogateescape" if sys.flags.utf8_mode else "backslashreplace")
+    try:
+        os.write(2, data)
+    except OSError:
+        return

@@ -1,0 +1,127 @@
+"""
+What `outrider run` puts before everything on PYTHONPATH: `site` imports it at the start of every Python below the command.
+
+It takes its folder off sys.path again, arranges for the script's log records to be kept, and hands on to the environment's own
+`sitecustomize`, as if this one had never been there. Rules: valid on Python 2.7 and 3.6, where it only hands on; imports nothing but what
+`site` has loaded (and `atexit`, which is built in), so that no module of the script's folder is taken for the standard library's and
+sys.modules looks as ever; prints nothing; raises nothing of its own. OUTRIDER_DISABLED=1 turns it off.
+"""
+
+# ruff: noqa: ANN001, ANN201, ANN202, ANN204, ARG002, BLE001, INP001, S110, SIM105, UP004 -- Python 2.7 reads this too
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _begin():
+    """Leaves sys.path, and arranges for the rest, where this Python is part of a run."""
+    sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) != _HERE]
+    sys.path_importer_cache.pop(_HERE, None)
+    if sys.version_info < (3, 8) or not os.environ.get("OUTRIDER_RUN_ID"):
+        return
+    if os.environ.get("OUTRIDER_DISABLED", "") not in ("", "0"):
+        return
+    if any(type(finder).__name__ == "OutriderOffer" for finder in sys.meta_path):
+        return  # another copy of this file, further down PYTHONPATH, or a re-import
+    sys.meta_path.append(OutriderOffer())
+    if "logging" in sys.modules:
+        _listen(sys.modules["logging"])
+    else:
+        sys.meta_path.insert(0, _FirstImport())
+    if os.environ.get("OUTRIDER_KEEPER") == str(os.getppid()) and "atexit" in sys.builtin_module_names:
+        import atexit
+
+        atexit.register(_at_exit, os.getpid())
+
+
+class OutriderOffer(object):
+    """The last finder: offers the handler that this file belongs to, where the interpreter has none of its own."""
+
+    def find_spec(self, name, path=None, target=None):
+        """Only for `outrider` itself; its modules are found through it."""
+        if name != "outrider" or path is not None:
+            return None
+        return sys.modules["_frozen_importlib_external"].PathFinder.find_spec(name, [os.path.dirname(os.path.dirname(_HERE))])
+
+
+class _FirstImport(object):
+    """The first finder, until `logging` is imported: then it lets the others find it, and listens once it is there."""
+
+    def find_spec(self, name, path=None, target=None):
+        """The spec that the others give, with a loader that calls us afterwards."""
+        if name != "logging":
+            return None
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            spec = find(name, path, target) if find is not None else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Loader(spec.loader)
+                return spec
+        return None
+
+
+class _Loader(object):
+    """The real loader; gives its place back before the module's first line runs."""
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def create_module(self, spec):
+        """As the real one does."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        """As the real one does; then listens."""
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _listen(module)
+
+
+def _listen(logging):
+    """Hooks the records of this process. May swallow: whatever is wrong with us is not the script's business."""
+    try:
+        if _is_ours():
+            from outrider import _hook
+
+            _hook.install(logging)
+    except Exception:  # see above
+        pass
+
+
+def _is_ours():
+    """Would `import outrider` bring the handler, and not a file of the script's that happens to have its name? Imports nothing."""
+    if "outrider" in sys.modules:
+        spec = sys.modules["outrider"].__spec__
+    else:
+        spec = sys.modules["_frozen_importlib_external"].PathFinder.find_spec("outrider")
+    if spec is None:
+        return True  # ours will be offered
+    folders = spec.submodule_search_locations or ()
+    return any(os.path.isfile(os.path.join(folder, "_hook.py")) for folder in folders)
+
+
+def _at_exit(pid):
+    """Leaves the uncaught exception for the keeper, who knows the exit code. May swallow, as above."""
+    try:
+        if os.getpid() == pid and getattr(sys, "last_value", None) is not None and _is_ours():
+            from outrider import _hook
+
+            _hook.leave_exception()
+    except Exception:  # see above
+        pass
+
+
+try:
+    _begin()
+except Exception:  # see _listen
+    pass
+
+# The next one takes our place in sys.modules. There is none: its ImportError is what `site` expects, and leaves no trace of us.
+if getattr(sys.modules.get(__name__), "__file__", None) == __file__:
+    del sys.modules[__name__]
+__import__(__name__)
