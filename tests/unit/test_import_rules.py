@@ -86,7 +86,7 @@ def test_the_handler_imports_the_standard_library_and_itself_only():
         for name in imported(path, HANDLER)
         if name.split(".")[0] not in standard
     }
-    assert {name.split(".")[0] for where, name in foreign if where in ELSEWHERE}} <= {"outrider_agent", "sitecustomize"}
+    assert {name.split(".")[0] for where, name in foreign if where in ELSEWHERE} <= {"outrider_agent", "sitecustomize"}
     assert {(where, name) for where, name in foreign if where not in ELSEWHERE} == set()
 
 
