@@ -29,8 +29,17 @@ def test_any_time_that_a_store_can_hold_can_be_told(time_ns):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "just now"), (5, "5 seconds ago"), (61, "1 minute ago"), (3 * 60, "3 minutes ago"), (7300, "2 hours ago"), (90_000, "1 day ago")]
-    + [(40 * 86_400, "1 month ago"), (800 * 86_400, "2 years ago"), (-10, "in 10 seconds")],
+    [
+        (0, "just now"),
+        (5, "5 seconds ago"),
+        (61, "1 minute ago"),
+        (3 * 60, "3 minutes ago"),
+        (7300, "2 hours ago"),
+        (90_000, "1 day ago"),
+        (40 * 86_400, "1 month ago"),
+        (800 * 86_400, "2 years ago"),
+        (-10, "in 10 seconds"),
+    ],
 )
 def test_relative_times_have_one_unit(seconds, text):
     """Roughly is enough for people."""
@@ -39,8 +48,17 @@ def test_relative_times_have_one_unit(seconds, text):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.42, "0.42 s"), (13.24, "13.2 s"), (59.96, "1 m 00 s"), (133, "2 m 13 s"), (3599.6, "1 h 00 m"), (11_100, "3 h 05 m")]
-    + [(183_600, "2 d 03 h"), (-5, "-5.00 s"), (None, "-")],
+    [
+        (0.42, "0.42 s"),
+        (13.24, "13.2 s"),
+        (59.96, "1 m 00 s"),
+        (133, "2 m 13 s"),
+        (3599.6, "1 h 00 m"),
+        (11_100, "3 h 05 m"),
+        (183_600, "2 d 03 h"),
+        (-5, "-5.00 s"),
+        (None, "-"),
+    ],
 )
 def test_durations_have_their_two_largest_units(seconds, text):
     """Rounding never yields `60 s` or `60 m`."""

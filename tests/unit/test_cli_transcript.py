@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from hypothesis import given
@@ -22,7 +23,7 @@ class Chunk(NamedTuple):
 def chunked(data, cuts, fd=1):
     """The data as chunks, cut at those places."""
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [Chunk(fd, start, start, data[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    return [Chunk(fd, start, start, data[start:end]) for start, end in itertools.pairwise(edges)]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=20))

@@ -160,8 +160,9 @@ def text(entry: journal.Entry) -> str:
     name = documents.level_name(record)
     style = next(style for at_least, style in LEVEL_STYLES if record.level >= at_least)
     where = output.styled(f"{record.logger or 'root'}:", "dim")
-    body = "\n".join(part for part in (record.message, journal.appended(record)) if part)
-    return f"{at} {output.styled(f'{name:<8}', style)} {where} {_inner(body)}{_figures(record)}"
+    below = journal.appended(record)
+    body = f"{_inner(record.message)}{_figures(record)}" + (f"\n    {_inner(below)}" if below else "")
+    return f"{at} {output.styled(f'{name:<8}', style)} {where} {body}"
 
 
 def _inner(given: str) -> str:
