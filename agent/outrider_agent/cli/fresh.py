@@ -55,7 +55,9 @@ def store(directory: str) -> reading.Reader:
 
 
 def nothing_yet(directory: str) -> str:
-    """What to say where nothing was ever tracked."""
+    """What to say where the store has no run."""
+    if pending.names(pending.folder(directory)):
+        return "no run is in the store yet"
     return f"nothing has been tracked in {directory} yet; start with `outrider run -- python train.py`, or give another --home"
 
 
