@@ -50,7 +50,7 @@ def scribble(run, memory, index, calls):
     name = f"p{index}"
     logger, count = logging.getLogger(name), struct.Struct("Q").pack_into
     i = 0
-    while i != calls:
+    while i != calls or not calls:
         i += 1
         run.log(name, i, step=i)
         count(memory, at + 8, i)
