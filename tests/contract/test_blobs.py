@@ -162,7 +162,8 @@ def test_no_descriptors_left_is_unavailable(tmp_path):
 def test_a_full_disk_is_unavailable_and_leaves_nothing(tmp_path):
     """ENOSPC on the way removes the temporary file. A small tmpfs of its own, in a namespace of its own."""
     script = (
-        "import io, os, subprocess, sys\nfrom outrider_agent import errors\nfrom outrider_agent.blobs import local\nfolder = sys.argv[1]\nos.makedirs(folder)\n"
+        "import io, os, subprocess, sys\nfrom outrider_agent import errors\nfrom outrider_agent.blobs import local\n"
+        "folder = sys.argv[1]\nos.makedirs(folder)\n"
         "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'none', folder], check=True)\n"
         "blobs = local.LocalBlobs(folder)\nsmall, _ = blobs.put(io.BytesIO(b'small'))\n"
         "try:\n    blobs.put(io.BytesIO(os.urandom(3 << 20)))\n"

@@ -57,6 +57,8 @@ def capture(wish: Wish, blobs: protocols.Blobs, is_stopping: Callable[[], bool])
 
     Raises `Changed`, `Busy`, `Stopped`, OSError when it cannot be read, and `Unavailable` when the blobs cannot be written.
     """
+    if is_stopping():
+        raise Stopped
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
         descriptor = os.open(wish.found.real, flags)

@@ -44,7 +44,7 @@ class Ledger:
         self.is_new = not self._replay()
 
     def learn(self, known: Mapping[str, Kept]) -> None:
-        """What a store has of this run, where there is no earlier stream."""
+        """What a store has of this run, for what the earlier streams do not tell (any more)."""
         self.is_new = self.is_new and not known
         for path, (size, sha, mtime) in known.items():
             # Without inode and ctime it is hashed once more; the same content is no new version.
@@ -65,6 +65,7 @@ class Ledger:
             if not self._append(found):
                 return False
         self.captured[path] = identity.Captured(stat, sha)
+        self._keep_up()
         return True
 
     def note(self, message: str) -> None:
@@ -86,20 +87,23 @@ class Ledger:
             if not os.path.isdir(self._folder):  # the run was deleted: it is not to come back
                 return False
             self._is_open = self._say_seen()
-        if not self._is_open or not self._writer.append(spool.line(found)):
-            return False
-        if self._writer.position()[0] != self._segment:
+        return self._is_open and self._writer.append(spool.line(found))
+
+    def _keep_up(self) -> None:
+        """In a new segment all is said anew; and again, a few times, where that itself begins one more (it may be larger than one)."""
+        for _ in range(3):
+            if not self._is_open or self._writer.position()[0] == self._segment:
+                return
             self._say_seen()
-        return True
 
     def _say_seen(self) -> bool:
         """All that is known, in lines of bounded length."""
+        self._segment = self._writer.position()[0]
         items = list(self.captured.items())
         for start in range(0, len(items), _FILES_A_LINE):
             files = {path: [*captured.stat, captured.sha] for path, captured in items[start : start + _FILES_A_LINE]}
             if not self._writer.append(spool.line({"k": record.SEEN, "t": self._clock.time_ns(), "files": files})):
                 return False
-        self._segment = self._writer.position()[0]
         return True
 
     def _replay(self) -> bool:

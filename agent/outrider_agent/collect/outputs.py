@@ -208,8 +208,7 @@ class OutputsCollector:
 
     def _follow(self, wanted: OutputRoots) -> followed.Followed | None:
         book = ledger.Ledger(self._home, wanted.run, self._clock)
-        if book.is_new:
-            book.learn(self._known(wanted.run))
+        book.learn(self._known(wanted.run))
         if wanted.ended and book.is_final:
             book.close()
             self._done.add(wanted.run)
@@ -255,9 +254,10 @@ class OutputsCollector:
 
     def _capture(self, job: followed.Job, is_stopping: Callable[[], bool] | None = None) -> None:
         """One file, in a lane's thread or a drain's. Every outcome leaves it captured or pending."""
+        stops = is_stopping or self._stopping.is_set
         wish = capture.Wish(job.found, job.folder, job.quiet, job.force)
         try:
-            sha, size = capture.capture(wish, self._blobs, is_stopping or self._stopping.is_set)
+            sha, size = capture.capture(wish, self._blobs, stops)
         except (capture.Changed, capture.Busy):
             self._settle(job.run.busy, job)
         except capture.Stopped:

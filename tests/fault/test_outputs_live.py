@@ -1,0 +1,210 @@
+"""The outputs collector beside real writers: every file an artifact, every change a version, nothing half-written (G1-G5, G9, G10, G15)."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from outputs_rig import Rig
+from waiting import until
+
+GROW = """
+import sys, time
+from pathlib import Path
+with open(sys.argv[1], "wb") as file:
+    for _ in range(20):
+        file.write(b"x" * 1000); file.flush(); time.sleep(0.05)
+"""
+GROW_AND_RENAME = GROW + "\nPath(sys.argv[1]).rename(sys.argv[2])\n"
+REWRITE = """
+import sys, time
+end = time.monotonic() + float(sys.argv[2])
+with open(sys.argv[1], "r+b", buffering=0) as file:
+    turn = 0
+    while time.monotonic() < end:
+        turn += 1
+        file.seek(0)
+        for _ in range(64):
+            file.write(bytes([turn % 256]) * (1 << 16)); time.sleep(0.0002)
+"""
+REOPEN = """
+import sys, time
+end, turn = time.monotonic() + float(sys.argv[2]), 0
+while time.monotonic() < end:
+    turn += 1
+    with open(sys.argv[1], "r+b", buffering=0) as file:
+        for _ in range(64):
+            file.write(bytes([turn % 256]) * (1 << 16))
+"""
+HOLD = "import sys\nf = open(sys.argv[1], 'ab')\nf.write(b'held'); f.flush()\nprint('open', flush=True)\nsys.stdin.read()\n"
+
+
+@pytest.fixture
+def rig(home, tmp_path):
+    rig = Rig(home, tmp_path / "work")
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(params=["hints", "sweep"])
+def live(request, rig):
+    """A run whose root is there, with a collector that hears hints, or only sweeps."""
+    rig.root.mkdir(parents=True)
+    rig.begin().collect(watch=request.param == "hints")
+    until(lambda: rig.collector.statistics().roots == 1)
+    return rig
+
+
+def test_every_file_below_the_root_becomes_an_artifact(live):
+    """Subfolders too, whatever the depth; an empty file is a file."""
+    (live.root / "a" / "b" / "c").mkdir(parents=True)
+    for name in ["one", "a/two", "a/b/c/three", ".hidden", "empty"]:
+        (live.root / name).write_bytes(b"" if name == "empty" else name.encode())
+    live.wait_for("outputs/one", "outputs/a/two", "outputs/a/b/c/three", "outputs/.hidden", "outputs/empty")
+    assert live.contents()["outputs/a/b/c/three"] == [b"a/b/c/three"]
+    assert "obs" not in live.versions()["outputs/one"][0]
+
+
+def test_a_file_that_grows_is_captured_once_and_whole(live):
+    """G1: in-place growth over a second. No version of a part."""
+    live.spawn(GROW, live.root / "model").wait()
+    live.wait_for("outputs/model")
+    assert live.contents() == {"outputs/model": [b"x" * 20_000]}
+
+
+def test_a_file_written_aside_and_renamed_has_only_its_final_name(live):
+    """G2: no artifact for the temporary name, one version for the rename."""
+    live.spawn(GROW_AND_RENAME, live.root / "model.tmp", live.root / "model").wait()
+    live.wait_for("outputs/model")
+    live.end()
+    live.wait_done()
+    assert live.contents() == {"outputs/model": [b"x" * 20_000]}
+
+
+def test_a_changed_file_is_a_new_version_and_a_touched_one_is_not(live):
+    """A version is another content than the last, not another time stamp."""
+    path = live.root / "last.pt"
+    for number in range(3):
+        path.with_suffix(".tmp").write_bytes(b"%d" % number)
+        path.with_suffix(".tmp").rename(path)
+        until(lambda number=number: len(live.versions().get("outputs/last.pt", ())) == number + 1)
+    path.touch()
+    until(lambda: live.collector.statistics().unchanged == 1)
+    assert live.contents() == {"outputs/last.pt": [b"0", b"1", b"2"]}
+
+
+def test_a_change_behind_a_restored_mtime_is_seen(live):
+    """G5: same size, same inode, mtime set back; the ctime tells."""
+    path = live.root / "f"
+    path.write_bytes(b"before")
+    live.wait_for("outputs/f")
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"after!")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    until(lambda: len(live.versions()["outputs/f"]) == 2)
+    assert live.contents()["outputs/f"] == [b"before", b"after!"]
+
+
+@pytest.mark.parametrize("writer", [REWRITE, REOPEN])
+def test_a_file_rewritten_in_place_while_it_is_copied_is_never_torn(live, writer):
+    """G4: what is published was the file's content at one moment."""
+    path = live.root / "weights"
+    path.write_bytes(bytes(4 << 20))
+    live.spawn(writer, path, "2.5").wait()
+    final = path.read_bytes()
+    until(lambda: live.contents().get("outputs/weights", [b""])[-1] == final)
+    for content in live.contents()["outputs/weights"]:
+        assert content == final or len(set(content)) == 1
+
+
+def test_a_file_that_somebody_has_open_for_writing_waits(live):
+    """The lease check: quiet is not enough while a writer holds it. It is taken as soon as the writer lets go."""
+    path = live.root / "log"
+    writer = live.spawn(HOLD, path)
+    assert writer.stdout.readline() == "open\n"
+    (live.root / "other").write_bytes(b"o")
+    live.wait_for("outputs/other")
+    until(lambda: live.collector.statistics().retried > 0)
+    assert "outputs/log" not in live.versions()
+    writer.communicate("")
+    live.wait_for("outputs/log")
+
+
+def test_what_is_still_open_after_the_runs_end_is_taken_as_it_is(live):
+    """A leaked child must not hold a run for ever: after some tries the file is a version, and a note says so."""
+    writer = live.spawn(HOLD, live.root / "log")
+    assert writer.stdout.readline() == "open\n"
+    live.end()
+    live.wait_done()
+    assert live.contents() == {"outputs/log": [b"held"]}
+    assert any("still being written" in note["msg"] for note in live.lines("note"))
+
+
+def test_a_temporary_file_that_stays_is_an_artifact_at_the_end(live):
+    """Nothing lost: what was never renamed is captured once the run has ended."""
+    (live.root / "state.tmp").write_bytes(b"t")
+    (live.root / "other").write_bytes(b"o")
+    live.wait_for("outputs/other")
+    assert "outputs/state.tmp" not in live.versions()
+    live.end()
+    live.wait_done()
+    assert live.contents()["outputs/state.tmp"] == [b"t"]
+
+
+def test_same_content_under_two_names_is_one_blob(live):
+    """G15: two artifacts, one blob."""
+    (live.root / "a").write_bytes(b"same")
+    (live.root / "b").write_bytes(b"same")
+    live.wait_for("outputs/a", "outputs/b")
+    assert len([path for path in (live.home / "blobs").rglob("*") if path.is_file()]) == 1
+
+
+def test_a_deleted_file_keeps_its_versions(live):
+    """Deleting is no version; the same content again is none either."""
+    path = live.root / "f"
+    path.write_bytes(b"1")
+    live.wait_for("outputs/f")
+    path.unlink()
+    (live.root / "g").write_bytes(b"g")
+    live.wait_for("outputs/g")
+    path.write_bytes(b"1")
+    until(lambda: live.collector.statistics().unchanged == 1)
+    assert live.contents()["outputs/f"] == [b"1"]
+
+
+def test_small_files_do_not_wait_behind_a_huge_one(rig):
+    """Two lanes: hundreds of small files pass a file of 1 GiB."""
+    rig.root.mkdir(parents=True)
+    with (rig.root / "huge").open("wb") as file:
+        file.truncate(1 << 30)
+    for number in range(50):
+        (rig.root / f"s{number}").write_bytes(b"%d" % number)
+    rig.begin().collect()
+    rig.wait_for("outputs/huge", *(f"outputs/s{number}" for number in range(50)))
+    assert [line["p"] for line in rig.lines("art")][-1] == "outputs/huge"
+
+
+def test_a_short_run_is_captured_whole_at_its_end(live):
+    """No settling time after the end: files are final at once."""
+    for number in range(300):
+        (live.root / f"{number}.txt").write_bytes(b"%d" % number)
+    live.end()
+    began = time.monotonic()
+    live.wait_done()
+    assert len(live.versions()) == 300
+    assert time.monotonic() - began < 10
+    assert not any(line.get("obs") is False for line in live.lines("art"))
+
+
+@pytest.mark.full
+def test_fifty_thousand_small_files_are_all_captured(live):
+    """G9."""
+    for number in range(50_000):
+        if number % 1000 == 0:
+            (live.root / str(number // 1000)).mkdir()
+        (live.root / str(number // 1000) / str(number)).write_bytes(b"%01024d" % number)
+    live.end()
+    until(lambda: live.collector.is_done("r1"), timeout=170)
+    assert len(live.versions()) == 50_000
