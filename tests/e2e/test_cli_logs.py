@@ -70,6 +70,25 @@ def test_filters_are_joined(tracked, read, arguments, expected):
     assert all(part in line for part, line in zip(expected, lines, strict=True))
 
 
+def test_the_last_lines_are_the_same_however_they_are_found(home, read, monkeypatch):
+    """-n alone reads from the end; with a filter that lets all pass it reads from the start."""
+    monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")
+    made = Home(home)
+    offset, lines = 0, []
+    for index in range(900):
+        lines.append({"k": "l", "t": START + index * 1000, "lv": 20, "msg": f"record {index}"})
+        for piece in (f"INFO:root:record {index}\n", "li", f"ne {index}\n"):
+            lines.append({"k": "c", "t": START + index * 1000 + 5, "f": 1, "o": offset, "d": piece})
+            offset += len(piece)
+    made.write("long", "py-1-aaaaaaaa", *lines)
+    made.ingest()
+    for count in ("1", "7", "60", "2000"):
+        quick = read("logs", "long", "-n", count)
+        assert quick == read("logs", "long", "-n", count, "--grep", "")
+        assert quick == read("logs", "long")[-int(count) :]
+        assert read("logs", "long", "-n", count, "--json") == read("logs", "long", "--json")[-int(count) :]
+
+
 def test_the_console_comes_byte_for_byte(tracked):
     """--stream console: what the command wrote, in the order it was read; stdout and stderr alone too."""
     both = tracked.run("logs", "latest", "--stream", "console", text=False)
@@ -166,13 +185,14 @@ def test_ctrl_c_ends_following_with_130(running):
     assert follower.process.stderr.read() == ""
 
 
-def on_terminal(made, *arguments, **environ):
-    """What a command writes to a terminal."""
+def on_terminal(made, *arguments, answer=b"", **environ):
+    """What a command writes to a terminal, given that answer."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         **made.command(*arguments, environ={"TERM": "xterm-256color", **environ}), stdout=theirs, stderr=theirs, stdin=theirs
     )
     os.close(theirs)
+    os.write(ours, answer)
     said = b""
     while True:
         try:
@@ -183,7 +203,8 @@ def on_terminal(made, *arguments, **environ):
             break
         said += data
     os.close(ours)
-    assert process.wait(30) == 0
+    code = process.wait(30)
+    assert code == (1 if answer == b"n\n" else 0), said
     return said.decode()
 
 
@@ -209,3 +230,38 @@ def test_lists_have_colours_and_relative_times_on_a_terminal_only(tracked):
     assert code == 0
     assert "2023-11-1" in piped
     assert "\x1b" not in piped
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["experiments"],
+        ["show", "latest"],
+        ["metrics", "latest"],
+        ["metrics", "latest", "loss"],
+        ["metrics", "latest", "wave"],
+        ["artifacts", "latest"],
+        ["status"],
+        ["doctor"],
+        ["config", "show"],
+    ],
+)
+def test_every_list_can_be_shown_on_a_terminal(tracked, arguments):
+    """rich draws it; nothing but text and colours goes there."""
+    said = on_terminal(tracked, *arguments)
+    assert said
+    assert 'File "' not in said
+
+
+def test_a_download_shows_its_progress_on_a_terminal(tracked, tmp_path):
+    """On stderr, and only there."""
+    said = on_terminal(tracked, "download", "latest", "-o", tmp_path / "out")
+    assert "2 files (12 B)" in said
+
+
+def test_delete_asks_on_a_terminal(tracked):
+    """No is the default."""
+    assert "nothing was deleted" in on_terminal(tracked, "delete", "latest", answer=b"n\n")
+    assert tracked.run("show", "latest")[0] == 0
+    assert "deleted 1 run" in on_terminal(tracked, "delete", "latest", answer=b"y\n")
+    assert tracked.run("show", "latest")[0] == 1

@@ -99,15 +99,31 @@ class Journal:
                 yield entry._replace(echo=self._echoes.is_echo(entry.line))
 
 
-def tail(store: reading.Reader, run_id: str, count: int) -> list[Entry]:
-    """The last entries, echoes left out, found from the end: a long run costs no more than a short one."""
-    told = Journal(store, run_id)
+def tail(store: reading.Reader, run_id: str, count: int, *, echoes: bool = False) -> list[Entry]:
+    """The last entries (without echoes, or with them), found from the end: a long run costs no more than a short one."""
     window = max(200, 4 * count)
-    # Chunks are looked at in whole; the first line may be the end of one that began before, and is left out where there are enough.
-    lines = transcript.lines(store.console(run_id, limit=window, last=True))
-    found = [Entry(one.time, record=one) for one in store.logs(run_id, limit=window, last=True)]
-    found += [Entry(line.time, line=line) for line in lines]
-    return [entry for entry in told.marked(sorted(found, key=when)) if not entry.echo][-count:]
+    while True:
+        found, whole = _ending(store, run_id, window)
+        shown = [entry for entry in found if echoes or not entry.echo]
+        if whole or len(shown) >= count:
+            return shown[-count:]
+        window *= 8
+
+
+def _ending(store: reading.Reader, run_id: str, window: int) -> tuple[list[Entry], bool]:
+    """What the last `window` records and chunks tell for certain, by time; and whether that is everything."""
+    read_logs = store.logs(run_id, limit=window, last=True)
+    chunks = store.console(run_id, limit=window, last=True)
+    lines = list(transcript.lines(chunks))
+    # Where one of the two was cut off, what the other has from before is not the whole story; nor is a line that may have begun before.
+    edges = [read_logs[0].time] if len(read_logs) == window else []
+    if len(chunks) == window:
+        firsts = {line.stream: line for line in reversed(lines)}
+        lines = [line for line in lines if line is not firsts[line.stream]]
+        edges.append(chunks[0].time)
+    entries = [Entry(one.time, record=one) for one in read_logs] + [Entry(line.time, line=line) for line in lines]
+    told = list(Journal(store, run_id).marked(sorted(entries, key=when)))
+    return [entry for entry in told if not edges or entry.time >= max(edges)], not edges
 
 
 def when(entry: Entry) -> int:

@@ -89,6 +89,10 @@ def _raw(told: journal.Journal, args: argparse.Namespace) -> None:
 def _told(told: journal.Journal, args: argparse.Namespace) -> None:
     wanted = chooser(args)
     show = show_json if args.json else show_text
+    if args.lines and not (args.follow or args.grep or args.stream or args.level is not None):
+        for entry in journal.tail(told.store, told.run_id, args.lines, echoes=args.json):
+            show(entry)
+        return
     past: Iterable[journal.Entry] = filter(wanted, told.past(logs=args.stream in (None, "log"), console=_has_console(args)))
     if not args.follow:
         past = _with_rest(past, told, wanted)
