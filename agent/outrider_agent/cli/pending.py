@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from outrider import spool
-from outrider_agent import model
+from outrider_agent import model, settings
 
 TAIL = 1 << 16
 #: Lines are counted up to so many bytes; past it their number would take longer to find than to ship.
 COUNTED = 64 << 20
-DEFAULT_CAP = 10 << 30
 
 
 class Stream(NamedTuple):
@@ -142,7 +141,7 @@ def statistics(home: str) -> dict[str, Any]:
             directory = root / run / writer
             size += sum(_size(Path(spool.segment_path(str(directory), number))) for number in spool.segments(str(directory)))
             refused += int(spool.counters(str(directory / "lock")).get("refused", 0))
-    cap = spool.setting("OUTRIDER_MAX_SPOOL_BYTES", DEFAULT_CAP)
+    cap = settings.load().spool.max_bytes
     return {"bytes": size, "cap": cap, "full": (root / "full").exists(), "refused": refused}
 
 

@@ -46,9 +46,15 @@ def describe(home: str, *, ask: bool = True) -> dict[str, Any]:
         except control.ControlError as error:
             return without_agent(home, f"the agent does not answer ({error}); what is below was read from the disk")
         if code == 200 and isinstance(answer, dict):
-            return answer
+            return answer | {"agent": _dated(answer.get("agent") or {})}
         return without_agent(home, f"the agent answered {code}; what is below was read from the disk")
     return without_agent(home)
+
+
+def _dated(agent: dict[str, Any]) -> dict[str, Any]:
+    """The agent tells time as the spool does; `--json` spells it as everywhere."""
+    started = agent.get("started")
+    return {**agent, "started": fmt.iso(started) if isinstance(started, int) else started}
 
 
 def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
@@ -65,7 +71,7 @@ def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
         sentences.append(f"{fmt.plural(spool_['refused'], 'record')} were refused; `outrider show RUN` says where and why")
     info = control.agent_info(home) or {}
     return {
-        "agent": {"pid": info.get("pid"), "version": info.get("version"), "started": info.get("started"), "home": home, "uptime_s": None},
+        "agent": _dated({key: info.get(key) for key in ("pid", "version", "started")} | {"home": home, "uptime_s": None}),
         "sinks": [
             {
                 "name": "store",
