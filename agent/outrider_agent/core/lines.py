@@ -18,12 +18,15 @@ def complete(data: bytes) -> int:
 
 
 def cut(data: bytes, limit: int) -> int:
-    """The length of a prefix of complete lines that holds about `limit` of them; at least one where there is one."""
-    lines = data.count(b"\n{") or data.count(NEWLINE)
-    if lines <= limit:
-        return complete(data)
-    end = data.rfind(NEWLINE, 0, max(1, len(data) * limit // lines)) + 1
-    return end or data.find(NEWLINE, 1) + 1 or complete(data)
+    """The length of a prefix of complete lines that holds at most `limit` of them (but one where there is one)."""
+    mark = b"\n{" if b"\n{" in data else NEWLINE
+    end, found = complete(data), data.count(mark)
+    while found > limit:
+        shorter = data.rfind(NEWLINE, 0, min(end - 1, max(1, end * limit // found))) + 1
+        if not data[:shorter].strip():
+            return data.find(NEWLINE, 1) + 1 or complete(data)
+        end, found = shorter, data.count(mark, 0, shorter)
+    return end
 
 
 def pieces(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:

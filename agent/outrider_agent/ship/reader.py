@@ -207,7 +207,9 @@ class SpoolReader:
                 before = stream.active
                 stream.list()
                 listed = stream.active != before
-            return stream.look() or listed
+            grew = stream.look()
+            self._tell(stream)
+            return grew or listed  # noqa: TRY300
         except FileNotFoundError:
             if os.path.isdir(stream.directory):  # noqa: PTH112 -- a segment went; the folder's list says which
                 stream.list()
@@ -228,9 +230,7 @@ class SpoolReader:
         except OSError as exc:
             self._trouble(stream.directory, f"cannot be read: {exc}")
             return None
-        if stream.error:
-            self._trouble(stream.directory, stream.error)
-            stream.error = None
+        self._tell(stream)
         if piece is None or piece.torn:
             return piece
         end = lines.cut(piece.data, max_records)
@@ -241,6 +241,12 @@ class SpoolReader:
 
     def _has_ended(self, run: str) -> bool:
         return self.ended(run)
+
+    def _tell(self, stream: files.Stream) -> None:
+        """Takes over what a stream found wrong with itself."""
+        if stream.error:
+            self._trouble(stream.directory, stream.error)
+            stream.error = None
 
     def _trouble(self, place: str, message: str) -> None:
         """Remembers what is wrong; the same thing is told once until something else is."""

@@ -29,6 +29,7 @@ HELD_S = 5.0
 LOCK_INTERVAL_S = 1.0
 #: A stream without a lock file is dead after so long without an append.
 LOCKLESS_DEAD_NS = 24 * 3600 * 10**9
+SHRANK = "segment {} shrank from {} bytes to {}; what was read before is kept, what was cut off unread is lost"
 #: A folder's mtime this near to the clock may hide a change of the same tick.
 RACY_NS = 100_000_000
 
@@ -91,6 +92,8 @@ class Stream:
         size = os.stat(self.active).st_size  # noqa: PTH116 -- the hot path of an idle agent
         if size == self.size:
             return False
+        if size < self.size:
+            self.error = SHRANK.format(self.segments[-1], self.size, size)
         self.size = size
         self.grew = self._clock.monotonic()
         return True
@@ -151,7 +154,7 @@ class Stream:
         with open(spool.segment_path(self.directory, number), "rb", buffering=0) as file:  # noqa: PTH123
             size = os.fstat(file.fileno()).st_size
             if size < offset:
-                self.error = f"segment {number} shrank from at least {offset} bytes to {size}; what was cut off had been read before"
+                self.error = SHRANK.format(number, offset, size)
                 return self._after(position, limit) if final and not last else None
             data, torn = self._bytes(file.fileno(), offset, size, limit, final=final)
         if data:
