@@ -67,7 +67,7 @@ class Ship(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         0.25
     )
     batch_records: Annotated[int, Meta(ge=1, description="Records that one transaction takes at most.")] = 50_000
-    batch_bytes: Annotated[int, Meta(ge=4096, description="Bytes of the spool that one transaction takes at most.")] = 8 << 20
+    batch_bytes: Annotated[int, Meta(ge=4096, description="Bytes of the spool that one transaction takes at most.")] = 4 << 20
     backoff_base_s: Annotated[float, Meta(gt=0, description="Seconds before the first new try when a sink is not available.")] = 0.2
     backoff_cap_s: Annotated[float, Meta(gt=0, description="Seconds between two tries at most.")] = 15.0
     retention_interval_s: Annotated[

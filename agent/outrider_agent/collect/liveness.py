@@ -65,6 +65,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
     runs: int = 0
     alive: int = 0
+    undecided: int = 0
     unknown: tuple[str, ...] = ()
 
 
@@ -98,7 +99,8 @@ class Liveness:
             del self._runs[gone]
         unknown: list[str] = []
         alive = sum(self._look_at(name, now, unknown) for name in names)
-        self.statistics = Statistics(runs=len(names), alive=alive, unknown=tuple(unknown))
+        undecided = sum(run.dead_since is not None and not run.ended for run in self._runs.values())
+        self.statistics = Statistics(runs=len(names), alive=alive, undecided=undecided, unknown=tuple(unknown))
         return self.statistics
 
     def _look_at(self, name: str, now: float, unknown: list[str]) -> bool:

@@ -1,0 +1,215 @@
+"""
+What can be asked of a running agent: what the control server's routes do, and the sentences of `status`.
+
+Works on the parts that `main` passes in; wires nothing. Whatever may block is done in the readers' threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from outrider import spool
+from outrider_agent import errors, layout, model, report
+from outrider_agent.collect import streams
+from outrider_agent.store import editing
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from outrider_agent import protocols
+    from outrider_agent.collect import outputs
+    from outrider_agent.ship import shipper
+    from outrider_agent.store import reading
+
+
+T = TypeVar("T")
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operations work on."""
+
+    layout: layout.Layout
+    database: Path
+    shipper: shipper.Shipper
+    reader: reading.Reader
+    outputs: outputs.OutputsCollector | None
+    blobs: protocols.Blobs
+    threads: concurrent.futures.Executor
+    report: report.Report
+    stop: Callable[[], None]
+
+
+class AgentOperations:
+    """The `control.Operations` of an agent. `last_used` is the monotonic time of the last request."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.last_used = time.monotonic()
+        self.waiting = 0
+
+    def touched(self) -> None:
+        """A request came."""
+        self.last_used = time.monotonic()
+
+    def health(self) -> dict[str, Any]:
+        """Progress, not a pulse."""
+        return self._parts.report.health()
+
+    async def status(self) -> dict[str, Any]:
+        """The status document."""
+        return await self._in_thread(self._parts.report.status)
+
+    async def flush(self, run: str | None, upto: Mapping[str, model.Position], timeout_s: float) -> dict[str, Any]:
+        """Outputs of runs that have ended first, for they become lines; then everything that is complete in the spool."""
+        self._check(run)
+        deadline = time.monotonic() + timeout_s
+        self.waiting += 1
+        try:
+            drained = await self._drained(run, timeout_s)
+            late = await asyncio.wrap_future(self._parts.shipper.flush(run, upto, max(0.0, deadline - time.monotonic())))
+        finally:
+            self.waiting -= 1
+            self.touched()
+        return {"done": drained and not late, "pending": [_pending(lag) for lag in late]}
+
+    async def metrics(self, run: str, upto: Mapping[str, model.Position], timeout_s: float) -> bytes:
+        """Commits up to the caller's position, then reads the store. Raises TimeoutError rather than give a partial answer."""
+        self._check(run)
+        late = await asyncio.wrap_future(self._parts.shipper.flush(run, upto, timeout_s))
+        if late:
+            behind = sum(lag.pending_bytes for lag in late)
+            raise TimeoutError(f"What was logged is not in the store after {timeout_s:g} s ({behind:,} bytes before it); nothing is lost.")
+        return await self._in_thread(self._metrics, run)
+
+    async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
+        """Leaves the request in the run's folder; a run without a keeper, on this machine, has its process told."""
+        self._check(run)
+        signaled = await self._in_thread(self._cancel, run, by)
+        return {"run": run, "canceled": True, "signaled": signaled}
+
+    async def delete(self, run: str) -> dict[str, Any]:
+        """Deletes the run from the store, its folder of the spool, and the blobs that only it had."""
+        self._check(run)
+        blobs = await self._in_thread(self._delete, run)
+        return {"run": run, "deleted": True, "blobs": blobs}
+
+    def stop(self) -> None:
+        """Ends the agent in order."""
+        self._parts.stop()
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._parts.threads, work, *arguments)
+
+    async def _drained(self, run: str | None, timeout_s: float) -> bool:
+        """Everything that lies in the outputs of runs which have ended is captured; False when the time did not suffice."""
+        collector = self._parts.outputs
+        if collector is None:
+            return True
+        if run is not None and not await self._in_thread(self._is_over, run):
+            return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await collector.drain(run)
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_over(self, run: str) -> bool:
+        directory = os.fspath(self._parts.layout.run(run))
+        owners = [os.path.join(directory, name) for name in streams.folders(directory)]  # noqa: PTH118
+        heads = [(folder, streams.head(folder)) for folder in owners]
+        return not owners or any(head is not None and head.own and streams.has_end(folder) for folder, head in heads)
+
+    def _metrics(self, run: str) -> bytes:
+        try:
+            return msgspec.json.encode(self._parts.reader.metrics_document(run))
+        except errors.NotFound:
+            if self._parts.layout.run(run).is_dir():  # a run that has logged nothing yet
+                return b'{"series":[],"rows":[]}'
+            raise
+
+    def _check(self, run: str | None) -> None:
+        if run is not None and not spool.valid_name(run):
+            raise errors.NotFound(f"{run!r} is no run id.")
+
+    def _cancel(self, run: str, by: str | None) -> bool:
+        folder = self._parts.layout.run(run)
+        if not folder.is_dir():
+            known = self._parts.reader.run(run)  # raises NotFound
+            raise errors.NotFound(f"Run {run} has ended already ({known.status}); there is nothing to cancel.")
+        request = {"by": by, "t": time.time_ns()}
+        try:
+            layout.write_atomically(self._parts.layout.cancel(run), json.dumps(request).encode())
+        except OSError as exc:
+            raise errors.Unavailable(f"The request to cancel {run} could not be written: {exc}.") from exc
+        return _tell_owner(os.fspath(folder))
+
+    def _delete(self, run: str) -> int:
+        """The store first: what the streams still bring is then passed over. The folder next: a writer that lives stops, quietly."""
+        folder, blobs = self._parts.layout.run(run), []
+        try:
+            blobs = editing.delete_run(self._parts.database, run)
+        except errors.NotFound:
+            if not folder.is_dir():
+                raise
+        shutil.rmtree(folder, ignore_errors=True)
+        for sha in blobs:
+            self._parts.blobs.delete(sha)
+        return len(blobs)
+
+
+def _pending(lag: model.StreamLag) -> dict[str, Any]:
+    return {
+        "run": lag.stream.run,
+        "writer": lag.stream.writer,
+        "segment": lag.position.segment,
+        "offset": lag.position.offset,
+        "bytes": lag.pending_bytes,
+    }
+
+
+def _tell_owner(directory: str) -> bool:
+    """SIGTERM for the owner's process, where there is no keeper to do better, and where it is that process beyond doubt."""
+    told = False
+    for writer in streams.folders(directory):
+        folder = os.path.join(directory, writer)  # noqa: PTH118
+        head = streams.head(folder)
+        if head is None or not head.own or head.is_keeper or head.pid is None or head.pid <= 1:
+            continue
+        if head.boot == spool.boot_id() and head.host == spool.hostname() and _holds(head.pid, os.path.join(folder, "lock")):  # noqa: PTH118
+            try:
+                os.kill(head.pid, signal.SIGTERM)
+            except OSError:
+                continue
+            told = True
+    return told
+
+
+def _holds(pid: int, lock: str) -> bool:
+    """Has that process the lock's file open, and is it locked? A pid alone may be somebody else's by now, or from another namespace."""
+    try:
+        if not spool.is_locked(lock):
+            return False
+        wanted = os.stat(lock)  # noqa: PTH116
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(_is_file(entry.path, wanted) for entry in entries)
+    except OSError:
+        return False
+
+
+def _is_file(path: str, wanted: os.stat_result) -> bool:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino)

@@ -1,0 +1,172 @@
+"""
+What an agent says of itself: health (is there progress?), the status document, and what is wrong, in sentences for people.
+
+Only looks. A sentence says what happened, what it means for the data, and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outrider import spool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from outrider_agent import layout, model, supervise
+    from outrider_agent.collect import liveness, outputs
+    from outrider_agent.ship import deliver, fullness, shipper
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report is made from."""
+
+    layout: layout.Layout
+    version: str
+    started: int
+    cap: int
+    shipper: shipper.Shipper
+    liveness: liveness.Liveness
+    fullness: fullness.Fullness
+    outputs: outputs.OutputsCollector | None
+    parts: Sequence[supervise.Part]
+
+
+class Report:
+    """The agent's account of itself. `status` may block on the disk; `health` does not."""
+
+    def __init__(self, looked: Looked) -> None:
+        self._looked = looked
+        self._begun = time.monotonic()
+
+    def health(self) -> dict[str, Any]:
+        """`ok` is false when something is pending and nothing moves, and when a sink has stopped for good."""
+        sink = self._looked.shipper.statistics()
+        progress = {"pending_bytes": sink.pending_bytes, "records": sink.records, "last_commit_age_s": _rounded(sink.last_commit_age_s)}
+        answer: dict[str, Any] = {"ok": True, "pid": os.getpid(), "version": self._looked.version, "progress": progress}
+        if sink.state in ("stuck", "fenced"):
+            answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, self._looked.shipper.bug)}"}
+        return answer
+
+    def status(self) -> dict[str, Any]:
+        """The document of GET /status."""
+        looked, lag = self._looked, self._looked.shipper.lag()
+        sink, refused = looked.shipper.statistics(), self._refused(lag)
+        measured = looked.fullness.measured
+        return {
+            "agent": {
+                "pid": os.getpid(),
+                "version": looked.version,
+                "started": looked.started,
+                "home": os.fspath(looked.layout.home),
+                "uptime_s": round(time.monotonic() - self._begun, 1),
+            },
+            "sinks": [_sink(sink)],
+            "streams": [_stream(one, sink.name) for one in lag],
+            "collectors": self._collectors(),
+            "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
+            "wrong": self._wrong(sink, refused),
+        }
+
+    def _collectors(self) -> list[dict[str, Any]]:
+        seen, collector = self._looked.liveness.statistics, self._looked.outputs
+        more: dict[str, dict[str, Any]] = {
+            "liveness": {"runs": seen.runs, "alive": seen.alive, "unknown": len(seen.unknown)},
+            "outputs": msgspec.structs.asdict(collector.statistics()) if collector is not None else {},
+        }
+        return [{**part.document(), **more.get(part.name, {})} for part in self._looked.parts]
+
+    def _refused(self, lag: Sequence[model.StreamLag]) -> int:
+        """Records that writers whose streams are still in the spool had to refuse."""
+        root = os.fspath(self._looked.layout.spool)
+        counts = [spool.counters(f"{root}/{one.stream.run}/{one.stream.writer}/lock").get("refused", 0) for one in lag]
+        return sum(count for count in counts if isinstance(count, int))
+
+    def _wrong(self, sink: deliver.Statistics, refused: int) -> list[str]:
+        sentences = []
+        if sink.error or sink.state in ("stuck", "fenced"):
+            sentences.append(_of_sink(sink, self._looked.shipper.bug))
+        measured = self._looked.fullness.measured
+        if measured.full:
+            sentences.append(
+                f"The spool is full: {measured.why}. Scripts go on, but what they log is refused and counted. "
+                "Free some disk space, or raise spool.max_bytes."
+            )
+        if sink.set_aside:
+            sentences.append(
+                f"{sink.set_aside:,} lines could not be read and were set aside with their place; all others went on. "
+                "`outrider show RUN` lists them."
+            )
+        if refused:
+            sentences.append(
+                f"{refused:,} records were refused by their writers (no room, or the home could not be written); each gap is recorded in "
+                "its run. Free some disk space before the next run."
+            )
+        return sentences + self._of_runs() + self._of_parts() + self._of_spool()
+
+    def _of_runs(self) -> list[str]:
+        unknown = self._looked.liveness.statistics.unknown
+        if not unknown:
+            return []
+        named = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
+        sentence = (
+            f"Whether {len(unknown)} runs still live cannot be told from this machine ({named}); they stay Running. "
+            "Their own machine's agent can tell; `outrider delete RUN` removes one."
+        )
+        return [sentence]
+
+    def _of_parts(self) -> list[str]:
+        return [
+            f"The {part.name} collector fails ({part.error}) and is started again by itself; what it missed it takes then."
+            for part in self._looked.parts
+            if part.state != "running" and part.error
+        ]
+
+    def _of_spool(self) -> list[str]:
+        troubles = self._looked.shipper.reader.statistics().troubles
+        return [f"In the spool: {one.place}: {one.message}." for one in troubles[-5:]]
+
+
+def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:
+    waits = f"{sink.pending_bytes:,} bytes wait in the spool"
+    if bug is not None:
+        return (
+            f"The sink {sink.name} has stopped because of an error in Outrider ({bug}). Nothing is lost, {waits}. "
+            "Restart the agent, and report this with agent.log."
+        )
+    if sink.error:
+        return f"The sink {sink.name} does not take records at the moment and is tried again: {sink.error} Nothing is lost, {waits}."
+    return f"The sink {sink.name} makes no progress. Nothing is lost, {waits}. See agent.log; restarting the agent does no harm."
+
+
+def _sink(sink: deliver.Statistics) -> dict[str, Any]:
+    return {
+        "name": sink.name,
+        "state": sink.state,
+        "error": sink.error,
+        "records": sink.records,
+        "set_aside": sink.set_aside,
+        "transactions": sink.commits,
+        "records_per_transaction": round(sink.records_per_transaction, 1),
+        "pending_bytes": sink.pending_bytes,
+        "last_commit_age_s": _rounded(sink.last_commit_age_s),
+    }
+
+
+def _stream(lag: model.StreamLag, sink: str) -> dict[str, Any]:
+    return {
+        "run": lag.stream.run,
+        "writer": lag.stream.writer,
+        "alive": lag.alive,
+        "segment": lag.position.segment,
+        "offset": lag.position.offset,
+        "pending": {sink: lag.pending_bytes},
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

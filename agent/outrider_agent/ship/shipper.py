@@ -1,0 +1,283 @@
+"""
+The one thread in which a sink is opened, fed and closed. Flush requests of others are answered here, by looking at what is committed.
+
+`Unavailable` is waited out for ever. `Fenced` ends the thread and is told to whoever wires it; anything else is a bug, which stops this
+sink alone, loudly, and leaves the spool to hold what comes.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from outrider_agent import errors, model
+from outrider_agent.ship import deliver, retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from outrider_agent import protocols
+    from outrider_agent.core import backoff
+    from outrider_agent.ship import reader as spool_reader
+
+log = structlog.get_logger(part="ship")
+
+#: An idle spool is looked at so rarely that looking takes at most one part in so many.
+_IDLE_SHARE = 250
+_IDLE_RETENTION_S = 10.0
+#: How often what a flush waits for is compared with what is committed, while it is not.
+_FLUSH_LOOK_S = 0.02
+
+Late = list[model.StreamLag]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the settings concerns the way to a sink."""
+
+    batch_records: int
+    batch_bytes: int
+    flush_interval_s: float
+    poll_interval_s: float
+    stuck_after_s: float
+    retention_interval_s: float
+    backoff: backoff.Backoff
+
+
+class Request:
+    """A flush that somebody waits for."""
+
+    def __init__(self, run: str | None, upto: Mapping[str, model.Position] | None, deadline: float) -> None:
+        self.run, self.upto, self.deadline = run, upto, deadline
+        self.goal: dict[model.StreamId, model.Position] | None = None
+        self.answer: concurrent.futures.Future[Late] = concurrent.futures.Future()
+
+
+class Shipper:
+    """
+    `open_sink` is called in the thread, until it succeeds. `may_go`: may what is left of an ended run be deleted?
+    `on_locked` is told when the sink has not been available since the start; `on_fenced` when another agent owns it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_sink: Callable[[], protocols.Sink],
+        reader: spool_reader.SpoolReader,
+        clock: protocols.Clock,
+        options: Options,
+        *,
+        may_go: Callable[[str], bool],
+        on_locked: Callable[[str, float], None],
+        on_fenced: Callable[[str], None],
+    ) -> None:
+        self.name = name
+        self.reader = reader
+        self.deliver: deliver.Deliver | None = None
+        self._open_sink, self._clock, self._options = open_sink, clock, options
+        self._on_locked, self._on_fenced = on_locked, on_fenced
+        self._sink: protocols.Sink | None = None
+        self._error: str | None = None
+        self._bug: str | None = None
+        self._begun = clock.monotonic()
+        self._turn = clock.monotonic()
+        self._requests: list[Request] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._swept = (0.0, -1)
+        self._retention = retention.Retention(reader, may_go)
+        self._thread = threading.Thread(target=self._run, name=f"ship-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begins. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The step under way is the last one; the sink is closed after it. Does not wait. Idempotent."""
+        self._stopping.set()
+        self._wake.set()
+
+    def wait_stopped(self, timeout_s: float) -> bool:
+        """Has the thread ended in that time?"""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def flush(self, run: str | None, upto: Mapping[str, model.Position] | None, timeout_s: float) -> concurrent.futures.Future[Late]:
+        """What is not committed at the deadline; empty as soon as all of it is. Fails with `Unavailable` where the sink has stopped."""
+        request = Request(run, upto, self._clock.monotonic() + timeout_s)
+        with self._lock:
+            ended = self._stopping.is_set() or self._bug is not None
+            if not ended:
+                self._requests.append(request)
+        if ended:
+            request.answer.set_exception(errors.Unavailable(f"The sink {self.name} has stopped{f': {self._bug}' if self._bug else ''}."))
+        self._wake.set()
+        return request.answer
+
+    def is_frozen(self) -> bool:
+        """Has the thread not come round for so long that it must be stuck in the sink?"""
+        return self._thread.is_alive() and self._clock.monotonic() - self._turn > self._options.stuck_after_s
+
+    def statistics(self) -> deliver.Statistics:
+        """How the sink is doing; before it could be opened, everything in the spool is pending."""
+        if self.deliver is not None:
+            found = self.deliver.statistics()
+        else:
+            pending = sum(lag.pending_bytes for lag in self.reader.lag({}))
+            found = deliver.Statistics(
+                name=self.name, state="backing-off", error=self._error, records=0, set_aside=0, commits=0,
+                records_per_transaction=0.0, pending_bytes=pending, last_commit_age_s=None,
+            )  # fmt: skip
+            if self._clock.monotonic() - self._begun > self._options.stuck_after_s:
+                found = msgspec.structs.replace(found, state="stuck")
+        if self._bug is not None:
+            return msgspec.structs.replace(found, state="stuck", error=self._bug)
+        return msgspec.structs.replace(found, state="stuck") if self.is_frozen() and found.pending_bytes else found
+
+    @property
+    def bug(self) -> str | None:
+        """What stopped the sink for good; None while it works."""
+        return self._bug
+
+    def lag(self) -> Late:
+        """How far the sink is behind each stream."""
+        return self.deliver.lag() if self.deliver is not None else self.reader.lag({})
+
+    def has_ended(self, run: str) -> bool:
+        """Has the sink the run's end? Raises `Unavailable` where it cannot be asked."""
+        sink = self._sink
+        if sink is None:
+            raise errors.Unavailable
+        return bool(sink.has_ended(run))  # type: ignore[attr-defined] # only a store can tell
+
+    def _run(self) -> None:
+        """The loop's top: what comes through here is a bug, or another agent."""
+        try:
+            self._open()
+            while not self._stopping.is_set() and self.deliver is not None:
+                self._turn = self._clock.monotonic()
+                delay = self._once(self.deliver)
+                if delay > 0:
+                    self._wake.wait(delay)
+                    self._wake.clear()
+        except errors.Fenced as exc:
+            self._bug = str(exc)
+            self._on_fenced(str(exc))
+        except Exception as exc:
+            self._bug = f"{type(exc).__name__}: {exc}"
+            log.exception("sink_stopped", sink=self.name, error=self._bug)
+        finally:
+            self._close()
+
+    def _open(self) -> None:
+        delays = self._options.backoff.delays(random.random)
+        while not self._stopping.is_set():
+            self._turn = self._clock.monotonic()
+            try:
+                self._sink = self._open_sink()
+            except errors.Unavailable as exc:
+                self._unavailable(exc)
+                self.reader.scan()
+                self._expire()
+                self._wake.wait(next(delays))
+                self._wake.clear()
+                continue
+            options = self._options
+            self.deliver = deliver.Deliver(
+                self._sink, self.reader, self._clock, batch_records=options.batch_records, batch_bytes=options.batch_bytes,
+                flush_interval_s=options.flush_interval_s, poll_interval_s=options.poll_interval_s,
+                stuck_after_s=options.stuck_after_s, backoff=options.backoff,
+            )  # fmt: skip
+            return
+
+    def _once(self, delivering: deliver.Deliver) -> float:
+        """One step, then whoever waits, then the broom. Seconds until the next."""
+        with self._lock:
+            requests = list(self._requests)
+        for request in requests:
+            if request.goal is None:
+                with contextlib.suppress(OSError):  # something was deleted meanwhile: the next turn sees what is left
+                    request.goal = delivering.goal(request.run, request.upto or None)
+        began = time.thread_time()
+        delay = delivering.step(urgent=bool(requests))
+        took = time.thread_time() - began
+        statistics = delivering.statistics() if delay > self._options.poll_interval_s else None
+        if statistics is not None and statistics.error:
+            self._unavailable(errors.Unavailable(statistics.error))
+        if requests:
+            self._answer(delivering, requests)
+        if delay <= 0:
+            return 0.0
+        self._sweep(delivering)
+        if requests:
+            return min(delay, _FLUSH_LOOK_S)
+        return max(delay, _IDLE_SHARE * took)
+
+    def _answer(self, delivering: deliver.Deliver, requests: list[Request]) -> None:
+        for request in requests:
+            with contextlib.suppress(errors.Unavailable):  # then the deadline answers
+                if request.goal is not None and not delivering.behind(request.goal):
+                    self._settle(request, [])
+        self._expire()
+
+    def _expire(self) -> None:
+        """Answers those whose time is up with what is pending as far as is known."""
+        now = self._clock.monotonic()
+        with self._lock:
+            due = [request for request in self._requests if now >= request.deadline]
+        for request in due:
+            goal = request.goal
+            if goal is None:
+                self._settle(request, [lag for lag in self.lag() if lag.pending_bytes and request.run in (None, lag.stream.run)])
+            else:
+                seen = [lag for lag in self.lag() if lag.stream in goal and lag.position < goal[lag.stream]]
+                self._settle(request, seen or _unseen(goal))
+
+    def _settle(self, request: Request, late: Late) -> None:
+        with self._lock:
+            if request in self._requests:
+                self._requests.remove(request)
+        if request.answer.set_running_or_notify_cancel():
+            request.answer.set_result(late)
+
+    def _sweep(self, delivering: deliver.Deliver) -> None:
+        """Gives back what was passed: soon after something was committed, else now and then."""
+        now, commits = self._clock.monotonic(), delivering.statistics().commits if self._is_sweep_due() else -1
+        if commits < 0 or (commits == self._swept[1] and now - self._swept[0] < _IDLE_RETENTION_S):
+            return
+        self._swept = (now, commits)
+        try:
+            self._retention.sweep([delivering.positions()])
+        except errors.Unavailable as exc:
+            log.warning("retention_waits", error=str(exc))
+
+    def _is_sweep_due(self) -> bool:
+        return self._clock.monotonic() - self._swept[0] >= self._options.retention_interval_s
+
+    def _unavailable(self, exc: errors.Unavailable) -> None:
+        if self._error != str(exc):
+            log.warning("sink_unavailable", sink=self.name, error=str(exc))
+        self._error = str(exc)
+        self._on_locked(str(exc), self._clock.monotonic() - self._begun)
+
+    def _close(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+        with self._lock:
+            left, self._requests = self._requests, []
+            self._stopping.set()
+        for request in left:
+            if request.answer.set_running_or_notify_cancel():
+                request.answer.set_exception(errors.Unavailable(f"The sink {self.name} has stopped."))
+
+
+def _unseen(goal: Mapping[model.StreamId, model.Position]) -> Late:
+    """A goal of which nothing is in the spool (any more): late all the same."""
+    return [model.StreamLag(stream=name, position=model.START, pending_bytes=0, alive=False) for name in goal]
