@@ -75,7 +75,7 @@ def test_a_script_on_a_full_disk_lives_and_what_it_lost_is_known(small_disk, res
     run = done.stdout.split()[1]
     assert done.stdout == f"run {run}\ndone\n"
     assert len(done.stderr.splitlines()) <= 3, done.stderr
-    assert "refused" in done.stderr
+    assert "counted and left out" in done.stderr
     counted = refused(home, run)
     assert counted > CALLS
     enlarge()

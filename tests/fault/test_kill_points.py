@@ -20,10 +20,10 @@ def test_an_agent_that_dies_twice_at_the_same_point_loses_and_doubles_nothing(ho
         bursts.append(oracle.burst(home, tmp_path, 3_000, processes=2))
         agent = agents.Agent(home, "--set", "ship.batch_bytes=65536", OUTRIDER_CRASH_AT=f"{point}:{time}")
         try:
-            code, said = agent.wait_dead()
+            code = agent.wait_dead()
         finally:
             agent.kill()
-        assert code == -signal.SIGKILL, said
+        assert code == -signal.SIGKILL, agent.said()
     with agents.running(home):
         agents.flush(home)
         reader = reading.Reader(home / "outrider.db")

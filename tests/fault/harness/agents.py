@@ -28,53 +28,56 @@ def answers(home):
 
 
 class Agent:
-    """One agent process of a home."""
+    """One agent process of a home. What it says goes to memory: nobody reads a pipe while it runs, and a full one would stop it."""
 
     def __init__(self, home, *arguments, **more):
         self.home = home
-        command = [sys.executable, "-m", "outrider_agent", "--home", str(home), "--foreground", *arguments]
+        self._said = os.memfd_create("agent")
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "outrider_agent", "--home", str(home), "--foreground", *arguments],
             env=environment(home, **more),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._said,
         )
 
     @property
     def alive(self):
         return self.process.poll() is None
 
+    def said(self):
+        """Its log so far, the end of it."""
+        return os.pread(self._said, 1 << 20, 0).decode(errors="replace")[-4000:] if self._said >= 0 else ""
+
     def wait_ready(self):
         """Returns when it answers; fails when it ended instead."""
 
         def ready():
-            assert self.alive, f"the agent ended with {self.process.returncode}: {self.process.stderr.read()}"
+            assert self.alive, f"the agent ended with {self.process.returncode}: {self.said()}"
             return answers(self.home)
 
         until(ready, 30, "the agent did not answer")
         return self
 
     def wait_dead(self, timeout=60):
-        """Returns its exit code and what it said."""
-        _, said = self.process.communicate(timeout=timeout)
-        return self.process.returncode, said
+        """Returns its exit code."""
+        return self.process.wait(timeout)
 
     def send(self, number):
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
     def kill(self):
-        """SIGKILL, and reaps."""
+        """SIGKILL, and reaps. Idempotent."""
         self.send(signal.SIGKILL)
-        self.send(signal.SIGCONT)
-        self.process.communicate()
+        self.process.wait()
+        if self._said >= 0:
+            os.close(self._said)
+            self._said = -1
 
     def stop(self):
-        """In order: SIGTERM."""
-        self.send(signal.SIGCONT)
+        """In order: SIGTERM. Returns its exit code."""
         self.send(signal.SIGTERM)
         return self.wait_dead()
 

@@ -109,8 +109,7 @@ class Campaign:
                 until(lambda: not reader.runs(status="Running"), 30, "runs are still called running after everything of them was killed")
             finally:
                 reader.close()
-            code, said = agent.stop()
-        assert code == 0, said
+            assert agent.stop() == 0, agent.said()
         return compared
 
     def close(self):
