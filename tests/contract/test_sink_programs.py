@@ -1,8 +1,8 @@
 """
 Random programs of writers, agents and deaths against the real reader, the real store and a model (STYLE 32).
 
-The law: after every program each line that was appended is in the store once, in its stream's order; every byte read was committed or set aside;
-nothing is deleted before it was committed.
+The law: after every program each line that was appended is in the store once, in its stream's order; every byte read was committed or
+set aside; nothing is deleted before it was committed.
 """
 
 from __future__ import annotations

@@ -100,18 +100,18 @@ def test_the_owners_end_is_the_runs_end(store):
 
 
 @pytest.mark.parametrize(
-    ("said", "seen", "status", "reason"),
+    ("said", "seen", "outcome"),
     [
-        (("Failed", "failed"), ("Completed", "completed"), "Failed", "failed"),
-        (("Canceled", "canceled"), ("Completed", "completed"), "Canceled", "canceled"),
-        (("Completed", "completed"), ("Failed", "exit-code"), "Failed", "exit-code"),
-        (("Failed", "exception"), ("Failed", "exit-code"), "Failed", "exit-code"),
-        (("Failed", "exception"), ("Canceled", "canceled"), "Canceled", "canceled"),
-        (("Completed", "completed"), ("Failed", "keeper-lost"), "Failed", "keeper-lost"),
+        (("Failed", "failed"), ("Completed", "completed"), ("Failed", "failed")),
+        (("Canceled", "canceled"), ("Completed", "completed"), ("Canceled", "canceled")),
+        (("Completed", "completed"), ("Failed", "exit-code"), ("Failed", "exit-code")),
+        (("Failed", "exception"), ("Failed", "exit-code"), ("Failed", "exit-code")),
+        (("Failed", "exception"), ("Canceled", "canceled"), ("Canceled", "canceled")),
+        (("Completed", "completed"), ("Failed", "keeper-lost"), ("Failed", "keeper-lost")),
     ],
 )
 @pytest.mark.parametrize("said_first", [True, False])
-def test_the_worse_of_said_and_seen_wins_in_either_order(store, said, seen, status, reason, said_first):
+def test_the_worse_of_said_and_seen_wins_in_either_order(store, said, seen, outcome, said_first):
     """Two streams have no order between them."""
     store.head(writer="keeper-1")
     store.head(own=False)
@@ -120,7 +120,7 @@ def test_the_worse_of_said_and_seen_wins_in_either_order(store, said, seen, stat
         store.feed(line("end", status=how, reason=why), writer=writer)
         if writer == "py-1" and said_first:
             assert store.read.run("r1").status == "Running"
-    assert (store.read.run("r1").status, store.read.run("r1").reason) == (status, reason)
+    assert (store.read.run("r1").status, store.read.run("r1").reason) == outcome
 
 
 def test_the_error_of_a_script_is_kept_with_the_exit_code_of_its_command(store):
@@ -318,7 +318,7 @@ def test_small_flushes_are_merged_and_keep_their_order(store):
     store.sink._series.forget()
     store.feed(*(line("m", T0 + number, n="x", v=number, s=number) for number in range(700, 5000)))
     assert [p.value for p in store.read.points("r1", "x")] == list(range(5000))
-    assert [p[0] for p in store.sink._connection.execute("SELECT min(count) FROM points")][0] >= 500
+    assert store.sink._connection.execute("SELECT min(count) FROM points").fetchone()[0] >= 500
 
 
 @pytest.mark.parametrize("points", [10, 5000, 60_000])

@@ -117,7 +117,8 @@ def test_the_store_is_readable_by_hand(tmp_path):
     connection.execute("INSERT INTO runs (run_id, experiment_key, number, status, started) VALUES ('r1', 1, 1, 'Running', 1000000000)")
     connection.execute("INSERT INTO series (run_key, name, source, kind) VALUES (1, 'loss', 'call', 'scalar')")
     connection.execute(
-        "INSERT INTO points (series_key, first, count, time_min, time_max, times, steps, \"values\") VALUES (1, 0, 2, 5, 7, '[0,2]', '[1,2]', '[0.5,\"NaN\"]')"
+        'INSERT INTO points (series_key, first, count, time_min, time_max, times, steps, "values")'
+        " VALUES (1, 0, 2, 5, 7, '[0,2]', '[1,2]', '[0.5,\"NaN\"]')"
     )
     assert connection.execute("SELECT run_id, ordinal, step, time, value FROM points_view").fetchall() == [
         ("r1", 0, 1, 5, 0.5),
