@@ -161,8 +161,8 @@ def test_flush_gives_up_at_its_deadline_and_says_what_is_pending(made, agent):
     began = time.monotonic()
     code, out, err = made.run("flush", "--timeout", "0.5")
     assert time.monotonic() - began < 20
-    assert code == 1
-    assert "py-1-aaaaaaaa" in out
+    assert code == 1, err
+    assert "py-1-aaaaaaaa" in out, err
     assert "nothing is lost" in err
     os.kill(agent["pid"], signal.SIGCONT)
     assert made.run("flush")[0] == 0

@@ -99,18 +99,29 @@ def flush(args: argparse.Namespace) -> int:
     home = fresh.home(args)
     run = find_run(home, args.run) if args.run else None
     began = time.monotonic()
-    behind = [one for one in fresh.on_disk(home, run) if one.pending_bytes]
-    if (behind or control.agent_info(home) is not None) and not _flushed(args, home, run):
-        behind = [one for one in fresh.on_disk(home, run) if one.pending_bytes]
-    else:
-        behind = []
+    done, behind = _flush(args, home, run)
     if args.json:
-        output.as_json({"done": not behind, "seconds": round(time.monotonic() - began, 3), "pending": [one.document() for one in behind]})
-    elif behind:
+        output.as_json({"done": done, "seconds": round(time.monotonic() - began, 3), "pending": [one.document() for one in behind]})
+    elif not done:
         _tell(args, home, behind)
     else:
         output.say("everything is in the store")
-    return 1 if behind else 0
+    return 0 if done else 1
+
+
+def _flush(args: argparse.Namespace, home: str, run: str | None) -> tuple[bool, list[pending.Stream]]:
+    """Is it done, and which streams are behind. An agent may have files to capture before they are lines: its word is asked for too."""
+    behind = _behind(home, run)
+    if not behind and (args.no_agent or control.agent_info(home) is None):
+        return True, []
+    if _flushed(args, home, run):
+        return True, []
+    behind = _behind(home, run)
+    return not behind and (args.no_agent or control.agent_info(home) is None), behind
+
+
+def _behind(home: str, run: str | None) -> list[pending.Stream]:
+    return [one for one in fresh.on_disk(home, run) if one.pending_bytes]
 
 
 def find_run(home: str, text: str) -> str:
@@ -133,6 +144,9 @@ def _flushed(args: argparse.Namespace, home: str, run: str | None) -> bool:
 
 
 def _tell(args: argparse.Namespace, home: str, behind: Sequence[pending.Stream]) -> None:
+    if not behind:
+        output.warn("every line is in the store, but files in output folders are still being captured; --timeout waits longer")
+        return
     columns = [output.Column("RUN"), output.Column("STREAM"), output.Column("PENDING", right=True)]
     output.table(columns, [[one.run, one.writer, fmt.size(one.pending_bytes)] for one in behind])
     if control.agent_info(home) is None:
