@@ -28,7 +28,7 @@ _LOOK_S = 0.5  #: how often the cancel file is looked for
 _WITNESS_S = 0.01  #: a signal for the whole group has reached every member by then
 _SAME_S = 0.1  #: what reached the front and us within this time was one signal for the group
 _STUCK_S = 0.05  #: a killed command's death is not held back longer by a reader that does not read
-_GRACE_S = 10.0  #: from SIGTERM to SIGKILL
+_GRACE_S = 10  #: from SIGTERM to SIGKILL, where OUTRIDER_CANCEL_GRACE_S does not say
 
 
 class Front:
@@ -164,10 +164,8 @@ class Keeper:
             found.update({"status": record.CANCELED, "reason": "canceled", "by": self._cancel.by})
         elif code == 0 and number == 0:
             found.update({"status": record.COMPLETED, "reason": "completed"})
-        elif raised is not None and (code == 1 or number == signal.SIGINT):  # what Python makes of an uncaught exception
-            found["err"] = raised
-            if code == 1:
-                found["reason"] = "exception"
+        elif raised is not None and code == 1:  # what Python makes of an uncaught exception
+            found.update({"reason": "exception", "err": raised})
         return found
 
     def _raised(self) -> dict[str, str] | None:
@@ -238,7 +236,7 @@ class Cancel:
     def step(self, pid: int, gone: bool) -> bool:
         """One look; True when nothing of the command is left."""
         if not self._deadline:
-            self._deadline = time.monotonic() + _GRACE_S
+            self._deadline = time.monotonic() + spool.setting("OUTRIDER_CANCEL_GRACE_S", _GRACE_S)
             self._members = _command.family(pid, os.getpgrp())
             self._send(signal.SIGTERM)
             self._send(signal.SIGCONT)

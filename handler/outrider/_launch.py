@@ -27,7 +27,7 @@ examples:
   outrider run --outputs ./models --outputs ./plots -- ./train.sh | tee log.txt
 
 Exit code, signals and output are those of the command. Options of outrider stand before the command; `--` is only needed where the
-command begins with a dash.
+command begins with a dash. A canceled command gets SIGTERM, and SIGKILL after OUTRIDER_CANCEL_GRACE_S (10) seconds.
 """
 
 

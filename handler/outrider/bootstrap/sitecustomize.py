@@ -106,9 +106,13 @@ def _is_ours():
 
 
 def _at_exit(pid):
-    """Leaves the uncaught exception for the keeper, who knows the exit code. May swallow, as above."""
+    """
+    Leaves the uncaught exception for the keeper, who knows the exit code. May swallow, as above. A KeyboardInterrupt is left alone: Python
+    is about to die by SIGINT, and would forget it if code were compiled now (`traceback` brings a namedtuple, which does).
+    """
     try:
-        if os.getpid() == pid and getattr(sys, "last_value", None) is not None and _is_ours():
+        error = getattr(sys, "last_value", None)
+        if os.getpid() == pid and error is not None and not isinstance(error, KeyboardInterrupt) and _is_ours():
             from outrider import _hook
 
             _hook.leave_exception()
@@ -123,5 +127,5 @@ except Exception:  # see _listen
 
 # The next one takes our place in sys.modules. There is none: its ImportError is what `site` expects, and leaves no trace of us.
 if getattr(sys.modules.get(__name__), "__file__", None) == __file__:
-    del sys.modules[__name__]
+    _module = sys.modules.pop(__name__)  # kept: Python 2 empties the globals of a module that nobody holds
 __import__(__name__)
