@@ -27,22 +27,27 @@ ALLOWED = {
     "errors": set(),
     "model": set(),
     "protocols": set(),
-    "settings": {"core"},
+    "settings": set(),
     "settings_text": {"settings"},
-    "logs": {"settings"},
+    "logs": set(),
     "layout": set(),
-    "agent_lock": {"layout"},
-    "supervise": {"core"},
+    "agent_lock": set(),
     "crashpoints": set(),
-    "blobs": {"core", "layout"},
-    "collect": {"core", "layout", "settings"},
-    "ship": {"core", "crashpoints", "layout", "settings"},
+    "supervise": {"core"},
+    "blobs": set(),
+    "collect": {"core"},
+    "ship": {"core", "crashpoints"},
     "store": {"core", "crashpoints"},
-    "sinks": {"core", "crashpoints", "store"},  # the store's sink writes through the store; no other sink may
-    "server": {"core", "layout", "settings"},
-    "cli": {"core", "layout", "settings", "store", "blobs", "main", "logs"},  # reads the store by itself, without the agent
+    "sinks": {"store"},  # the store's sink writes through the store; no other sink may
+    "server": set(),
+    "cli": {"layout", "settings", "store"},  # reads the store by itself, without the agent
+    # The agent as a whole: what it knows, says, does on request, and the order of its life. They get their parts from main.
+    "knowledge": {"collect", "ship", "store"},
+    "report": {"collect", "layout", "ship", "supervise"},
+    "operations": {"collect", "layout", "report", "ship", "store"},
+    "life": {"agent_lock", "collect", "knowledge", "layout", "operations", "server", "settings", "ship", "store", "supervise"},
     "main": {"*"},  # wires everything
-    "__main__": {"main", "cli"},
+    "__main__": {"main"},
     "__init__": set(),
 }
 
