@@ -65,7 +65,14 @@ def deliver(home):
     sink.close()
     size = os.path.getsize(f"{home}/outrider.db")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"records": statistics.records, "cpu": cpu, "wall": wall, "memory": memory, "bytes": size, "floor": floor(home, statistics.records)}
+    return {
+        "records": statistics.records,
+        "cpu": cpu,
+        "wall": wall,
+        "memory": memory,
+        "bytes": size,
+        "floor": floor(home, statistics.records),
+    }
 
 
 def floor(home, records):

@@ -27,6 +27,8 @@ BATCH_RECORDS = 50_000
 BATCH_BYTES = 4 << 20
 #: No stream gets less than this of a batch while it has more.
 QUANTUM = 64 << 10
+#: A record has about so many bytes: more than the records that are wanted is not read only to be left.
+TYPICAL_BYTES = 96
 #: Folders of streams that are idle are looked at so often, and every folder is listed anew so often, whatever its mtime says.
 FOLDER_INTERVAL_S = 1.0
 SWEEP_INTERVAL_S = 30.0
@@ -127,7 +129,7 @@ class SpoolReader:
                 taken.append(piece)
                 at[name] = piece.end
                 max_bytes -= len(piece.data)
-                max_records -= piece.data.count(b"\n{") or 1
+                max_records -= lines.count(piece.data)
                 if self._streams[name].pending(piece.end):
                     still.append(name)
             ready = still
@@ -226,7 +228,7 @@ class SpoolReader:
     def _read(self, stream: files.Stream, position: model.Position, limit: int, max_records: int) -> model.Slice | None:
         """A slice of at most about so many records."""
         try:
-            piece = stream.read(position, limit)
+            piece = stream.read(position, min(limit, max(QUANTUM, max_records * TYPICAL_BYTES)))
         except OSError as exc:
             self._trouble(stream.directory, f"cannot be read: {exc}")
             return None

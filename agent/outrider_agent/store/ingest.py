@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -48,6 +47,7 @@ class Ingest:
         self._execute = connection.execute
         self._many = connection.executemany
         self._series = series
+        self._places: dict[int, Place | None] = {}  # by stream; None: the run was deleted
         self._points: dict[series_store.Key, points.Columns] = {}
         self._kinds: dict[series_store.Key, tuple[str, str | None]] = {}
         self._logs: list[tuple[Any, ...]] = []
@@ -73,9 +73,14 @@ class Ingest:
 
     def take(self, run: str, stream_key: int, found: list[Any]) -> None:
         """A stream's records, in order."""
-        if not found or self._execute(SQL.is_deleted, {"run": run}).fetchone():
+        if not found:
             return
-        place = self._place(run, stream_key, found[0])
+        if stream_key not in self._places:
+            deleted = self._execute(SQL.is_deleted, {"run": run}).fetchone()
+            self._places[stream_key] = None if deleted else self._place(run, stream_key, found[0])
+        place = self._places[stream_key]
+        if place is None:
+            return
         for kind, group in groupby(found, type):
             if kind is decode.Metric:
                 self._metrics(place, list(group))
@@ -118,22 +123,18 @@ class Ingest:
         return columns
 
     def _metrics(self, place: Place, found: list[decode.Metric]) -> None:
-        """Scalars, by name. This is the hot path: column lists, no work a point but what lists do."""
-        names = set(map(attrgetter("n"), found))
-        groups: dict[str, list[decode.Metric]] = {}
-        if len(names) == 1:
-            groups[found[0].n] = found
-        else:
-            for item in found:
-                try:
-                    groups[item.n].append(item)
-                except KeyError:
-                    groups[item.n] = [item]
-        for name, group in groups.items():
+        """Scalars, by name. The hot path: whole columns at a time. A loop that logs the same names at each step makes a cycle of them."""
+        names = [item.n for item in found]
+        times, steps, values = [item.t for item in found], [item.s for item in found], [item.v for item in found]
+        if period := cycle(names):
+            for i, name in enumerate(names[:period]):
+                self._columns((place.run_key, "call", name)).extend(points.Columns(times[i::period], steps[i::period], values[i::period]))
+            return
+        for name, time, step, value in zip(names, times, steps, values, strict=True):
             columns = self._columns((place.run_key, "call", name))
-            columns.times += [item.t for item in group]
-            columns.steps += [item.s for item in group]
-            columns.values += [item.v for item in group]
+            columns.times.append(time)
+            columns.steps.append(step)
+            columns.values.append(value)
 
     def _list(self, place: Place, item: decode.List) -> None:
         key = (place.run_key, "call", item.n)
@@ -233,6 +234,8 @@ class Ingest:
         given = {name: getattr(item, name) for name in ("name", "cwd", "host", "user", "python", "parent", "attempt")}
         lists = {"command": json_or_none(item.command), "outputs": json_or_none(item.outputs)}
         self._execute(SQL.describe_run, {"run_key": place.run_key, **given, **lists})
+        if item.attempt is not None:
+            self._places.clear()
         for key, value in (item.tags or {}).items():
             self._execute(SQL.set_tag, {"run_key": place.run_key, "key": key, "value": points.json_text(value)})
         if item.experiment:
@@ -282,6 +285,17 @@ class Ingest:
         given = {name: getattr(over, name, None) for name in names}
         given |= {"status": over.status if over else record.RUNNING, "ended": over.time if over else None}
         self._execute(SQL.end_run, {"run_key": place.run_key, **given, "seen": json_or_none(seen), "said": json_or_none(said)})
+
+
+def cycle(names: list[str]) -> int:
+    """The length of the cycle of different names that these repeat; 0 where they are none."""
+    try:
+        period = names.index(names[0], 1)
+    except ValueError:
+        period = len(names)
+    if len(set(names[:period])) < period:
+        return 0
+    return period if names[period:] == names[:-period] else 0
 
 
 def parsed(text: str | None) -> ending.Ending | None:

@@ -52,13 +52,13 @@ class SeriesWriter:
         state = self._state(key, kind, description)
         first, added = state.count, len(columns)
         last = (columns.values[-1], columns.steps[-1], columns.times[-1])
-        if points.has_text(columns.values):
-            state.kind = "text"
         merged = columns
         if state.tail and (added >= points.SMALL or state.tail >= points.TAIL):
             merged, first = self._with_tail(state, columns), state.tail_first
         written = self._write(state.key, merged, first)
         self._count_tail(state, written)
+        if any(part.nonfinite for part in written) and points.has_text(columns.values):
+            state.kind = "text"
         state.count += added
         state.min = min((number for number in (state.min, *(part.min for part in written)) if number is not None), default=None)
         state.max = max((number for number in (state.max, *(part.max for part in written)) if number is not None), default=None)

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outrider_agent import crashpoints, errors, model
-from outrider_agent.core import decode
+from outrider_agent.core import decode, lines
 from outrider_agent.store import connect, ingest, migrate, queries, series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SQL = queries.load("write")
+#: So many bytes of a slice are decoded at a time.
+DECODED_BYTES = 32 << 10
 BALLAST_BYTES = 1 << 20
 #: The ballast is made again only where so much is free.
 BALLAST_ROOM = 16 << 20
@@ -78,24 +80,24 @@ class SqliteStore:
     def commit(self, batch: model.Batch) -> model.Receipt:
         """Commits the batch and its cursors in one transaction, or neither."""
         began = time.perf_counter()
-        decoded = [self._decode(piece) for piece in batch.slices]
-        count = 0
+        count = aside = 0
         crashpoints.at("before_begin")
         with self._guarded(), connect.transaction(self._connection):
             self._check_owner()
             gathered = ingest.Ingest(self._connection, self._series)
-            for piece, found in zip(batch.slices, decoded, strict=True):
-                key = self._stream_key(piece.stream)
-                gathered.take(piece.stream.run, key, found.records)
-                gathered.set_aside(key, piece.end.segment, found.aside)
-                taken = sum(1 for item in found.records[:1] if isinstance(item, decode.Head))
-                count += len(found.records) - taken
-                self._move(key, piece, len(found.records) - taken)
+            for piece in batch.slices:
+                key, taken = self._stream_key(piece.stream), 0
+                for found in decoded(piece):
+                    gathered.take(piece.stream.run, key, found.records)
+                    gathered.set_aside(key, piece.end.segment, found.aside)
+                    taken += len(found.records) - sum(isinstance(item, decode.Head) for item in found.records[:1])
+                    aside += len(found.aside)
+                self._move(key, piece, taken)
+                count += taken
             gathered.flush()
             crashpoints.at("after_insert")
             crashpoints.at("before_commit")
         crashpoints.at("after_commit")
-        aside = sum(len(found.aside) for found in decoded)
         return model.Receipt(records=count, set_aside=aside, seconds=time.perf_counter() - began)
 
     def pass_over(self, piece: model.Slice, reason: str) -> None:
@@ -190,16 +192,6 @@ class SqliteStore:
             place = f"{piece.stream.run}/{piece.stream.writer}"
             raise errors.Fenced(f"Stream {place} is committed elsewhere than at {tuple(piece.start)}: another agent writes this store now.")
 
-    def _decode(self, piece: model.Slice) -> decode.Decoded:
-        """The slice's records; a torn tail is set aside."""
-        whole = len(piece.data) - piece.torn
-        found = decode.decode(piece.data[:whole] if piece.torn else piece.data, piece.data_offset)
-        if piece.torn:
-            tail = piece.data[whole:]
-            why = "torn: the line was not finished"
-            found.aside.append(decode.Aside(piece.data_offset + whole, piece.torn, why, tail[: decode.HEAD_BYTES]))
-        return found
-
     def _keep_ballast(self) -> None:
         """Sees to it that the ballast is there, where the disk has room."""
         with contextlib.suppress(OSError):
@@ -207,3 +199,13 @@ class SqliteStore:
                 free = os.statvfs(self._ballast.parent)
                 if free.f_bavail * free.f_frsize > BALLAST_ROOM:
                     self._ballast.write_bytes(b"\0" * BALLAST_BYTES)
+
+
+def decoded(piece: model.Slice) -> Iterator[decode.Decoded]:
+    """The slice's records, a little at a time so that they stay in the processor's cache; a torn tail is set aside."""
+    whole = len(piece.data) - piece.torn
+    for start, data in lines.pieces(piece.data[:whole] if piece.torn else piece.data, DECODED_BYTES):
+        yield decode.decode(data, piece.data_offset + start)
+    if piece.torn:
+        tail = piece.data[whole : whole + decode.HEAD_BYTES]
+        yield decode.Decoded([], [decode.Aside(piece.data_offset + whole, piece.torn, "torn: the line was not finished", tail)])
