@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cli_home import START, Home, ridge
@@ -143,6 +144,11 @@ def test_cancel_ends_a_run_as_canceled(made, agent, script):
     assert made.run("cancel", "latest")[0] == 1
 
 
+def is_stopped(pid):
+    """Is every thread of the process stopped?"""
+    return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in Path(f"/proc/{pid}/task").iterdir())
+
+
 def test_flush_waits_for_what_is_pending(made, agent):
     """Exit 0: it is in the store, by the store's own file."""
     ridge(made)
@@ -156,8 +162,11 @@ def test_flush_waits_for_what_is_pending(made, agent):
 
 def test_flush_gives_up_at_its_deadline_and_says_what_is_pending(made, agent):
     """An agent that does not move: exit 1, the streams that are behind, and nothing is lost."""
-    os.kill(agent["pid"], signal.SIGSTOP)
     ridge(made)
+    assert made.run("flush")[0] == 0
+    os.kill(agent["pid"], signal.SIGSTOP)
+    until(lambda: is_stopped(agent["pid"]), message="the agent did not stop")
+    made.write("later", "py-1-aaaaaaaa")
     began = time.monotonic()
     code, out, err = made.run("flush", "--timeout", "0.5")
     assert time.monotonic() - began < 20

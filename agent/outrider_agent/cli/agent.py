@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from outrider import control, spool
 from outrider_agent import errors
 from outrider_agent.cli import edit, fresh, output, pending
 from outrider_agent.cli import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 AGENT_EXAMPLES = """\
 examples:

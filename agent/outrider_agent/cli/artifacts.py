@@ -7,20 +7,23 @@ are not those of the record's sha256.
 
 from __future__ import annotations
 
-import argparse
 import fnmatch
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from outrider_agent import errors
 from outrider_agent.cli import documents, fresh, output, runs
 from outrider_agent.cli import format as fmt
-from outrider_agent.store import records
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from outrider_agent.store import records
 
 ARTIFACTS_EXAMPLES = """\
 examples:

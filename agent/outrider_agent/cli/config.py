@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from outrider_agent import settings
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import output
+
+if TYPE_CHECKING:
+    import argparse
 
 EXAMPLES = """\
 examples:

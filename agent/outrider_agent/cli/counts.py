@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from outrider_agent.cli import transcript
 from outrider_agent.store import connect, queries
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

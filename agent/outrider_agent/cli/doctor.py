@@ -6,21 +6,23 @@ Changes nothing but a probe file that it removes. A check that cannot be made is
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from outrider import control, spool
 from outrider_agent import errors, layout, settings
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import fresh, main, output, pending
 from outrider_agent.store import reading
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = """\
 examples:

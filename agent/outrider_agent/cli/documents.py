@@ -8,12 +8,14 @@ A key may be added; none is renamed or taken away.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import transcript
 from outrider_agent.store import records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 Document = dict[str, Any]
 

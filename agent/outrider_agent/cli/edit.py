@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outrider import control, spool
 from outrider_agent import errors
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import fresh, output, pending, runs
 from outrider_agent.store import editing, reading, records
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 CANCEL_EXAMPLES = """\
 examples:

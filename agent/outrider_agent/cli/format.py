@@ -6,12 +6,15 @@ Pure: takes values and `now`, returns text. No I/O, no clock, no colours.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import math
 import re
 import signal
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SECOND_NS = 1_000_000_000
 MINUTE_S = 60
@@ -43,9 +46,9 @@ _UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud
 _TOKEN = re.compile(f"({_COLOUR})|({_UNSAFE})")
 
 
-def moment(time_ns: int) -> datetime.datetime:
+def moment(time_ns: int) -> dt.datetime:
     """The time as an aware UTC datetime, cut (not rounded) to microseconds: exact over the whole range, unlike a float."""
-    return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=time_ns // 1_000)
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=time_ns // 1_000)
 
 
 def iso(time_ns: int | None) -> str | None:

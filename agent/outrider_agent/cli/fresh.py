@@ -7,10 +7,9 @@ condition: the command shows what the store has, and says on stderr what it has 
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outrider import control, spool
 from outrider_agent import layout, model, settings
@@ -18,11 +17,15 @@ from outrider_agent.cli import format as fmt
 from outrider_agent.cli import output, pending
 from outrider_agent.store import reading
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
 #: How long a running agent is given to commit what is pending, and how long one that has just been started.
 SHORT_S = 1.0
 STARTED_S = 5.0
 #: The control socket answers a little later than the deadline it was given.
-GRACE_S = 4.0
+GRACE_S = 1.5
 
 
 def home(args: argparse.Namespace) -> str:

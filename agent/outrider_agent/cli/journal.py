@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from outrider_agent.cli import transcript
-from outrider_agent.store import reading, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from outrider_agent.store import reading, records
 
 PAGE = 2_000
 WINDOW = 100_000

@@ -8,11 +8,14 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from outrider_agent.cli import documents, fresh, journal, output, runs, transcript
 from outrider_agent.cli import format as fmt
 from outrider_agent.store import records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 EXAMPLES = """\
 examples:

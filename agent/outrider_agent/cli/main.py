@@ -13,10 +13,13 @@ import importlib
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from outrider_agent import errors
 from outrider_agent.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outrider_agent import errors
 from outrider_agent.cli import documents, fresh, output, runs, show
 from outrider_agent.cli import format as fmt
 from outrider_agent.store import reading, records
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Sequence
 
 EXAMPLES = """\
 examples:

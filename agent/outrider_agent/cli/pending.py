@@ -7,12 +7,14 @@ Only reads. A stream's completed bytes end at its last newline; what a dead writ
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outrider import spool
 from outrider_agent import model, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 TAIL = 1 << 16
 #: Lines are counted up to so many bytes; past it their number would take longer to find than to ship.

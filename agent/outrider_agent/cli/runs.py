@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from outrider_agent import errors
 from outrider_agent.cli import documents, fresh, output
 from outrider_agent.cli import format as fmt
-from outrider_agent.store import reading, records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from outrider_agent.store import reading, records
 
 #: How many runs people are shown unless they say otherwise. `--json` has all.
 DEFAULT_LIMIT = 50

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outrider_agent.cli import counts, documents, fresh, journal, logs, output, runs
 from outrider_agent.cli import format as fmt
-from outrider_agent.store import reading, records
+
+if TYPE_CHECKING:
+    import argparse
+
+    from outrider_agent.store import reading, records
 
 EXAMPLES = """\
 examples:
@@ -19,7 +22,7 @@ examples:
   outrider show latest --json | jq .metrics
 """
 #: What fits one screen.
-METRICS, LINES, TRACEBACK, FILES = 12, 8, 16, 6
+METRICS, LINES, TRACEBACK, FILES = 12, 8, 16, 4
 
 
 def configure(parser: argparse.ArgumentParser, _name: str) -> None:

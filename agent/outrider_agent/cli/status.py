@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outrider import control
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import fresh, output, pending
+
+if TYPE_CHECKING:
+    import argparse
 
 EXAMPLES = """\
 examples:
@@ -124,12 +126,16 @@ def _described(collector: object) -> str:
     """A collector in one line, whatever it tells of itself."""
     if not isinstance(collector, dict):
         return fmt.value(collector)
-    rest = {key: value for key, value in collector.items() if key not in ("name", "state", "error") and value not in (None, "", [], {})}
+    rest = {key: value for key, value in collector.items() if key not in ("name", "state", "error") and value}  # zeros say nothing
     parts = [str(collector.get("name", "?")), str(collector.get("state", ""))]
-    parts += [f"{key.replace('_', ' ')} {fmt.value(value)}" for key, value in rest.items()]
+    parts += [f"{key.replace('_', ' ')} {_figure(key, value)}" for key, value in rest.items()]
     text = fmt.one_line(", ".join(part for part in parts if part))
     error = collector.get("error")
     return text + (output.styled(f": {fmt.one_line(str(error))}", "red") if error else "")
+
+
+def _figure(key: str, value: object) -> str:
+    return fmt.size(value) if key.endswith("bytes") and isinstance(value, int) else fmt.value(value)
 
 
 def _print_sinks(sinks: list[dict[str, Any]]) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 STREAMS = {1: "stdout", 2: "stderr"}
 LOG = "log"
