@@ -1,25 +1,35 @@
 """
-The daemon's command line and its exit codes: who may run here, and what is told to whom when it cannot.
+The daemon: its command line, its exit codes, and the only wiring of its parts. How it lives and ends is in `life`.
 
-Nothing is wired here (`agent` does) and nothing is decided about data.
+Nothing is decided about data here; whatever is made here is handed in where it is needed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import concurrent.futures
 import os
 import sys
+import time
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from outrider import control, spool
-from outrider_agent import agent, agent_lock, errors, layout, logs, settings
+from outrider_agent import agent_lock, errors, knowledge, layout, life, logs, operations, report, settings, supervise
+from outrider_agent.blobs import local
+from outrider_agent.collect import liveness, outputs, roots
+from outrider_agent.core import backoff
+from outrider_agent.server import control as server
+from outrider_agent.ship import fullness, reader, shipper
+from outrider_agent.sinks import store
+from outrider_agent.store import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 OK, FAILED, USAGE, ALREADY_RUNNING, FENCED = 0, 1, 2, 3, 4
 
@@ -90,14 +100,144 @@ def _serve(where: layout.Layout, values: settings.Settings, *, idle_exit: bool) 
     if lock.predecessor is not None:
         log.warning("took_over_from_a_silent_agent", pid=lock.predecessor.get("pid"))
     try:
-        with asyncio.Runner() as runner:
-            ended = runner.run(agent.Agent(where, values, lock, idle_exit=idle_exit).run())
+        while True:
+            ended = asyncio.run(_live(where, values, lock, idle_exit=idle_exit))
+            # A run that began while an idle agent was leaving found its lock held, and started none: so this one stays.
+            if ended != life.IDLE or not liveness.is_anybody_alive(os.fspath(where.spool), time.time()):
+                break
+    except (OSError, errors.OutriderError) as exc:
+        log.exception("agent_failed", error=supervise.describe(exc))
+        return _refuse(f"The agent cannot go on: {exc} Nothing is lost, the spool holds it. {where.log} says more.", FAILED)
     except Exception as exc:
-        log.exception("agent_failed", error=f"{type(exc).__name__}: {exc}")
-        return _refuse(f"The agent failed: {exc}. Nothing is lost, the spool holds it. {where.log} says more.", FAILED)
+        log.exception("agent_failed", error=supervise.describe(exc))
+        raise
     finally:
         lock.release()
-    return FENCED if ended == agent.FENCED else OK
+    return FENCED if ended == life.FENCED else OK
+
+
+async def _live(where: layout.Layout, values: settings.Settings, lock: agent_lock.AgentLock, *, idle_exit: bool) -> str:
+    ending = life.Ending()
+    return await life.Agent(wire(where, values, lock, ending), ending, idle_exit=idle_exit).run()
+
+
+def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.AgentLock, ending: life.Ending) -> life.Parts:
+    """Makes the parts of an agent, and says to each what it must know of the others."""
+    clock = knowledge.SystemClock()
+    database = Path(values.store.path) if values.store.path else where.database
+    reads = reading.Reader(database)
+    known = knowledge.StoreKnowledge(database, reads)
+    blobs = local.LocalBlobs(where.blobs)
+    departures = knowledge.Departures(roots.RootFinder(where.spool, clock, remembered=known.remembered), known, clock)
+    collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
+    departures.collector = collector
+    ship = _shipper(where, values, known, database=database, may_go=departures.may_go, ending=ending, lock=lock)
+    known.shipper = ship
+    alive = liveness.Liveness(os.fspath(where.home), known, clock)
+    full = fullness.Fullness(where.spool, max_bytes=values.spool.max_bytes, reserve_bytes=values.spool.disk_reserve_bytes)
+    parts = {name: supervise.Part(name) for name in ("liveness", "spool", *(["outputs"] if collector else []))}
+    version, started, threads = _version(), time.time_ns(), concurrent.futures.ThreadPoolExecutor(4, "read")
+    told = report.Report(
+        report.Looked(
+            layout=where,
+            version=version,
+            started=started,
+            cap=values.spool.max_bytes,
+            shipper=ship,
+            liveness=alive,
+            fullness=full,
+            outputs=collector,
+            parts=list(parts.values()),
+        )
+    )
+    asked = operations.AgentOperations(
+        operations.Parts(
+            layout=where,
+            database=database,
+            shipper=ship,
+            reader=reads,
+            outputs=collector,
+            blobs=blobs,
+            threads=threads,
+            report=told,
+            stop=ending.stop,
+        )
+    )
+    return life.Parts(
+        layout=where,
+        settings=values,
+        lock=lock,
+        version=version,
+        started=started,
+        shipper=ship,
+        outputs=collector,
+        liveness=alive,
+        fullness=full,
+        operations=asked,
+        server=server.Server(asked, where.socket()),
+        knowledge=known,
+        reader=reads,
+        threads=threads,
+        looker=concurrent.futures.ThreadPoolExecutor(1, "liveness"),
+        supervised=parts,
+    )
+
+
+def _outputs(
+    where: layout.Layout,
+    given: settings.Outputs,
+    blobs: local.LocalBlobs,
+    departures: knowledge.Departures,
+    known: knowledge.StoreKnowledge,
+) -> outputs.OutputsCollector:
+    followed = outputs.Settings(
+        settle_s=given.settle_s,
+        sweep_interval_s=given.sweep_interval_s,
+        idle_after_s=given.idle_after_s,
+        idle_interval_s=given.idle_interval_s,
+        watch=given.watch,
+    )
+    return outputs.OutputsCollector(where.home, blobs, departures, knowledge.SystemClock(), followed, known=known.artifacts)
+
+
+def _shipper(
+    where: layout.Layout,
+    values: settings.Settings,
+    known: knowledge.StoreKnowledge,
+    *,
+    database: Path,
+    may_go: Callable[[str], bool],
+    ending: life.Ending,
+    lock: agent_lock.AgentLock,
+) -> shipper.Shipper:
+    given, clock = values.ship, knowledge.SystemClock()
+    options = shipper.Options(
+        batch_records=given.batch_records,
+        batch_bytes=given.batch_bytes,
+        flush_interval_s=given.flush_interval_s,
+        poll_interval_s=given.poll_interval_s,
+        stuck_after_s=values.agent.stuck_after_s,
+        retention_interval_s=given.retention_interval_s,
+        backoff=backoff.Backoff(base_s=given.backoff_base_s, cap_s=given.backoff_cap_s),
+    )
+    return shipper.Shipper(
+        "store",
+        lambda: store.open_store(database),
+        reader.SpoolReader(where.spool, clock, known.has_ended_for_sure),
+        clock,
+        options,
+        may_go=may_go,
+        # Who left agent.json behind counts too: its lock may have been lost sight of.
+        on_locked=life.Unlocker(lock.predecessor or agent_lock.holder(where.info)),
+        on_fenced=ending.fenced,
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("outrider")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _answers(where: layout.Layout) -> bool:

@@ -139,7 +139,7 @@ def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:
             "Restart the agent, and report this with agent.log."
         )
     if sink.error:
-        return f"The sink {sink.name} does not take records at the moment and is tried again: {sink.error} Nothing is lost, {waits}."
+        return f"The sink {sink.name} does not take records at the moment and is tried again by itself; {waits}: {sink.error}"
     return f"The sink {sink.name} makes no progress. Nothing is lost, {waits}. See agent.log; restarting the agent does no harm."
 
 

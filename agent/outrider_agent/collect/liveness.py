@@ -278,6 +278,17 @@ def _cancel(path: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else {}
 
 
+def is_anybody_alive(spool_directory: str, now: float) -> bool:
+    """Does any run of the spool have a living stream? For an agent that is about to leave; `now`: wall clock in seconds."""
+    for run in streams.folders(spool_directory):
+        directory = os.path.join(spool_directory, run)  # noqa: PTH118
+        for writer in streams.folders(directory):
+            seen = streams.look(os.path.join(directory, writer), now)  # noqa: PTH118
+            if seen.alive and seen.has_lock and not writer.startswith(streams.AGENTS_OWN):
+                return True
+    return False
+
+
 def sees_foreign_locks(folder: str) -> bool:
     """Self-test: does this mount show a lock that another descriptor holds? Where it does not, nobody is ever declared dead."""
     path = os.path.join(folder, f".locktest-{os.getpid()}.tmp")  # noqa: PTH118

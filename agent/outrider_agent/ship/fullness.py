@@ -50,13 +50,13 @@ class Fullness:
         free = status.f_bavail * status.f_frsize
         was = self._flag.exists()
         why = self._why(used, free, was=was)
+        self.measured = Measured(bytes=used, free=free, full=bool(why), why=why)
         if why and not was:
             log.error("spool_full", error=why, spool_bytes=used, free_bytes=free)
             self._raise_flag(why)
         elif was and not why:
             self._flag.unlink(missing_ok=True)
             log.info("spool_has_room", spool_bytes=used, free_bytes=free)
-        self.measured = Measured(bytes=used, free=free, full=bool(why), why=why)
         return self.measured
 
     def _why(self, used: int, free: int, *, was: bool) -> str:

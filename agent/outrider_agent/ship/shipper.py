@@ -31,7 +31,7 @@ log = structlog.get_logger(part="ship")
 
 #: An idle spool is looked at so rarely that looking takes at most one part in so many.
 _IDLE_SHARE = 250
-_IDLE_RETENTION_S = 10.0
+_IDLE_RETENTION_S = 5.0
 #: How often what a flush waits for is compared with what is committed, while it is not.
 _FLUSH_LOOK_S = 0.02
 
@@ -208,9 +208,8 @@ class Shipper:
         began = time.thread_time()
         delay = delivering.step(urgent=bool(requests))
         took = time.thread_time() - began
-        statistics = delivering.statistics() if delay > self._options.poll_interval_s else None
-        if statistics is not None and statistics.error:
-            self._unavailable(errors.Unavailable(statistics.error))
+        if delay not in (0.0, self._options.poll_interval_s):
+            self._look_at_trouble(delivering)
         if requests:
             self._answer(delivering, requests)
         if delay <= 0:
@@ -219,6 +218,13 @@ class Shipper:
         if requests:
             return min(delay, _FLUSH_LOOK_S)
         return max(delay, _IDLE_SHARE * took)
+
+    def _look_at_trouble(self, delivering: deliver.Deliver) -> None:
+        """Where the sink is not available: what waits for it is still counted, for that is what `stuck` means."""
+        error = delivering.statistics().error
+        if error is not None:
+            self.reader.scan()
+            self._unavailable(errors.Unavailable(error))
 
     def _answer(self, delivering: deliver.Deliver, requests: list[Request]) -> None:
         for request in requests:

@@ -1,0 +1,119 @@
+"""
+What one part of the agent is told of another, each in its own words: collectors of the store, retention of the outputs collector.
+
+Adapters only: they hold no truth, and what cannot be asked at the moment is `Unavailable` or "not known", never "no".
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from outrider_agent import errors
+from outrider_agent.collect import roots, streams
+from outrider_agent.store import owners
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from outrider_agent.collect import ledger, outputs
+    from outrider_agent.ship import shipper
+    from outrider_agent.store import reading
+
+
+class SystemClock:
+    """The system's time."""
+
+    def time_ns(self) -> int:
+        """Wall clock."""
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        """Seconds, never backwards."""
+        return time.monotonic()
+
+
+class StoreKnowledge:
+    """What collectors are told of the store, each in its own words."""
+
+    def __init__(self, where: Path, reading_: reading.Reader) -> None:
+        self._reader = reading_
+        self._open_runs = owners.OpenRuns(where)
+        #: Set when it is made: the two know one another.
+        self.shipper: shipper.Shipper | None = None
+
+    def has_ended(self, run: str) -> bool:
+        """`liveness.Known`, and for retention. Raises `Unavailable`."""
+        if self.shipper is None:
+            raise errors.Unavailable
+        return self.shipper.has_ended(run)
+
+    def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
+        """`liveness.Known`."""
+        found = self._open_runs()
+        return {
+            run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot) for one in writers]
+            for run, writers in found.items()
+        }
+
+    def remembered(self, run: str) -> roots.Remembered | None:
+        """Output roots of a run whose first lines have left the spool. Raises `Unavailable`."""
+        try:
+            found = self._reader.run(run)
+        except errors.NotFound:
+            return None
+        return roots.Remembered(tuple(found.outputs or ()), found.started)
+
+    def artifacts(self, run: str) -> dict[str, ledger.Kept]:
+        """The last versions of a run's artifacts. Raises `Unavailable`."""
+        try:
+            found = self._reader.artifacts(run)
+        except errors.NotFound:
+            return {}
+        return {one.path: (one.size, one.sha256, one.modified or 0) for one in found if one.source == "outputs"}
+
+    def has_ended_for_sure(self, run: str) -> bool:
+        """As `has_ended`, where "not known" may be taken for "no"."""
+        try:
+            return self.has_ended(run)
+        except errors.Unavailable:
+            return False
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._open_runs.close()
+
+
+class Departures:
+    """May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it."""
+
+    def __init__(self, finder: roots.RootFinder, known: StoreKnowledge, clock: SystemClock) -> None:
+        #: None: no outputs are collected. Set when it is made: the two know one another.
+        self.collector: outputs.OutputsCollector | None = None
+        self._finder, self._known, self._clock = finder, known, clock
+        self._ended: dict[str, float] = {}
+        self._with_roots: frozenset[str] = frozenset()
+        self._looked = -1.0
+
+    def __call__(self) -> list[roots.OutputRoots]:
+        """The collector's `runs`: remembers when it last looked, and what had roots."""
+        now = self._clock.monotonic()
+        found = list(self._finder())
+        self._with_roots, self._looked = frozenset(one.run for one in found), now
+        return found
+
+    def hurry(self) -> None:
+        """The next look takes in every run."""
+        self._finder.hurry()
+
+    def may_go(self, run: str) -> bool:
+        """For retention, of any run. Raises `Unavailable`."""
+        if not self._known.has_ended(run):
+            return False
+        if self.collector is None:
+            return True
+        since = self._ended.setdefault(run, self._clock.monotonic())
+        if len(self._ended) > 10_000:
+            self._ended = {run: since}
+        return self._looked > since and (run not in self._with_roots or self.collector.is_done(run))

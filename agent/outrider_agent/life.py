@@ -1,0 +1,257 @@
+"""
+An agent's life: its parts run until it is stopped, idle or replaced, and end in order.
+
+    stop discovering → collectors read to their end → sinks are flushed, up to a deadline → sinks are closed → socket and lock go
+
+An agent that was replaced (`Fenced`, or the lock's name is no longer its own) stops at once and touches nothing that its successor owns.
+The parts are made elsewhere (`main`); nothing here knows what a sink or a collector does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from outrider import spool
+from outrider_agent import agent_lock, errors, layout, supervise
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from outrider_agent import knowledge, operations, settings
+    from outrider_agent.collect import liveness, outputs
+    from outrider_agent.server import control
+    from outrider_agent.ship import fullness, shipper
+    from outrider_agent.store import reading
+
+log = structlog.get_logger(part="agent")
+
+STOPPED, IDLE, FENCED = "stopped", "idle", "fenced"
+
+#: Exit code of an agent that was told twice to stop: it leaves everything where it is.
+AT_ONCE = 5
+
+#: How often the agent looks whether it still owns its home, and whether it is idle.
+_GUARD_S = 0.5
+#: A frozen predecessor that holds the store's write lock is killed after so long.
+_LOCKED_S = 2.0
+#: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
+_CLOSE_S = 8.0
+#: At most this part of a core goes into looking at an idle spool's size.
+_SHARE = 500
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent consists of. `supervised`: the state of its collectors, by name."""
+
+    layout: layout.Layout
+    settings: settings.Settings
+    lock: agent_lock.AgentLock
+    version: str
+    started: int
+    shipper: shipper.Shipper
+    outputs: outputs.OutputsCollector | None
+    liveness: liveness.Liveness
+    fullness: fullness.Fullness
+    operations: operations.AgentOperations
+    server: control.Server
+    knowledge: knowledge.StoreKnowledge
+    reader: reading.Reader
+    threads: concurrent.futures.ThreadPoolExecutor
+    looker: concurrent.futures.ThreadPoolExecutor
+    supervised: dict[str, supervise.Part]
+
+
+class Ending:
+    """Why an agent ends, told from any thread. The first word stands, but for `fenced`, which overrules all."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._event = asyncio.Event()
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on `wait` can be woken."""
+        self._loop = loop
+        if self.why:
+            self._event.set()
+
+    def stop(self, why: str = STOPPED) -> None:
+        """Ends the agent in order."""
+        self.why = self.why or why
+        self._notify()
+
+    def fenced(self, reason: str) -> None:
+        """Ends it at once: another agent serves this home."""
+        log.error("replaced_by_another_agent", error=reason)
+        self.why = FENCED
+        self._notify()
+
+    async def wait(self) -> None:
+        """Until somebody has said so."""
+        await self._event.wait()
+
+    def _notify(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._event.set)
+
+
+class Unlocker:
+    """Kills a predecessor that sleeps in the middle of a transaction: it would hold the store's write lock for ever. Called by the sink."""
+
+    def __init__(self, predecessor: dict[str, Any]) -> None:
+        self._predecessor: dict[str, Any] | None = predecessor or None
+
+    def __call__(self, error: str, since_s: float) -> None:
+        """The sink could not be used for `error` since so many seconds after its start."""
+        if self._predecessor is None or since_s < _LOCKED_S or "locked" not in error:
+            return
+        predecessor, self._predecessor = self._predecessor, None
+        if agent_lock.kill_frozen(predecessor):
+            log.warning("frozen_agent_killed", pid=predecessor.get("pid"), error="it held the store's write lock and did not answer")
+
+
+class Agent:
+    """One agent of one home, from its start to its end."""
+
+    def __init__(self, parts: Parts, ending: Ending, *, idle_exit: bool) -> None:
+        self._parts, self._ending, self._idle_exit = parts, ending, idle_exit
+        self._signals = 0
+
+    async def run(self) -> str:
+        """Until it is stopped, idle or replaced: which of them it was."""
+        self._loop = asyncio.get_running_loop()
+        self._ending.bind(self._loop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            await self._parts.server.start()
+            self._write_info()
+            self._parts.shipper.start()
+            log.info("agent_started", pid=os.getpid(), version=self._parts.version, home=os.fspath(self._parts.layout.home))
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work, name=name) for name, work in self._work()]
+                await self._ending.wait()
+                for task in tasks:
+                    task.cancel()
+            if self._ending.why != FENCED:
+                await self._drain()
+        finally:
+            await self._close()
+        log.info("agent_ended", why=self._ending.why)
+        return self._ending.why
+
+    def _work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs all the time, each under supervision."""
+        parts = self._parts.supervised
+        found: list[tuple[str, Coroutine[Any, Any, None]]] = [
+            ("liveness", supervise.supervise(parts["liveness"], self._look_for_dead_runs)),
+            ("spool", supervise.supervise(parts["spool"], self._measure_spool)),
+            ("guard", self._guard()),
+        ]
+        if self._parts.outputs is not None:
+            found.append(("outputs", supervise.supervise(parts["outputs"], self._parts.outputs.run)))
+        return found
+
+    async def _look_for_dead_runs(self) -> None:
+        while True:
+            await self._loop.run_in_executor(self._parts.looker, self._parts.liveness.look)
+            await asyncio.sleep(self._parts.settings.agent.liveness_interval_s)
+
+    async def _measure_spool(self) -> None:
+        while True:
+            began = time.monotonic()
+            await self._loop.run_in_executor(self._parts.looker, self._parts.fullness.look)
+            await asyncio.sleep(max(self._parts.settings.spool.check_interval_s, _SHARE * (time.monotonic() - began)))
+
+    async def _guard(self) -> None:
+        """Is the home still ours? Is there anything to do?"""
+        while True:
+            await asyncio.sleep(_GUARD_S)
+            if not self._parts.lock.is_mine():
+                self._ending.fenced("agent.lock is another agent's now, or is gone")
+            elif self._idle_exit and self._is_idle():
+                self._ending.stop(IDLE)
+
+    def _is_idle(self) -> bool:
+        """Nothing pending, no run alive, and no request for a while."""
+        seen, waiting = self._parts.liveness.statistics, self._parts.operations.waiting
+        collecting = self._parts.outputs.statistics().pending if self._parts.outputs is not None else 0
+        if seen.alive or seen.undecided or waiting or collecting or self._parts.shipper.statistics().pending_bytes:
+            self._parts.operations.touched()
+        return time.monotonic() - self._parts.operations.last_used >= self._parts.settings.agent.idle_exit_s
+
+    def _on_signal(self, number: int) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            log.warning("stopped_at_once", signal=number)
+            self._remove_info()
+            os._exit(AT_ONCE)  # everything on disk may be left at any moment; that is what the spool is for
+        log.info("stopping", signal=number)
+        self._ending.stop()
+
+    async def _drain(self) -> None:
+        """In order, up to the deadline; what is left then stays in the spool."""
+        deadline = time.monotonic() + self._parts.settings.agent.shutdown_deadline_s
+        if self._parts.outputs is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
+                    await self._parts.outputs.drain()
+            self._parts.outputs.close()
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            late = await asyncio.wrap_future(self._parts.shipper.flush(None, None, left))
+        except errors.Unavailable as exc:
+            log.warning("not_flushed", error=str(exc))
+        else:
+            if late:
+                log.warning("left_in_the_spool", streams=len(late), bytes=sum(one.pending_bytes for one in late))
+
+    async def _close(self) -> None:
+        """What was opened is closed, in the other order; what is a successor's is left alone."""
+        self._parts.shipper.stop()
+        if not await asyncio.to_thread(self._parts.shipper.wait_stopped, _CLOSE_S):
+            log.warning("sink_did_not_stop", error=f"not within {_CLOSE_S:g} s")
+        if self._parts.outputs is not None and self._ending.why == FENCED:
+            self._parts.outputs.close()
+        await self._parts.server.close()
+        self._remove_info()
+        for executor in (self._parts.looker, self._parts.threads):
+            executor.shutdown(wait=False, cancel_futures=True)
+        self._parts.knowledge.close()
+        self._parts.reader.close()
+
+    def _write_info(self) -> None:
+        """agent.json: where the socket is, and who serves it."""
+        content = {
+            "v": 1,
+            "pid": os.getpid(),
+            "boot": spool.boot_id(),
+            "host": spool.hostname(),
+            "socket": os.fspath(self._parts.server.path),
+            "started": self._parts.started,
+            "start_time": agent_lock.start_time(os.getpid()),
+            "version": self._parts.version,
+        }
+        data = json.dumps(content).encode() + b"\n"
+        try:
+            layout.write_atomically(self._parts.layout.info, data)
+        except OSError:
+            self._parts.layout.ballast.unlink(missing_ok=True)  # a full disk: the store makes it again when there is room
+            layout.write_atomically(self._parts.layout.info, data)
+
+    def _remove_info(self) -> None:
+        if self._parts.lock.is_mine() and agent_lock.holder(self._parts.layout.info).get("pid") == os.getpid():
+            with contextlib.suppress(OSError):
+                self._parts.layout.info.unlink()
