@@ -27,7 +27,7 @@ def count(data: bytes) -> int:
     """
     sampled = data if len(data) <= 4 * SAMPLE else data[:SAMPLE] + data[len(data) // 2 : len(data) // 2 + SAMPLE]
     found = sampled.count(NEWLINE) * len(data) // max(1, len(sampled))
-    return -(-found // (2 if 0 <= data.find(b"\n\n", 0, 4096) else 1))
+    return -(-found // (2 if data.find(b"\n\n", 0, 4096) >= 0 else 1))
 
 
 def cut(data: bytes, limit: int) -> int:

@@ -1,0 +1,130 @@
+"""
+A run's own row: when it is made, which experiment and number it has, what is known of it, how it ended (docs/spool.md; core/ending.py).
+
+Works inside the writer's transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from outrider import record
+from outrider_agent.core import decode, ending, points
+from outrider_agent.store import queries
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SQL = queries.load("write")
+#: The experiment of a run that named none.
+PLACEHOLDER = "default"
+
+
+class Place(NamedTuple):
+    """Where records come from."""
+
+    run: str
+    run_key: int
+    stream_key: int
+    attempt: int
+
+
+class Runs:
+    """Writes runs, experiments and streams."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+
+    def place(self, run: str, stream_key: int, first: Any) -> Place:
+        """The run's row, made when it is new."""
+        row = self._execute(SQL.run, {"run": run}).fetchone()
+        if row is not None:
+            return Place(run, row[0], stream_key, row[3])
+        experiment = getattr(first, "exp", None) or PLACEHOLDER
+        key, number = self._number(experiment, first.t)
+        given = {"run": run, "experiment_key": key, "number": number, "t": first.t}
+        return Place(run, self._execute(SQL.add_run, given).fetchone()[0], stream_key, 1)
+
+    def head(self, place: Place, item: decode.Head) -> None:
+        """What a segment's header says of its stream and run."""
+        given = {name: getattr(item, name) for name in ("own", "host", "boot", "pid", "rank", "t")}
+        self._execute(SQL.describe_stream, {"stream_key": place.stream_key, **given})
+        if item.seg == 0:
+            self._execute(SQL.started, {"run_key": place.run_key, "t": item.t, "host": item.host})
+        if item.exp:
+            self._choose(place, item.exp, item.t, default=True)
+        if item.own:
+            self._decide(place)
+
+    def describe(self, place: Place, item: decode.Run) -> None:
+        """What a `run` line says; later fields win."""
+        given = {name: getattr(item, name) for name in ("name", "cwd", "host", "user", "python", "parent", "attempt")}
+        lists = {"command": json_or_none(item.command), "outputs": json_or_none(item.outputs)}
+        self._execute(SQL.describe_run, {"run_key": place.run_key, **given, **lists})
+        for key, value in (item.tags or {}).items():
+            self._execute(SQL.set_tag, {"run_key": place.run_key, "key": key, "value": points.json_text(value)})
+        if item.experiment:
+            self._choose(place, item.experiment, item.t, default=item.default)
+
+    def _choose(self, place: Place, experiment: str, time: int, *, default: bool) -> None:
+        """A chosen experiment beats a default one, and any name beats none; a run that moves gets a new number."""
+        _, present, is_default, *_ = self._execute(SQL.run, {"run": place.run}).fetchone()
+        name = self._execute(SQL.experiment_name, {"experiment_key": present}).fetchone()[0]
+        if name == experiment:
+            if is_default and not default:
+                self._execute(SQL.choose_experiment, {"run_key": place.run_key})
+            return
+        if not is_default or (default and name != PLACEHOLDER):
+            return
+        key, number = self._number(experiment, time)
+        given = {"run_key": place.run_key, "experiment_key": key, "number": number, "default": default}
+        self._execute(SQL.move_run, given)
+
+    def end(self, place: Place, item: decode.End) -> None:
+        """An `end`: who wrote it decides what it means."""
+        error = item.err or decode.Failure()
+        new = ending.Ending(
+            status=item.status,
+            reason=ending.known_reason(item.status, item.reason),
+            time=item.t,
+            code=item.code,
+            signal=item.sig,
+            error_type=error.type,
+            error_message=error.message,
+            traceback=error.traceback,
+            by=item.by,
+        )
+        self._decide(place, new)
+
+    def _decide(self, place: Place, new: ending.Ending | None = None) -> None:
+        """The run's status anew, after an `end` or after its owner became known."""
+        *_, seen_text, said_text = self._execute(SQL.run, {"run": place.run}).fetchone()
+        seen, said = parsed(seen_text), parsed(said_text)
+        owner = self._execute(SQL.is_owner, {"stream_key": place.stream_key}).fetchone()[0]
+        if new is not None and (owner or ending.is_observed(new) or new.by):
+            seen = ending.later(seen, new)
+        elif new is not None:
+            said = ending.worse(said, new)
+        owned = self._execute(SQL.owned, {"run": place.run}).fetchone() is not None
+        over = ending.decide(seen, said, owned=owned)
+        names = ("reason", "code", "signal", "error_type", "error_message", "traceback", "by")
+        given = {name: getattr(over, name, None) for name in names}
+        given |= {"status": over.status if over else record.RUNNING, "ended": over.time if over else None}
+        self._execute(SQL.end_run, {"run_key": place.run_key, **given, "seen": json_or_none(seen), "said": json_or_none(said)})
+
+    def _number(self, experiment: str, time: int) -> tuple[int, int]:
+        """An experiment's key and the next run number in it."""
+        key = self._execute(SQL.experiment, {"name": experiment, "t": time}).fetchone()[0]
+        return key, self._execute(SQL.next_number, {"experiment_key": key}).fetchone()[0]
+
+
+def json_or_none(value: Any) -> str | None:
+    """JSON, but NULL for nothing."""
+    return None if value is None else points.json_text(value)
+
+
+def parsed(text: str | None) -> ending.Ending | None:
+    """A kept ending."""
+    return None if text is None else msgspec.json.decode(text, type=ending.Ending)
