@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
-from outrider import spool
+from outrider import record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ _joined: Run | None = None  # the run that this process was started in
 _last: Run | None = None  # ended; its stream takes what is still logged until another run starts
 _exported: str | None = None  # OUTRIDER_RUN_ID as we set it
 _outer: str | None = None  # and as it was before
-_opening = False
-_early: list[bytes] = []
+_first: dict[str, Run] = {}  # the active run that was opened without being asked for
 _at_exit_in = 0  # the process that has registered its at-exit
 
 
@@ -87,45 +86,51 @@ def require() -> Run:
     After the script has ended its last run that one is given: what is called on it says so.
     """
     with _lock:
-        if not _stack:
-            if _last is not None:
-                return _last
-            _push(_join() or _new(None, None, {}))
-        return _stack[-1]
+        if _stack:
+            return _stack[-1]
+        return _last if _last is not None else _open(None, None)
 
 
-def open_implicit(experiment: str | None, name: str | None, data: bytes) -> Any:
-    """The stream for a record that finds none: opens what `require` would. None: taken care of (`data` was kept by an outer call)."""
-    global _opening, writer
+def open_implicit(experiment: str | None, name: str | None) -> Any:
+    """The stream for a record that finds none: opens what `require` would."""
+    global writer
     with _lock:
-        if writer is not None:
-            return writer
-        if _opening:  # by a signal handler in the middle of this very function
-            _early.append(data)
-            return None
-        _opening = True
-        try:
-            if disabled():
-                writer = NullWriter()
-            else:
-                _push(_join() or _new(experiment, name, {}))
-        finally:
-            _opening = False
-        while _early:
-            writer.append(_early.pop(0))
-        return writer
+        if writer is None and disabled():
+            writer = NullWriter()
+        return writer or _open(experiment, name)._writer  # noqa: SLF001
+
+
+def _open(experiment: str | None, name: str | None) -> Run:
+    """
+    The run that this process was started in, else a new one, made active.
+
+    A signal handler may log in the middle of this: whichever of the two calls comes first to `setdefault` (one step for the interpreter)
+    has made the run; the other's has not written anything yet, and is dropped.
+    """
+    joined = _join()
+    run, about = (joined, None) if joined is not None else _new(experiment, name, {})
+    first = _first.setdefault("run", run)
+    if first is run:
+        _push(run)
+        if about is not None:
+            run._writer.append(spool.line(about))  # noqa: SLF001
+    elif run is not joined:
+        run._writer.close()  # noqa: SLF001
+    return first
 
 
 def start(experiment: str | None, name: str | None, run_id: str | None, facts: dict[str, Any]) -> Run:
     """`start_run`: attaches to the run that is there and nobody has claimed, else makes a new one, a child of an active one."""
     with _lock:
         base = _stack[-1] if _stack else _join()
-        if base is not None and base._ended is None and not base.claimed and run_id in (None, base.id):  # noqa: SLF001
+        if base is not None and base.status == record.RUNNING and not base.claimed and run_id in (None, base.id):
             base.claim(experiment, name, facts)
             run = base
         else:
-            run = _new(experiment, name, facts, run_id=run_id, parent=base)
+            run, about = _new(experiment, name, facts, run_id=run_id, parent=base)
             run.claimed = True
+            _push(run)
+            run._writer.append(spool.line(about))  # noqa: SLF001
         if run not in _stack:
             _push(run)
         return run
@@ -137,6 +142,8 @@ def ended(run: Run) -> None:
     with _lock:
         if run in _stack:
             _stack.remove(run)
+        if _first.get("run") is run:
+            _first.clear()
         _export()
         if _stack:
             writer = _stack[-1]._writer  # noqa: SLF001
@@ -158,17 +165,18 @@ def _join() -> Run | None:
     return _joined
 
 
-def _new(experiment: str | None, name: str | None, facts: dict[str, Any], run_id: str | None = None, parent: Run | None = None) -> Run:
+def _new(
+    experiment: str | None, name: str | None, facts: dict[str, Any], run_id: str | None = None, parent: Run | None = None
+) -> tuple[Run, dict[str, Any]]:
+    """A run that this process owns, and the line that says what is known of it. Writes nothing yet."""
     from outrider import _facts
     from outrider._run import Run
 
     run_id = run_id or spool.new_run_id()
-    known = _facts.of_a_run(experiment, name, parent.id if parent else None, facts)
-    stream = new_writer(run_id, owner=True, experiment=known["experiment"])
-    run = Run(run_id, stream, experiment=known["experiment"], name=known["name"], owns=True)
-    stream.append(spool.line(known))
+    about = _facts.of_a_run(experiment, name, parent.id if parent else None, facts)
+    stream = new_writer(run_id, owner=True, experiment=about["experiment"])
     _register_at_exit()
-    return run
+    return Run(run_id, stream, experiment=about["experiment"], name=about["name"], owns=True), about
 
 
 def _push(run: Run) -> None:
@@ -221,11 +229,9 @@ def _at_exit(pid: int) -> None:
 
 def _after_fork() -> None:
     """In a forked child: it takes part in its parent's runs, and owns none."""
-    global _lock, _opening, _at_exit_in, _exported
+    global _lock, _at_exit_in, _exported
     _lock = RLock()
-    _opening = False
     _at_exit_in = 0
-    _early.clear()
     _exported = None
     for run in _stack:
         run._owns = False  # noqa: SLF001

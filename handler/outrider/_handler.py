@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from _thread import get_ident
 
-from outrider import _current, _records
+from outrider import _current, _facts, _records, _run  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
 from outrider._encode import MAX_TEXT, quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _CACHED = 4096  #: call sites whose repeating part is kept
 _PLAIN = _records.PLAIN
+_TASKS = sys.version_info >= (3, 12)  #: records name their asyncio task
+_SIMPLE = _records.SIMPLE
 _Record = logging.LogRecord
 _write = os.write
 _encoding: set[int] = set()  #: threads that are in the middle of a record, in whatever RunHandler
@@ -53,65 +56,69 @@ class RunHandler(logging.Handler):
         self._writer = None if run is None else _current.writer_of(run)
         self._sites = _caches.setdefault(self.via, {})
 
-    def handle(self, record: logging.LogRecord) -> bool:
-        """Filters, and keeps. Without the handler's lock: the kernel orders the appends."""
+    def handle(self, record: logging.LogRecord) -> bool:  # noqa: C901, PLR0912 -- the hot path, in one piece on purpose
+        """
+        Filters, and keeps. Without the handler's lock: the kernel orders the appends. Never raises.
+
+        The body is the way of a plain record whose text runs no code of the script, in one piece because calls cost; all else is `emit`'s.
+        """
         if self.filters:
             passed = self.filter(record)
             if not passed:
                 return False
-            if isinstance(passed, logging.LogRecord):
-                record = passed
-        self.emit(record)
-        return True
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps the record. Never raises."""
-        ident = get_ident()
-        if ident in _encoding:
-            self._nested(record)
-            return
-        _encoding.add(ident)
+            record = passed if isinstance(passed, logging.LogRecord) else record
         try:
-            data = self._line(record)
-            writer = self._writer or _current.writer or _current.open_implicit(self.experiment, self.run_name, data)
-            if writer is None:
-                return
-            try:
-                written = _write(writer.fd, data)
-            except OSError:
-                written = -1
-            if written == len(data):
-                writer.left = left = writer.left - written
+            # Attributes before __dict__: asking for that one first makes each of them slow (Python 3.11 and 3.12).
+            thread = record.threadName
+            key = (record.lineno, record.pathname, record.name, record.levelno, thread)
+            message, args, created = record.msg, record.args, record.created
+            special = record.exc_info or record.exc_text or record.stack_info or (_TASKS and record.taskName)  # type: ignore[attr-defined]
+            if special or type(message) is not str or type(record) is not _Record or len(record.__dict__) != _PLAIN:
+                return self._kept_by_emit(record)
+            if args:
+                if type(args) is not tuple:
+                    return self._kept_by_emit(record)
+                for value in args:
+                    if type(value) not in _SIMPLE:
+                        return self._kept_by_emit(record)
+                message = message % args
+            site = self._sites.get(key) or self._new_site(key, record)
+            if len(message) > MAX_TEXT:
+                return self._kept_by_emit(record)
+            if thread != "MainThread":
+                site = f'{site}"ti":{record.thread or 0},'
+            writer = self._writer or _current.writer
+            data = f'\n{{"k":"l","t":{int(created * 1e9)},{site}"msg":{quote(message)}}}\n'.encode()
+            if _write(writer.fd, data) == len(data):
+                writer.left = left = writer.left - len(data)
                 if left < 0:
                     writer.look_around()
             else:
                 writer.recover(data)
+        except Exception:  # noqa: BLE001 -- text that does not fit its arguments, no run yet, a stream to be opened: emit sees to it
+            self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps any record. Never raises."""
+        ident = get_ident()
+        # A record that is made while this thread is encoding another: by a `__repr__` that logs, say. It must not run such code again.
+        nested = ident in _encoding
+        _encoding.add(ident)
+        try:
+            data = _records.whole(record, self.via, nested=nested)
+            writer = self._writer or _current.writer or _current.open_implicit(self.experiment, self.run_name)
+            if writer is not None:
+                writer.append(data)
         except Exception:  # noqa: BLE001, S110 -- see the top: law 1
             pass
         finally:
-            _encoding.discard(ident)
+            if not nested:
+                _encoding.discard(ident)
 
-    def _line(self, record: logging.LogRecord) -> bytes:
-        """The record as a line: by hand where nothing about it is special."""
-        attributes = record.__dict__
-        if record.exc_info or record.stack_info or record.exc_text or (len(attributes) != _PLAIN and not _records.is_plain(attributes)):
-            return _records.whole(record, self.via)
-        key = (record.pathname, record.lineno, record.name, record.levelno, record.threadName, record.thread)
-        try:
-            site = self._sites[key]
-        except KeyError:
-            site = self._new_site(key, record)
-        try:
-            message = record.msg
-            if type(message) is not str or type(record) is not _Record or attributes.get("taskName") is not None:
-                return _records.whole(record, self.via)
-            if record.args:
-                message = message % record.args
-            if len(message) > MAX_TEXT:
-                return _records.whole(record, self.via)
-            return f'\n{{"k":"l","t":{int(record.created * 1e9)},{site}"msg":{quote(message)}}}\n'.encode("ascii")
-        except Exception:  # noqa: BLE001 -- %-formatting runs the script's objects
-            return _records.whole(record, self.via)
+    def _kept_by_emit(self, record: logging.LogRecord) -> bool:
+        self.emit(record)
+        return True
 
     def _new_site(self, key: tuple[object, ...], record: logging.LogRecord) -> str:
         site = _records.fragment(record, self.via)
@@ -119,13 +126,3 @@ class RunHandler(logging.Handler):
             self._sites.clear()
         self._sites[key] = site
         return site
-
-    def _nested(self, record: logging.LogRecord) -> None:
-        """A record made while this thread was encoding another: by a `__repr__` that logs, a signal handler, a destructor."""
-        try:
-            data = _records.whole(record, self.via, nested=True)
-            writer = self._writer or _current.writer or _current.open_implicit(self.experiment, self.run_name, data)
-            if writer is not None:
-                writer.append(data)
-        except Exception:  # noqa: BLE001, S110 -- see the top: law 1
-            pass

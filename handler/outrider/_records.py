@@ -25,32 +25,39 @@ SIMPLE = frozenset({str, int, float, bool, type(None)})
 _MANY = 10_000  #: values of extra fields that are kept of one record
 
 
-def is_plain(attributes: dict[str, Any]) -> bool:
-    """Has nothing been added to the record, but what another handler's formatter leaves on it?"""
-    return len(attributes) - ("message" in attributes) - ("asctime" in attributes) == PLAIN
-
-
 def fragment(record: logging.LogRecord, via: str) -> str:
-    """The fields that are the same for every record of one call site, thread and level: JSON text with a comma at its end."""
+    """The fields that are the same for every record of one call site, thread name and level: JSON text with a comma at its end."""
     level = record.levelno if isinstance(record.levelno, int) else 0
     parts = [f'"lv":{level:d}']
     if _STANDARD.get(level) != record.levelname:
         parts.append('"ln":' + quote(safe_str(record.levelname)))
     texts = (("lg", record.name), ("fi", record.pathname), ("fn", record.funcName), ("th", record.threadName))
     parts += [f'"{key}":' + quote(safe_str(value)) for key, value in texts if value is not None]
-    numbers = (("no", record.lineno), ("ti", record.thread))
-    parts += [f'"{key}":{value:d}' for key, value in numbers if isinstance(value, int)]
+    if isinstance(record.lineno, int):
+        parts.append(f'"no":{record.lineno:d}')
     if record.processName not in (None, "MainProcess"):
         parts.append('"pr":' + quote(safe_str(record.processName)))
-    parts.append(f'"via":"{via}"')
+    if via != "handler":
+        parts.append(f'"via":"{via}"')
     return ",".join(parts) + ","
 
 
 def whole(record: logging.LogRecord, via: str, nested: bool = False) -> bytes:
     """The line of any record. `nested`: made while this thread was encoding another; then no code of the script's objects is run."""
+    try:
+        return _whole(record, via, nested)
+    except Exception as error:  # noqa: BLE001 -- a record made by hand may hold anything, anywhere
+        message = quote(safe_str(record.msg)[:MAX_TEXT])
+        parts = [f'\n{{"k":"l","t":{time_ns()},{_safe_fragment(record, via)}"msg":{message}']
+        return finish(parts, [f"the record could not be read: {type(error).__name__}"])
+
+
+def _whole(record: logging.LogRecord, via: str, nested: bool) -> bytes:
     bad: list[str] = []
     message = _message(record, bad, nested)
     parts = [f'\n{{"k":"l","t":{_time(record.created)},{_safe_fragment(record, via)}"msg":{_cut(message, "the message", bad)}']
+    if record.threadName != "MainThread" and isinstance(record.thread, int):
+        parts.append(f'"ti":{record.thread:d}')
     extra = {key: value for key, value in record.__dict__.items() if key not in _OWN}
     task = getattr(record, "taskName", None)
     if task is not None:
@@ -93,8 +100,8 @@ def points_and_fields(extra: dict[str, Any], bad: list[str]) -> list[str]:
 
 def exception_text(exc_info: Any, exc_text: Any, bad: list[str]) -> str:
     """`exc` of what logging calls exc_info (a tuple, an exception), or of a text that was formatted before."""
-    error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else exc_info
-    if not isinstance(error, BaseException):
+    error = exc_info[1] if type(exc_info) is tuple and len(exc_info) == 3 else exc_info
+    if not issubclass(type(error), BaseException):
         if not exc_text:
             return '{"type":"NoneType","message":"","traceback":""}'
         return '{"type":"","message":"","traceback":' + _cut(safe_str(exc_text), "the traceback", bad) + "}"

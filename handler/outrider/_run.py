@@ -2,7 +2,8 @@
 Run: what a script calls when it wants to say more than it logs. Every call that has returned is kept, or counted as refused.
 
 A wrong type raises at the call, and so does a call on a run that has ended; nothing else here raises into a script. What reads
-(`get_metrics`, `flush`) and what copies (`upload_*`) live in modules of their own, imported at their first use.
+(`get_metrics`, `flush`) and what copies (`upload_*`) live in modules of their own, imported at their first use. What is needed at exit
+is imported here: an import at exit may run `eval` (namedtuple does), and that makes the interpreter forget that it was to die of SIGINT.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from time import time_ns
 
-from outrider import _current, _values, record, spool
+from outrider import _current, _records, _values, record, spool
 from outrider._encode import json_text, quote, safe_str
 from outrider._errors import RunEnded
 
@@ -217,6 +218,4 @@ def _error(error: BaseException | str | None) -> str:
         return ""
     if isinstance(error, str):
         return ',"err":{"type":"","message":' + quote(error) + ',"traceback":""}'
-    from outrider import _records
-
     return ',"err":' + _records.exception_text(error, None, [])

@@ -45,8 +45,6 @@ def text(value: Any) -> str:
     plain = unwrap(value)
     if plain is not value and isinstance(plain, (str, int, float)):  # bool is an int
         return text(plain)
-    if isinstance(plain, bytes):
-        return quote(plain.decode("utf-8", "backslashreplace"))
     raise TypeError(_refusal(value))
 
 

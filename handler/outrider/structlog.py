@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from time import time_ns
 
-from outrider import _current, _records
+from outrider import _current, _facts, _records, _run  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
 from outrider._encode import quote, safe_str
 
 TYPE_CHECKING = False  # typing is an import too
@@ -30,7 +30,7 @@ class OutriderProcessor:
         """Keeps the event, and returns it as it came."""
         try:
             data = _line(logger, method_name, dict(event_dict))
-            writer = _current.writer or _current.open_implicit(self.experiment, self.name, data)
+            writer = _current.writer or _current.open_implicit(self.experiment, self.name)
             if writer is not None:
                 writer.append(data)
         except Exception:  # noqa: BLE001, S110 -- law 1: nothing may be raised into the script
@@ -51,9 +51,9 @@ def _line(logger: Any, method_name: str, event: dict[str, Any]) -> bytes:
         parts.append('"lg":' + quote(name))
     parts.append(f'"th":{quote(thread.name)},"ti":{thread.ident or 0},"via":"handler","msg":{quote(safe_str(event.get("event", "")))}')
     parts += _records.points_and_fields({key: value for key, value in event.items() if key not in _NAMED}, bad)
-    error = event.get("exc_info")
+    error = event.get("exc_info", method_name == "exception")
     if error is True:
-        error = sys.exc_info()
+        error = sys.exc_info()[1]
     if error:
         parts.append('"exc":' + _records.exception_text(error, None, bad))
     if isinstance(event.get("stack"), str):
