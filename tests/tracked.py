@@ -62,12 +62,13 @@ def console(home, number):
     """The bytes of the console's stream 1 or 2, put together by their offsets."""
     import base64
 
-    data = b""
+    data, offset = [], 0
     for line in lines(home, "c", "keeper-"):
         if line["f"] == number:
-            assert line["o"] == len(data)
-            data += base64.b64decode(line["b"]) if "b" in line else line["d"].encode()
-    return data
+            assert line["o"] == offset
+            data.append(base64.b64decode(line["b"]) if "b" in line else line["d"].encode())
+            offset += len(data[-1])
+    return b"".join(data)
 
 
 def of_home(home):

@@ -285,6 +285,28 @@ def test_without_the_agent_its_commands_say_what_is_missing(tmp_path):
     assert result([*alone, "--help"], env=environ)[0] == 0
 
 
+def test_an_agent_is_started_and_not_waited_for(home):
+    """It comes up on its own, with no blocked signal and no part in a run."""
+    code, out, err = result([OUTRIDER, "run", "--", "echo", "x"])
+    assert (code, out, err) == (0, b"x\n", b"")
+    pid = until(lambda: (home / "agent.json").exists() and json.loads((home / "agent.json").read_text())["pid"], message="an agent answers")
+    try:
+        status = Path("/proc", str(pid), "status").read_text()
+        environ = Path("/proc", str(pid), "environ").read_bytes()
+        assert "SigBlk:\t0000000000000000\n" in status
+        assert b"OUTRIDER_RUN_ID" not in environ
+    finally:
+        os.kill(pid, signal.SIGTERM)
+
+
+def test_no_agent_is_started_where_none_is_wanted(home, monkeypatch):
+    """OUTRIDER_AGENT_AUTOSTART=0 says so for every command."""
+    monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")
+    assert result([OUTRIDER, "run", "--", "true"])[0] == 0
+    gone(home)
+    assert not (home / "agent.lock").exists()
+
+
 def test_an_unknown_command_is_answered_with_a_guess():
     """And with how to run a program."""
     code, _, err = result([OUTRIDER, "metrcs"])

@@ -15,7 +15,7 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def _begin():
+def _begin(_):
     """Leaves sys.path, and arranges for the rest, where this Python is part of a run."""
     sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) != _HERE]
     sys.path_importer_cache.pop(_HERE, None)
@@ -27,13 +27,13 @@ def _begin():
         return  # another copy of this file, further down PYTHONPATH, or a re-import
     sys.meta_path.append(OutriderOffer())
     if "logging" in sys.modules:
-        _listen(sys.modules["logging"])
+        _quietly(_listen, sys.modules["logging"])
     else:
         sys.meta_path.insert(0, _FirstImport())
     if os.environ.get("OUTRIDER_KEEPER") == str(os.getppid()) and "atexit" in sys.builtin_module_names:
         import atexit
 
-        atexit.register(_at_exit, os.getpid())
+        atexit.register(_quietly, _at_exit, os.getpid())
 
 
 class OutriderOffer(object):
@@ -79,18 +79,23 @@ class _Loader(object):
         """As the real one does; then listens."""
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _listen(module)
+        _quietly(_listen, module)
+
+
+def _quietly(step, argument=None):
+    """The one place that swallows: whatever is wrong with us is not the script's business."""
+    try:
+        step(argument)
+    except Exception:  # see above
+        pass
 
 
 def _listen(logging):
-    """Hooks the records of this process. May swallow: whatever is wrong with us is not the script's business."""
-    try:
-        if _is_ours():
-            from outrider import _hook
+    """Hooks the records of this process."""
+    if _is_ours():
+        from outrider import _hook
 
-            _hook.install(logging)
-    except Exception:  # see above
-        pass
+        _hook.install(logging)
 
 
 def _is_ours():
@@ -107,23 +112,17 @@ def _is_ours():
 
 def _at_exit(pid):
     """
-    Leaves the uncaught exception for the keeper, who knows the exit code. May swallow, as above. A KeyboardInterrupt is left alone: Python
-    is about to die by SIGINT, and would forget it if code were compiled now (`traceback` brings a namedtuple, which does).
+    Leaves the uncaught exception for the keeper, who knows the exit code. A KeyboardInterrupt is left alone: Python is about to die by
+    SIGINT, and would forget it if code were compiled now (`traceback` brings a namedtuple, which does).
     """
-    try:
-        error = getattr(sys, "last_value", None)
-        if os.getpid() == pid and error is not None and not isinstance(error, KeyboardInterrupt) and _is_ours():
-            from outrider import _hook
+    error = getattr(sys, "last_value", None)
+    if os.getpid() == pid and error is not None and not isinstance(error, KeyboardInterrupt) and _is_ours():
+        from outrider import _hook
 
-            _hook.leave_exception()
-    except Exception:  # see above
-        pass
+        _hook.leave_exception()
 
 
-try:
-    _begin()
-except Exception:  # see _listen
-    pass
+_quietly(_begin)
 
 # The next one takes our place in sys.modules. There is none: its ImportError is what `site` expects, and leaves no trace of us.
 if getattr(sys.modules.get(__name__), "__file__", None) == __file__:
