@@ -24,6 +24,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 SQL = queries.load("read")
 #: Columns that hold JSON, by the model's field.
 JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exception", "metrics"})
+SUMMARY = packing.Summary.__struct_fields__
+#: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
+COARSEST = 3
 BOOL_FIELDS = frozenset({"owner", "observed"})
 
 
@@ -131,8 +134,8 @@ class Reader:
         with self._snapshots.open() as connection:
             key = series_key(connection, run_id, name, source)
             found = connection.execute(SQL.summaries, {"series_key": key, "low": low, "high": high})
-            summaries = [convert(packing.Summary, row) for row in found]
-            if len(summaries) >= count:
+            summaries = [packing.Summary(**dict(zip(SUMMARY, row, strict=True))) for row in found]
+            if len(summaries) * COARSEST >= count:
                 return buckets.of_summaries(clipped(connection, key, summaries, low, high), count)
             decoded = [read_chunk(connection, key, summary.first) for summary in summaries]
         parts = [part for piece in decoded for part in (buckets.within(*piece, low, high) if step_range else [piece])]
