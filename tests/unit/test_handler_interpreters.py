@@ -25,11 +25,11 @@ run = outrider.start_run("matrix", name="n", tags={"a": 1}, params={"p": [1, {2}
 for i in range(200): run.log("x", i * 0.5, step=i)
 run.log("nan", float("nan")); run.log_list("l", (i for i in range(3))); run.log_row("r", a=1, b="x"); run.log_table("t", {"c": [1, 2]})
 run.upload_file("outputs/s.py", __file__)
-thread = threading.Thread(target=lambda: logging.info("thread"), name="worker"); thread.start(); thread.join()
 pid = os.fork()
 if pid == 0:
     logging.info("child"); outrider.log("child", 1); os._exit(0)
 assert os.waitpid(pid, 0)[1] == 0
+thread = threading.Thread(target=lambda: logging.info("thread"), name="worker"); thread.start(); thread.join()
 found = run.get_metrics()
 assert found["x"] == [i * 0.5 for i in range(200)] and found["nan"] != found["nan"] and found["child"] == 1, found
 assert found["l"] == [0, 1, 2] and found["r"] == {"a": 1, "b": "x"} and found["t"] == {"c": [1, 2]} and found["loss"] == 0.5
