@@ -154,7 +154,9 @@ def test_a_full_device_behind_stdout_does_not_end_the_command(home):
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors_stay_closed(closed, tmp_path):
     """The command's table of descriptors is what it would be: closed ones closed, none of ours."""
-    show = f'{sys.executable} -S -c \'import os; open("fds", "w").write(str([fd for fd in range(64) if os.path.exists("/proc/self/fd/%d" % fd)]))\''
+    script = "import os\nfound = [fd for fd in range(64) if os.path.exists('/proc/self/fd/%d' % fd)]\nopen('fds', 'w').write(str(found))"
+    (tmp_path / "show.py").write_text(script)
+    show = f"{sys.executable} -S show.py"
     found = []
     for before in ("", " ".join(RUN)):
         subprocess.run(["sh", "-c", f"{before} {show} {closed}"], cwd=tmp_path, timeout=60, check=True)
