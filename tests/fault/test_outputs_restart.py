@@ -11,6 +11,7 @@ from outputs_rig import Rig
 from waiting import until
 
 from outrider import spool
+from outrider_agent import errors
 
 
 @pytest.fixture
@@ -223,3 +224,19 @@ def test_a_refused_line_is_tried_again(rig):
     full.unlink()
     rig.wait_for("outputs/a")
     assert len(rig.versions()["outputs/a"]) == 1
+
+
+def test_a_store_that_cannot_be_asked_now_is_asked_again(rig):
+    """`known` is unavailable for a while: the run is taken up when it is not, and nothing stops."""
+    put(rig, "a", b"a")
+    asked = []
+
+    def known(run):
+        asked.append(run)
+        if len(asked) < 4:
+            raise errors.Unavailable
+        return {}
+
+    rig.collect(known=known)
+    rig.wait_for("outputs/a")
+    assert len(asked) == 4

@@ -95,5 +95,11 @@ def test_no_two_roots_share_a_name(roots):
 
 def test_a_sweep_costs_at_most_one_percent():
     """However long it takes, the pause is a hundred times that."""
-    assert identity.sweep_interval(0.001, 1.0) == 1.0
-    assert identity.sweep_interval(0.5, 1.0) == 50.0
+    assert identity.next_sweep(7.0, 0.001, 1.0) == 8.0
+    assert identity.next_sweep(7.0, 0.5, 1.0) == 57.0
+
+
+def test_idle_roots_share_a_tenth_of_a_percent_and_wake_on_whole_seconds():
+    """A hundred of them are one wake-up a second."""
+    assert identity.next_idle_sweep(7.3, 0.00001, 5.0, 1) == 13.0
+    assert identity.next_idle_sweep(7.3, 0.0001, 5.0, 100) == 18.0

@@ -101,18 +101,25 @@ class Followed:
         self.book = book
         self._hints = hints
         self._wanted = wanted
+        self._planned: roots.OutputRoots | None = None
         self._settings = settings
         self._home = os.path.realpath(home)
         self._is_late = book.is_new and wanted.started < began
         self._noted: set[tuple[str, str]] = set()
         self._swept_final = False
         self.roots: dict[str, Root] = {}
+        self.crowd = 1  # how many runs are followed beside it: they share what idle roots may cost
+        self.due = 0.0  # before that there is nothing to do, unless somebody sets it to 0
 
     def want(self, wanted: roots.OutputRoots, now: float) -> None:
         """What its roots are now, and whether it has ended."""
+        if wanted is self._planned:
+            return
+        self._planned = wanted
         if wanted.ended and not self._wanted.ended:
             self._swept_final = False
         self._wanted = wanted
+        self.due = 0.0
         if self.roots.keys() == set(wanted.roots):
             return
         for path, name in identity.root_names(wanted.roots).items():
@@ -124,8 +131,9 @@ class Followed:
     @property
     def is_done(self) -> bool:
         """Has it ended, and is everything captured?"""
-        idle = not any(root.pending or root.in_flight for root in self.roots.values())
-        return self._wanted.ended and self._swept_final and idle
+        if not self._wanted.ended or not self._swept_final:
+            return False
+        return not any(root.pending or root.in_flight for root in self.roots.values())
 
     @property
     def skipped(self) -> int:
@@ -135,6 +143,7 @@ class Followed:
     def stir(self, root: str) -> None:
         """Something moved below this root: it is swept as soon as its budget allows."""
         if root in self.roots:
+            self.due = 0.0
             self.roots[root].next_sweep = min(self.roots[root].next_sweep, self.roots[root].earliest)
 
     def jobs(self, now: float, closed: dict[str, set[str]], *, everything: bool = False) -> list[Job]:
@@ -159,10 +168,10 @@ class Followed:
             found += self._ready(root, folder, now, everything=everything)
         if everything and final:
             self._swept_final = True
+        self.due = self._next_due(now)
         return found
 
-    def next_due(self, now: float) -> float:
-        """When is there something to do again?"""
+    def _next_due(self, now: float) -> float:
         times = [root.next_sweep for root in self.roots.values()]
         for root in self.roots.values():
             if root.pending and root.folder is not None:
@@ -175,6 +184,7 @@ class Followed:
         observed = job.found.relative not in job.root.unobserved
         if not self.book.record(job.path, job.found.stat, sha, size, observed=observed):
             job.root.pending[job.found.relative] = identity.failed(seen, now, _FIRST_WAIT_S)
+            self.due = 0.0
             return False
         job.root.unobserved.discard(job.found.relative)
         job.root.taken[job.found.relative] = now
@@ -199,6 +209,7 @@ class Followed:
         """It was not its fault: as before, a little later."""
         job.root.in_flight.pop(job.found.relative, None)
         job.root.pending.setdefault(job.found.relative, job.pending._replace(not_before=now + wait_s))
+        self.due = 0.0
 
     def note(self, path: str, why: str) -> None:
         """Says once that (and why) something is not as the user may expect; after many, only counts."""
@@ -211,6 +222,7 @@ class Followed:
     def _again(self, job: Job, now: float, longest_s: float) -> None:
         job.root.in_flight.pop(job.found.relative, None)
         job.root.pending[job.found.relative] = identity.failed(job.pending, now, _FIRST_WAIT_S, longest_s)
+        self.due = 0.0
 
     def _due(self, relative: str, pending: identity.Pending, now: float) -> float:
         """When it may be captured; what has a temporary name waits for the run's end."""
@@ -223,11 +235,13 @@ class Followed:
         root.is_swept = True
         if self._hints is not None:
             self._hints.forget(root.path)
-        root.next_sweep = now + self._interval(root, now, 0.0)
+        self._plan(root, now, 0.0)
 
-    def _interval(self, root: Root, now: float, duration: float) -> float:
-        idle = now - root.moved > self._settings.idle_after_s
-        return identity.sweep_interval(duration, self._settings.idle_interval_s if idle else self._settings.sweep_interval_s)
+    def _plan(self, root: Root, now: float, cost: float) -> None:
+        """When is it swept next, and when at the earliest, should a hint come?"""
+        root.next_sweep = root.earliest = identity.next_sweep(now, cost, self._settings.sweep_interval_s)
+        if now - root.moved > self._settings.idle_after_s:
+            root.next_sweep = identity.next_idle_sweep(now, cost, self._settings.idle_interval_s, self.crowd)
 
     def _closed(self, root: Root, folder: sweep.Root, path: str, now: float) -> None:
         prefix = folder.real.rstrip("/") + "/"
@@ -252,9 +266,7 @@ class Followed:
         for gone in root.pending.keys() - there:
             del root.pending[gone]
         root.is_swept = True
-        cost = sweep.cpu_seconds() - began
-        root.next_sweep = now + self._interval(root, now, cost)
-        root.earliest = now + identity.sweep_interval(cost, self._settings.sweep_interval_s)
+        self._plan(root, now, sweep.cpu_seconds() - began)
 
     def _take(self, root: Root, found: sweep.Found, now: float, *, closed: bool = False) -> bool:
         """Notes what was found; is it pending?"""

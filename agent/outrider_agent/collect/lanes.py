@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from concurrent import futures
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -22,35 +23,37 @@ class Lanes(Generic[Work]):
 
     def __init__(self, do: Callable[[Work], None], broken: Callable[[BaseException], None]) -> None:
         self._do, self._broken = do, broken
-        self._queues: dict[str, queue.SimpleQueue[Work | None]] = {}
-        self._threads: list[threading.Thread] = []
+        self._lanes: dict[str, tuple[queue.SimpleQueue[Work | None], futures.ThreadPoolExecutor]] = {}
         self._lock = threading.Lock()
 
     def put(self, work: Work, size: int) -> None:
         """Queues it; the lane's thread is started with its first work."""
         name = "outputs-large" if size >= LARGE else "outputs-small"
         with self._lock:
-            lane = self._queues.get(name)
-            if lane is None:
-                lane = self._queues[name] = queue.SimpleQueue()
-                thread = threading.Thread(target=self._work, args=(lane,), name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
-        lane.put(work)
+            if name not in self._lanes:
+                self._lanes[name] = self._start(name)
+            self._lanes[name][0].put(work)
 
     def stop(self) -> None:
         """Ends both lanes once their queues are worked off (`do` makes short work of it while stopping). Idempotent."""
         with self._lock:
-            queues, self._queues = self._queues, {}
-            threads, self._threads = self._threads, []
-        for lane in queues.values():
+            lanes, self._lanes = self._lanes, {}
+        for lane, _thread in lanes.values():
             lane.put(None)
-        for thread in threads:
-            thread.join()
+        for _lane, thread in lanes.values():
+            thread.shutdown()
+
+    def _start(self, name: str) -> tuple[queue.SimpleQueue[Work | None], futures.ThreadPoolExecutor]:
+        lane: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        thread = futures.ThreadPoolExecutor(1, thread_name_prefix=name)
+        thread.submit(self._work, lane).add_done_callback(self._ended)
+        return lane, thread
 
     def _work(self, lane: queue.SimpleQueue[Work | None]) -> None:
-        try:
-            while (work := lane.get()) is not None:
-                self._do(work)
-        except BaseException as error:  # noqa: BLE001
+        while (work := lane.get()) is not None:
+            self._do(work)
+
+    def _ended(self, lane: futures.Future[None]) -> None:
+        error = lane.exception()
+        if error is not None:  # a bug: the collector's loop raises it, and is supervised
             self._broken(error)

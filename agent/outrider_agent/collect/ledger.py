@@ -114,7 +114,7 @@ class Ledger:
             return False
         streams = []
         for name in names:
-            lines = [spooled.decode(raw) for raw in spool.read_lines(os.path.join(self._folder, name))]
+            lines = _lines(os.path.join(self._folder, name))
             if lines:
                 streams.append((_time(lines[0]), name, lines))
         for _time_of_head, _name, lines in sorted(streams, key=lambda stream: stream[:2]):
@@ -136,6 +136,16 @@ class Ledger:
         if isinstance(path, str) and isinstance(values, list) and len(values) == 5 and isinstance(values[4], str):
             numbers = [value if isinstance(value, int) else 0 for value in values[:4]]
             self.captured[path] = identity.Captured(identity.Stat(*numbers), values[4])
+
+
+def _lines(stream: str) -> list[dict[str, Any]]:
+    """A stream's lines; from the start again where a segment was deleted in between (a later one tells all that it told)."""
+    for _ in range(3):
+        try:
+            return [spooled.decode(raw) for raw in spool.read_lines(stream)]
+        except OSError:
+            continue
+    return []
 
 
 def _time(head: dict[str, Any]) -> int:

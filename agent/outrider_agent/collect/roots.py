@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from outrider import record, spool
+from outrider_agent import errors
 from outrider_agent.collect import spooled
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ OWN_KIND = "outputs-"
 _BEGINNING = 1 << 18
 _TAIL = 1 << 16
 _HOT_S = 60.0
-_IDLE_LOOK_S = 2.0
+_IDLE_LOOK_S = 10.0
 _ENDED_LOOK_S = 5.0
 _SURE_S = 1.0
 _FOREIGN_DAY_S = 86_400.0
@@ -95,11 +96,13 @@ class _Run:
         self._streams: dict[str, _Stream] = {}
         self._moved = 0.0
         self._dead_since: float | None = None
+        self._quiet: _Stream | None = None
+        self._seen: list[str] = []
         self.next_look = 0.0
         self.found: OutputRoots | None = None
 
     def look(self, now: float) -> None:
-        if now < self.next_look:
+        if now < self.next_look and not (self._quiet is not None and self._quiet.has_grown()):
             return
         moved = self._discover()
         owner = self._owner()
@@ -107,13 +110,19 @@ class _Run:
         if moved or not self._moved:
             self._moved = now
         ended = owner is not None and (owner.ended_at is not None or self._is_dead(now))
-        self.found = self._result(owner, ended=ended)
-        wait = _ENDED_LOOK_S if ended else _IDLE_LOOK_S if now - self._moved > _HOT_S else 0.0
-        self.next_look = now + wait
+        try:
+            self.found = self._result(owner, ended=ended)
+        except errors.Unavailable:  # not known now: asked again, and until then the run is not over
+            self.found = OutputRoots(run=self._name, roots=())
+        idle = not ended and now - self._moved > _HOT_S
+        self._quiet = owner if idle else None
+        self.next_look = now + (_ENDED_LOOK_S if ended else _IDLE_LOOK_S if idle else 0.0)
 
     def _discover(self) -> bool:
         """Takes up new streams, and those whose first segment was not there yet."""
         names = self._names.now()
+        if names is self._seen:
+            return False
         before = sum(stream.is_known for stream in self._streams.values())
         for name in names:
             if not name.startswith((".", OWN_KIND)) and not name.endswith(".tmp") and name != "cancel":
@@ -123,6 +132,8 @@ class _Run:
         for gone in self._streams.keys() - set(names):
             if not self._streams[gone].is_owner:  # an owner's words stay true when its folder was shipped and deleted
                 del self._streams[gone]
+        if all(stream.is_known for stream in self._streams.values()):
+            self._seen = names
         return sum(stream.is_known for stream in self._streams.values()) != before
 
     def _owner(self) -> _Stream | None:
@@ -162,6 +173,7 @@ class _Stream:
         self._lock = os.path.join(folder, "lock")
         self._names = _Names(folder)
         self._position = (0, 0)
+        self._last = ""
         self._is_ours = False
         self.is_known = False
         self.is_owner = False
@@ -187,6 +199,7 @@ class _Stream:
         self.from_start = numbers[0] == 0
         self.began = head["t"] if isinstance(head.get("t"), int) else 0
         self.started = self.began if self.from_start else 0
+        self._last = spool.segment_path(self._folder, numbers[0])
         self._position = (numbers[0], data.rfind(b"\n") + 1)
         if self.is_owner:
             for found in lines:
@@ -203,11 +216,15 @@ class _Stream:
                 continue
             start = max(offset, size - _TAIL)
             data = _read(path, start, size - start)
-            self._position = (number, start + data.rfind(b"\n") + 1)
+            self._position, self._last = (number, start + data.rfind(b"\n") + 1), path
             for raw in data.split(b"\n"):
                 if b'"end"' in raw or b'"outputs"' in raw:
                     self._take(spooled.decode(raw))
         return self._position != first
+
+    def has_grown(self) -> bool:
+        """One stat: was something appended to its last segment since it was read?"""
+        return _size(self._last) != self._position[1]
 
     def is_alive(self) -> bool:
         """Is its writer alive, or not ours to judge?"""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from watchdog import events
@@ -160,6 +161,8 @@ class _Log(logging.Handler):
         logger = logging.getLogger("watchdog")
         logger.addHandler(self)
         logger.propagate = False
+        # It warns (65 KB) when it comes to watch a new folder twice, which harms nothing; as an error that would end its reader thread.
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
     def remove(self) -> None:
         logging.getLogger("watchdog").removeHandler(self)

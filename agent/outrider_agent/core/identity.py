@@ -6,6 +6,7 @@ Pure: takes stat values and `now`, returns values. No file is opened here, no cl
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,6 +106,15 @@ def root_names(roots: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def sweep_interval(duration_s: float, fastest_s: float) -> float:
-    """How long after a sweep the next one may begin: a sweep costs at most 1 % of a core."""
-    return max(fastest_s, 100.0 * duration_s)
+def next_sweep(now: float, cost_s: float, fastest_s: float) -> float:
+    """When a root in which things move is swept again: a sweep costs at most 1 % of a core."""
+    return now + max(fastest_s, 100.0 * cost_s)
+
+
+def next_idle_sweep(now: float, cost_s: float, fastest_s: float, roots: int) -> float:
+    """
+    When a root in which nothing moves is swept again: all `roots` of them together cost at most 0.1 % of a core.
+
+    On whole seconds, so that a hundred of them wake the collector once a second and not a hundred times.
+    """
+    return math.ceil(now + max(fastest_s, 1000.0 * cost_s * roots)) if fastest_s >= 1.0 else now + fastest_s
