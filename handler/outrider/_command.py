@@ -26,6 +26,7 @@ class Restore:
         self.mask = mask
         self.cwd = cwd
         self.fds = fds
+        self.ignores_children = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
 
     def apply(self) -> None:
         """In the forked child, right before exec."""
@@ -36,6 +37,8 @@ class Restore:
         for name in _PYTHON_IGNORES:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
+        if self.ignores_children:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
 

@@ -79,10 +79,10 @@ class Keeper:
             _launch.complain("output that goes to a terminal is not captured yet; log records, metrics and files are")
         self._pumps = [_pump.Pump(self._writer, group, _launch.complain) for group in groups]
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
+        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
         try:
-            self._pid = _command.start(
-                self._launch.command, environ, _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds)
-            )
+            self._pid = _command.start(self._launch.command, environ, restore)
         except OSError as error:
             self._could_not_start(error)
             return

@@ -134,7 +134,7 @@ def test_tstp_sent_to_the_front_stops_command_and_front():
 def test_ignored_signals_stay_ignored_and_the_default_ones_default(tmp_path):
     """What the command inherits: nohup's SIGHUP and a shell's SIGINT ignored, the mask as it was, and not Python's ignored SIGPIPE."""
     show = ["grep", "-E", "^(SigBlk|SigIgn|SigCgt)", "/proc/self/status"]
-    shell = "trap '' HUP INT; exec \"$@\""
+    shell = "trap '' HUP INT CHLD; exec \"$@\""
     bare = subprocess.run(["sh", "-c", shell, "sh", *show], capture_output=True, check=True)
     tracked = subprocess.run(["sh", "-c", shell, "sh", *RUN, *show], capture_output=True, check=True, timeout=60)
     assert tracked.stdout == bare.stdout
