@@ -37,8 +37,8 @@ format: .venv/.dev  ## ruff: puts into format
 types: .venv/.dev  ## mypy, strict
 	@$(TOOLS) mypy
 
-coverage: .venv/.dev  ## what the suite covers, in this process alone
-	@$(TOOLS) coverage run -m pytest -q -m 'not full' tests/unit $(ARGS) && $(TOOLS) coverage report
+coverage: .venv/.dev  ## what unit and contract tests cover, in their own process; most of the rest runs in processes of its own
+	@$(TOOLS) coverage run -m pytest -q -m 'not full' tests/unit tests/contract $(ARGS) && $(TOOLS) coverage report --skip-covered --fail-under 40
 
 bench: .venv/.dev  ## each figure beside its floor and its bar
 	@$(TOOLS) benchmarks $(ARGS)
