@@ -133,6 +133,7 @@ def start(experiment: str | None, name: str | None, run_id: str | None, facts: d
             run._writer.append(spool.line(about))  # noqa: SLF001
         if run not in _stack:
             _push(run)
+        os.environ["OUTRIDER_RUN_CLAIMED"] = run.id  # a `start_run` of a child process is not about this run
         return run
 
 
@@ -162,6 +163,7 @@ def _join() -> Run | None:
             from outrider._run import Run
 
             _joined = Run(run_id, new_writer(run_id), experiment=os.environ.get("OUTRIDER_EXPERIMENT"), name=None, owns=False)
+            _joined.claimed = os.environ.get("OUTRIDER_RUN_CLAIMED") == run_id
     return _joined
 
 
@@ -235,7 +237,6 @@ def _after_fork() -> None:
     _exported = None
     for run in _stack:
         run._owns = False  # noqa: SLF001
-        run.claimed = False
 
 
 if hasattr(os, "register_at_fork"):

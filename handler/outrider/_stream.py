@@ -209,14 +209,24 @@ def _make_folders(home: str, run: str, writer: str) -> str:
     """Makes the stream's folder, and those above it that are missing; ours 0700."""
     if not os.path.isdir(home):
         os.makedirs(os.path.dirname(home), exist_ok=True)
-    path = home
-    for part in ("", "spool", run, writer):
-        path = os.path.join(path, part) if part else path
+    path = os.path.join(home, "spool", run, writer)
+    for last_try in (False, False, True):
         try:
-            os.mkdir(path, 0o700)
-        except FileExistsError:
-            continue
+            for folder in (home, os.path.join(home, "spool"), os.path.join(home, "spool", run), path):
+                _make_folder(folder)
+        except FileNotFoundError:  # the agent gave back the run's folder, empty, between two steps
+            if last_try:
+                raise
+        else:
+            break
     return path
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
 
 
 def _high(fd: int) -> int:

@@ -286,6 +286,30 @@ def test_a_process_inside_a_run_joins_it(home):
     assert {(line["name"], line["parent"]) for line in about} == {("second", "outer-run"), ("third", "outer-run")}
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_worker_that_starts_a_run_of_its_own_does_not_rename_its_parents(home, method):
+    """A run is spoken for once: the first `start_run` of a worker of that run makes a child run."""
+    run_script(
+        home,
+        f"""
+        import multiprocessing, outrider
+        def work(i):
+            with outrider.start_run("e", name=f"fold {{i}}") as fold:
+                fold.log("w", i)
+        if __name__ == "__main__":
+            run = outrider.start_run("e", name="all")
+            context = multiprocessing.get_context({method!r})
+            workers = [context.Process(target=work, args=(i,)) for i in range(2)]
+            [w.start() for w in workers]; [w.join() for w in workers]
+            run.complete()
+        """,
+    )
+    about = {line["name"]: line.get("parent") for line in lines(home, "run")}
+    assert set(about) == {"all", "fold 0", "fold 1"}
+    assert about["fold 0"] == about["fold 1"] in {run for run, _ in streams(home)}
+    assert [line["status"] for line in lines(home, "end")] == ["Completed"] * 3
+
+
 def test_runs_one_after_another_are_no_relatives(home):
     """A run that has ended is nobody's parent; the environment is as it was."""
     run_script(
