@@ -42,7 +42,8 @@ class Rows:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;"
-            "CREATE TABLE p (series INTEGER, ordinal INTEGER, step INTEGER, time INTEGER, value REAL, PRIMARY KEY (series, ordinal)) WITHOUT ROWID"
+            "CREATE TABLE p (series INTEGER, ordinal INTEGER, step INTEGER, time INTEGER, value REAL, PRIMARY KEY (series, ordinal))"
+            " WITHOUT ROWID"
         )
         self.count = 0
 

@@ -124,6 +124,12 @@ def test_a_run_of_nul_bytes_is_counted_and_what_follows_is_read():
     assert [item.length for item in found.aside] == [4096, 10]
 
 
+def test_nul_bytes_after_a_torn_line_have_a_place_of_their_own():
+    """Two things set aside at one place would be one in the store."""
+    found = decode.decode(b"\n{" + b"\0" * 9 + b"\n", 96)
+    assert [(item.offset, item.length) for item in found.aside] == [(98, 9), (97, 1)]
+
+
 def test_a_path_that_is_not_utf8_keeps_its_surrogates():
     """They are the file's name."""
     (item,) = decode.decode(b'{"k":"art","t":1,"p":"a\\udcff","size":1,"sha":"x"}\n').records

@@ -259,7 +259,7 @@ def by_line(line: bytes, offset: int, found: Decoded) -> None:
     """One line: a record, or set aside. NUL bytes (a power loss leaves them) are skipped and counted."""
     text = line.strip(b" \t\r\0")
     if b"\0" in line and (nuls := len(line) - len(text)):
-        found.aside.append(Aside(offset, nuls, "NUL bytes, as a power loss leaves them", b""))
+        found.aside.append(Aside(offset + line.index(b"\0"), nuls, "NUL bytes, as a power loss leaves them", b""))
     if not text:
         return
     try:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from outrider_agent import protocols
 
 State = Literal["ok", "backing-off", "stuck", "fenced"]
+#: Nothing moved: yet a writer may have died, or a lock have been held for too long.
+LOOK_AGAIN_S = 1.0
 #: The sink is told that it may tidy up after so long with nothing to do.
 IDLE_S = 2.0
 
@@ -74,6 +76,7 @@ class Deliver:
         self._last_commit: float | None = None
         self._last_progress = clock.monotonic()
         self._idle_since: float | None = None
+        self._is_drained, self._look_again = False, 0.0
 
     def step(self, *, urgent: bool = False, sweep: bool = False) -> float:
         """
@@ -176,14 +179,19 @@ class Deliver:
         if not self._owner:
             self.sink.take_over()
             self._owner = True
-        self.reader.scan(sweep=sweep)
+        moved = self.reader.scan(sweep=sweep)
+        if not (moved or sweep or urgent) and self._is_drained and now < self._look_again:
+            self._tidy(now)
+            return self._poll_interval_s
         self._learn_positions()
         waited = now - self._last_commit if self._last_commit is not None else self._flush_interval_s
         if waited < self._flush_interval_s and not urgent and self._pending() < self._batch_bytes:
             return self._flush_interval_s - waited
         batch = self.reader.next_batch(self._positions, self._batch_records, self._batch_bytes)
+        self._is_drained = batch is None
         if batch is None:
             self._last_progress = now
+            self._look_again = now + LOOK_AGAIN_S
             self._tidy(now)
             return self._poll_interval_s
         self._idle_since = None

@@ -1,8 +1,8 @@
 """
 Reads the spool for a sink: finds its runs and streams, and gives out batches from where the sink's cursors stand.
 
-A scan is the truth; it costs one stat for each idle stream, and looks into folders once a second (at once where something moves). It holds
-no position: those are the sink's. Nothing here writes or deletes.
+A scan is the truth; it costs at most one stat for each idle stream, and looks into the runs' folders once a second (at once where something
+moves). It holds no position: those are the sink's. Nothing here writes or deletes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ TYPICAL_BYTES = 96
 #: Folders of streams that are idle are looked at so often, and every folder is listed anew so often, whatever its mtime says.
 FOLDER_INTERVAL_S = 1.0
 SWEEP_INTERVAL_S = 30.0
-#: A stream is hot for so long after it grew.
+#: A stream is hot for so long after it grew. One that is not is looked at in every second scan.
 HOT_S = 5.0
+IDLE_SCANS = 2
+IDLE_FOLDER_SCANS = 20
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +101,11 @@ class SpoolReader:
         for run in list(self._runs):
             if sweep or folders or run in hot:
                 moved |= self._scan_run(run, sweep=sweep)
-        for stream in list(self._streams.values()):
-            moved |= self._scan_stream(stream, folder=sweep or folders or now - stream.grew < HOT_S, sweep=sweep)
+        for turn, stream in enumerate(list(self._streams.values()), self._scans):
+            is_hot = now - stream.grew < HOT_S
+            # A writer appends before it rotates: the folder of an idle stream has nothing new, but where a foreign writer made it.
+            if is_hot or sweep or turn % IDLE_SCANS == 0:
+                moved |= self._scan_stream(stream, folder=sweep or is_hot or turn % IDLE_FOLDER_SCANS == 0, sweep=sweep)
         return moved
 
     def next_batch(
