@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
 import sys
+from _struct import pack, unpack  # not `struct`: a script's own struct.py would be run in its place
 
 # Python 3.8 does not name them; the numbers are Linux's.
 _F_OFD_GETLK = 36
 _F_OFD_SETLK = 37
 _LINUX = sys.platform.startswith("linux")
 _FLOCK = "hhqqi4x"  # struct flock: l_type, l_whence, l_start, l_len, l_pid
-_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+_WHOLE_FILE = pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def lock(fd: int) -> bool:
@@ -47,7 +47,7 @@ def is_locked(path: str) -> bool:
 def _is_locked(fd: int) -> bool:
     if _LINUX:
         answer = fcntl.fcntl(fd, _F_OFD_GETLK, _WHOLE_FILE)
-        return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+        return bool(unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

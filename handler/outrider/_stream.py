@@ -214,7 +214,7 @@ def _make_folders(home: str, run: str, writer: str) -> str:
         try:
             for folder in (home, os.path.join(home, "spool"), os.path.join(home, "spool", run), path):
                 _make_folder(folder)
-        except FileNotFoundError:  # the agent gave back the run's folder, empty, between two steps
+        except FileNotFoundError:  # noqa: PERF203 -- the agent gave back the run's folder, empty, between two steps
             if last_try:
                 raise
         else:
