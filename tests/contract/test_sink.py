@@ -209,6 +209,24 @@ def test_delivery_backs_off_and_goes_on_where_the_sink_stands(make, path, tmp_pa
     stream.die()
 
 
+def test_what_waits_for_company_is_committed_at_the_next_step(make, path, tmp_path):
+    """A line that came within the flush interval is not forgotten because nothing moves after it."""
+    clock, stream = Clock(), StreamFiles(tmp_path / "spool", "r1", "py-1")
+    loop = deliver.Deliver(make(), reader.SpoolReader(tmp_path / "spool", clock), clock, flush_interval_s=0.5)
+    assert loop.flush() == []
+    stream.metric("x", 1)
+    loop.flush()
+    while loop.step() == 0.0:
+        pass
+    stream.metric("x", 2)
+    delay = loop.step()
+    assert 0 < delay <= 0.5
+    clock.ahead += delay
+    loop.step()
+    assert values(path) == [1, 2]
+    stream.die()
+
+
 def test_a_fenced_delivery_stops_and_says_so(make, path, tmp_path):
     """It is the caller's to end it."""
     clock, spool = Clock(), tmp_path / "spool"

@@ -180,7 +180,8 @@ class Deliver:
             self.sink.take_over()
             self._owner = True
         moved = self.reader.scan(sweep=sweep)
-        if not (moved or sweep or urgent) and self._is_drained and now < self._look_again:
+        self._is_drained = self._is_drained and not moved
+        if self._is_drained and not (sweep or urgent) and now < self._look_again:
             self._tidy(now)
             return self._poll_interval_s
         self._learn_positions()
