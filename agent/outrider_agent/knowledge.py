@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from outrider_agent.store import reading
 
 
+#: Looking for runs with outputs takes at most this part of a core, and happens at least so often.
+_LOOK_SHARE = 1000
+_LOOK_AT_LEAST_S = 3.0
+
+
 class SystemClock:
     """The system's time."""
 
@@ -94,17 +99,24 @@ class Departures:
         self._finder, self._known, self._clock = finder, known, clock
         self._ended: dict[str, float] = {}
         self._with_roots: frozenset[str] = frozenset()
+        self._found: list[roots.OutputRoots] = []
         self._looked = -1.0
+        self._next_look = 0.0
 
     def __call__(self) -> list[roots.OutputRoots]:
-        """The collector's `runs`: remembers when it last looked, and what had roots."""
+        """The collector's `runs`: remembers when it last looked, and what had roots. Where a look is costly, the last one serves longer."""
         now = self._clock.monotonic()
-        found = list(self._finder())
-        self._with_roots, self._looked = frozenset(one.run for one in found), now
-        return found
+        if now < self._next_look:
+            return self._found
+        began = time.thread_time()
+        self._found = list(self._finder())
+        self._next_look = now + min(_LOOK_AT_LEAST_S, _LOOK_SHARE * (time.thread_time() - began))
+        self._with_roots, self._looked = frozenset(one.run for one in self._found), now
+        return self._found
 
     def hurry(self) -> None:
         """The next look takes in every run."""
+        self._next_look = 0.0
         self._finder.hurry()
 
     def may_go(self, run: str) -> bool:

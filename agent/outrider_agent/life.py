@@ -42,13 +42,14 @@ STOPPED, IDLE, FENCED = "stopped", "idle", "fenced"
 AT_ONCE = 5
 
 #: How often the agent looks whether it still owns its home, and whether it is idle.
-_GUARD_S = 0.5
+_GUARD_S = 1.0
 #: A frozen predecessor that holds the store's write lock is killed after so long.
 _LOCKED_S = 2.0
 #: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
 _CLOSE_S = 8.0
-#: At most this part of a core goes into looking at an idle spool's size.
-_SHARE = 500
+#: Looking takes at most one part of a core in so many; but dead runs are looked for at least so often, for they end within 5 s.
+_SHARE = 1000
+_LOOK_AT_LEAST_S = 1.75
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,8 +167,8 @@ class Agent:
 
     async def _look_for_dead_runs(self) -> None:
         while True:
-            await self._loop.run_in_executor(self._parts.looker, self._parts.liveness.look)
-            await asyncio.sleep(self._parts.settings.agent.liveness_interval_s)
+            seen = await self._loop.run_in_executor(self._parts.looker, self._parts.liveness.look)
+            await asyncio.sleep(max(self._parts.settings.agent.liveness_interval_s, min(_LOOK_AT_LEAST_S, _SHARE * seen.took_s)))
 
     async def _measure_spool(self) -> None:
         while True:
@@ -177,8 +178,9 @@ class Agent:
 
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""
+        pause = min(_GUARD_S, max(0.1, self._parts.settings.agent.idle_exit_s / 2))
         while True:
-            await asyncio.sleep(_GUARD_S)
+            await asyncio.sleep(pause)
             if not self._parts.lock.is_mine():
                 self._ending.fenced("agent.lock is another agent's now, or is gone")
             elif self._idle_exit and self._is_idle():

@@ -54,7 +54,7 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     disk_reserve_bytes: Annotated[int, Meta(ge=0, description="Bytes of the disk that are left free; below them writers refuse.")] = (
         64 << 20
     )
-    check_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two measurements of the spool and the disk.")] = 5.0
+    check_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two measurements of the spool and the disk.")] = 10.0
 
 
 class Ship(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

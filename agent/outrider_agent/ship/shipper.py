@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(part="ship")
 
-#: An idle spool is looked at so rarely that looking takes at most one part in so many.
-_IDLE_SHARE = 250
+#: A spool is looked at so rarely that looking takes at most one part in so many: while something comes, and when nothing did for a while.
+_BUSY_SHARE, _IDLE_SHARE = 100, 1000
+_IDLE_AFTER_S = 5.0
+#: The same for what may be deleted, and at least so many seconds where nothing was committed.
+_SWEEP_SHARE = 3000
 _IDLE_RETENTION_S = 5.0
 #: How often what a flush waits for is compared with what is committed, while it is not.
 _FLUSH_LOOK_S = 0.02
@@ -91,7 +94,7 @@ class Shipper:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._swept = (0.0, -1)
+        self._swept, self._idle_sweep_s = (0.0, -1), _IDLE_RETENTION_S
         self._retention = retention.Retention(reader, may_go)
         self._thread = threading.Thread(target=self._run, name=f"ship-{name}", daemon=True)
 
@@ -217,7 +220,8 @@ class Shipper:
         self._sweep(delivering)
         if requests:
             return min(delay, _FLUSH_LOOK_S)
-        return max(delay, _IDLE_SHARE * took)
+        age = delivering.statistics().last_commit_age_s
+        return max(delay, took * (_BUSY_SHARE if age is not None and age < _IDLE_AFTER_S else _IDLE_SHARE))
 
     def _look_at_trouble(self, delivering: deliver.Deliver) -> None:
         """Where the sink is not available: what waits for it is still counted, for that is what `stuck` means."""
@@ -255,14 +259,18 @@ class Shipper:
 
     def _sweep(self, delivering: deliver.Deliver) -> None:
         """Gives back what was passed: soon after something was committed, else now and then."""
-        now, commits = self._clock.monotonic(), delivering.statistics().commits if self._is_sweep_due() else -1
-        if commits < 0 or (commits == self._swept[1] and now - self._swept[0] < _IDLE_RETENTION_S):
+        if not self._is_sweep_due():
+            return
+        now, commits = self._clock.monotonic(), delivering.statistics().commits
+        if commits == self._swept[1] and now - self._swept[0] < self._idle_sweep_s:
             return
         self._swept = (now, commits)
+        began = time.thread_time()
         try:
             self._retention.sweep([delivering.positions()])
         except errors.Unavailable as exc:
             log.warning("retention_waits", error=str(exc))
+        self._idle_sweep_s = max(_IDLE_RETENTION_S, _SWEEP_SHARE * (time.thread_time() - began))
 
     def _is_sweep_due(self) -> bool:
         return self._clock.monotonic() - self._swept[0] >= self._options.retention_interval_s
