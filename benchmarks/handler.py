@@ -96,9 +96,9 @@ def peers(folder):
 
 
 def _tensorboard(folder):
-    from torch.utils.tensorboard import SummaryWriter
+    from tensorboard.summary import Writer
 
-    writer = SummaryWriter(os.path.join(folder, "tensorboard"))
+    writer = Writer(os.path.join(folder, "tensorboard"))
     return writer.add_scalar
 
 
