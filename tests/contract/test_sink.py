@@ -216,8 +216,7 @@ def test_what_waits_for_company_is_committed_at_the_next_step(make, path, tmp_pa
     assert loop.flush() == []
     stream.metric("x", 1)
     loop.flush()
-    while loop.step() == 0.0:
-        pass
+    loop.step(urgent=True)
     stream.metric("x", 2)
     delay = loop.step()
     assert 0 < delay <= 0.5
