@@ -61,6 +61,51 @@ class Request:
         self.goal: dict[model.StreamId, model.Position] | None = None
         self.answer: concurrent.futures.Future[Late] = concurrent.futures.Future()
 
+    def late(self, lag: Late) -> Late:
+        """What of the goal is not committed, as far as is known."""
+        if self.goal is None:
+            return [one for one in lag if one.pending_bytes and self.run in (None, one.stream.run)]
+        seen = [one for one in lag if one.stream in self.goal and one.position < self.goal[one.stream]]
+        # A goal of which nothing is in the spool (any more) is late all the same.
+        return seen or [model.StreamLag(stream=name, position=model.START, pending_bytes=0, alive=False) for name in self.goal]
+
+
+class Requests:
+    """Those that wait, added from any thread. Once closed, none can be added."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Request] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def add(self, request: Request) -> bool:
+        """False: it is closed."""
+        with self._lock:
+            if not self._closed:
+                self._waiting.append(request)
+            return not self._closed
+
+    def all(self) -> list[Request]:
+        """A copy."""
+        with self._lock:
+            return list(self._waiting)
+
+    def settle(self, request: Request, late: Late) -> None:
+        """Answers one."""
+        with self._lock:
+            if request in self._waiting:
+                self._waiting.remove(request)
+        if request.answer.set_running_or_notify_cancel():
+            request.answer.set_result(late)
+
+    def close(self, error: errors.Unavailable) -> None:
+        """Fails those that still wait. Idempotent."""
+        with self._lock:
+            left, self._waiting, self._closed = self._waiting, [], True
+        for request in left:
+            if request.answer.set_running_or_notify_cancel():
+                request.answer.set_exception(error)
+
 
 class Shipper:
     """
@@ -90,8 +135,7 @@ class Shipper:
         self._bug: str | None = None
         self._begun = clock.monotonic()
         self._turn = clock.monotonic()
-        self._requests: list[Request] = []
-        self._lock = threading.Lock()
+        self._requests = Requests()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._swept, self._idle_sweep_s = (0.0, -1), _IDLE_RETENTION_S
@@ -115,12 +159,8 @@ class Shipper:
     def flush(self, run: str | None, upto: Mapping[str, model.Position] | None, timeout_s: float) -> concurrent.futures.Future[Late]:
         """What is not committed at the deadline; empty as soon as all of it is. Fails with `Unavailable` where the sink has stopped."""
         request = Request(run, upto, self._clock.monotonic() + timeout_s)
-        with self._lock:
-            ended = self._stopping.is_set() or self._bug is not None
-            if not ended:
-                self._requests.append(request)
-        if ended:
-            request.answer.set_exception(errors.Unavailable(f"The sink {self.name} has stopped{f': {self._bug}' if self._bug else ''}."))
+        if not self._requests.add(request):
+            request.answer.set_exception(self._gone())
         self._wake.set()
         return request.answer
 
@@ -202,8 +242,7 @@ class Shipper:
 
     def _once(self, delivering: deliver.Deliver) -> float:
         """One step, then whoever waits, then the broom. Seconds until the next."""
-        with self._lock:
-            requests = list(self._requests)
+        requests = self._requests.all()
         for request in requests:
             if request.goal is None:
                 with contextlib.suppress(OSError):  # something was deleted meanwhile: the next turn sees what is left
@@ -234,28 +273,15 @@ class Shipper:
         for request in requests:
             with contextlib.suppress(errors.Unavailable):  # then the deadline answers
                 if request.goal is not None and not delivering.behind(request.goal):
-                    self._settle(request, [])
+                    self._requests.settle(request, [])
         self._expire()
 
     def _expire(self) -> None:
         """Answers those whose time is up with what is pending as far as is known."""
         now = self._clock.monotonic()
-        with self._lock:
-            due = [request for request in self._requests if now >= request.deadline]
-        for request in due:
-            goal = request.goal
-            if goal is None:
-                self._settle(request, [lag for lag in self.lag() if lag.pending_bytes and request.run in (None, lag.stream.run)])
-            else:
-                seen = [lag for lag in self.lag() if lag.stream in goal and lag.position < goal[lag.stream]]
-                self._settle(request, seen or _unseen(goal))
-
-    def _settle(self, request: Request, late: Late) -> None:
-        with self._lock:
-            if request in self._requests:
-                self._requests.remove(request)
-        if request.answer.set_running_or_notify_cancel():
-            request.answer.set_result(late)
+        for request in self._requests.all():
+            if now >= request.deadline:
+                self._requests.settle(request, request.late(self.lag()))
 
     def _sweep(self, delivering: deliver.Deliver) -> None:
         """Gives back what was passed: soon after something was committed, else now and then."""
@@ -284,14 +310,8 @@ class Shipper:
     def _close(self) -> None:
         if self._sink is not None:
             self._sink.close()
-        with self._lock:
-            left, self._requests = self._requests, []
-            self._stopping.set()
-        for request in left:
-            if request.answer.set_running_or_notify_cancel():
-                request.answer.set_exception(errors.Unavailable(f"The sink {self.name} has stopped."))
+        self._stopping.set()
+        self._requests.close(self._gone())
 
-
-def _unseen(goal: Mapping[model.StreamId, model.Position]) -> Late:
-    """A goal of which nothing is in the spool (any more): late all the same."""
-    return [model.StreamLag(stream=name, position=model.START, pending_bytes=0, alive=False) for name in goal]
+    def _gone(self) -> errors.Unavailable:
+        return errors.Unavailable(f"The sink {self.name} has stopped{f': {self._bug}' if self._bug else ''}. Nothing is lost.")
