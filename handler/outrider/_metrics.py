@@ -25,7 +25,7 @@ def of_run(run: str, writer: Any, name: str | None) -> dict[str, Any]:
         return {}
     payload = _from_agent(home, run, writer)
     if payload is None:
-        payload = from_lines(_own_lines(os.path.join(home, "spool", run)))
+        payload = from_lines(_own_lines(os.path.join(home, "spool", run), something_was_written=writer.name is not None))
     return shape(payload, name)
 
 
@@ -62,7 +62,7 @@ def _from_agent(home: str, run: str, writer: Any) -> dict[str, Any] | None:
     return answer if status == 200 and isinstance(answer, dict) and "series" in answer else None
 
 
-def _own_lines(run_folder: str) -> list[bytes]:
+def _own_lines(run_folder: str, *, something_was_written: bool = False) -> list[bytes]:
     """
     The lines of all streams of the run on disk.
 
@@ -71,6 +71,8 @@ def _own_lines(run_folder: str) -> list[bytes]:
     try:
         names = sorted(os.listdir(run_folder))
     except FileNotFoundError:
+        if something_was_written:
+            raise MetricsUnavailable from None
         return []
     if ".shipped" in names:
         raise MetricsUnavailable

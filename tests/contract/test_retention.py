@@ -7,6 +7,7 @@ import json
 import pytest
 from spoolfiles import Clock, StreamFiles, line
 
+import outrider
 from outrider_agent.ship import deliver, reader, retention, streams
 from outrider_agent.store import sqlite
 
@@ -122,3 +123,22 @@ def test_what_was_not_committed_is_never_deleted(place):
     place.clock.ahead += 2 * streams.LOCK_INTERVAL_S
     assert place.sweep().streams == 0
     assert stream.path.exists()
+
+
+def test_who_reads_the_spool_alone_is_told_that_a_stream_has_left_it(place, monkeypatch):
+    """Without an agent, `get_metrics()` refuses rather than give a part."""
+    monkeypatch.setenv("OUTRIDER_HOME", str(place.spool.parent))
+    with outrider.start_run("e") as run:
+        run.log("x", 1)
+        worker = StreamFiles(place.spool, run.id, "py-2", own=False)
+        worker.metric("x", 2)
+        worker.die()
+        assert sorted(run.get_metrics()["x"]) == [1, 2]
+        place.pass_all()
+        assert place.sweep().streams == 1
+        with pytest.raises(outrider.MetricsUnavailable):
+            run.get_metrics()
+    place.pass_all()
+    run._writer.close()
+    place.pass_all()
+    assert place.sweep().runs == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from outrider_agent import model
     from outrider_agent.ship import reader as spool_reader
     from outrider_agent.ship import streams
+
+
+#: Left in a run's folder with its first stream that goes: who reads the spool alone must know that something is missing.
+SHIPPED = ".shipped"
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +83,7 @@ class Retention:
         # Asked after the writer's death: nothing has grown since.
         if os.stat(path).st_size != passed.offset or spool.segments(stream.directory)[-1:] != numbers[-1:]:  # noqa: PTH116
             return
+        Path(stream.directory).parent.joinpath(SHIPPED).touch(mode=0o600)
         counts["bytes"] += delete(path)
         counts["segments"] += 1
         for name in os.listdir(stream.directory):  # noqa: PTH208
@@ -100,15 +106,20 @@ class Retention:
         return True
 
     def _sweep_run(self, run: str) -> int:
-        """The folder of a run that has ended and has no stream left, with its `cancel`."""
+        """The folder of a run that has ended and has no stream left, with its marks."""
         path = f"{self._reader.spool_dir}/{run}"
         names = os.listdir(path)  # noqa: PTH208
-        if any(name != "cancel" for name in names) or not self._ended(run):
+        if not all(map(is_mark, names)) or not self._ended(run):
             return 0
         for name in names:
             os.unlink(f"{path}/{name}")  # noqa: PTH108
         os.rmdir(path)  # noqa: PTH106 -- fails, rightly, where a stream came meanwhile
         return 1
+
+
+def is_mark(name: str) -> bool:
+    """Is this a run's mark and no stream? An exception lies there that the keeper did not live to read."""
+    return name in {"cancel", SHIPPED} or name.startswith(".exception-")
 
 
 def delete(path: str) -> int:

@@ -1,7 +1,7 @@
 """
 How a SQLite file is opened, and the one place where sqlite3's exceptions become ours.
 
-Writers: WAL, synchronous=NORMAL (a commit survives any death of a process; a power cut may cost the last second, docs/decisions/0003).
+Writers: WAL, synchronous=FULL: a commit survives a power cut too, for the spool's segments are deleted after it (docs/decisions/0004).
 Readers: read-only connections that see committed transactions only.
 """
 
@@ -72,7 +72,7 @@ def writer(path: str) -> sqlite3.Connection:
     try:
         for pragma in (
             "journal_mode = WAL",
-            "synchronous = NORMAL",
+            "synchronous = FULL",
             f"journal_size_limit = {JOURNAL_SIZE_LIMIT}",
             "foreign_keys = ON",
             "secure_delete = OFF",
