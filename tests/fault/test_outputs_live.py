@@ -199,6 +199,7 @@ def test_a_short_run_is_captured_whole_at_its_end(live):
 
 
 @pytest.mark.full
+@pytest.mark.timeout(600)
 def test_fifty_thousand_small_files_are_all_captured(live):
     """G9."""
     for number in range(50_000):
@@ -206,5 +207,5 @@ def test_fifty_thousand_small_files_are_all_captured(live):
             (live.root / str(number // 1000)).mkdir()
         (live.root / str(number // 1000) / str(number)).write_bytes(b"%01024d" % number)
     live.end()
-    until(lambda: live.collector.is_done("r1"), timeout=170)
+    until(lambda: live.collector.is_done("r1"), timeout=500)
     assert len(live.versions()) == 50_000

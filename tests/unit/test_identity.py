@@ -99,7 +99,7 @@ def test_a_sweep_costs_at_most_one_percent():
     assert identity.next_sweep(7.0, 0.5, 1.0) == 57.0
 
 
-def test_idle_roots_share_a_tenth_of_a_percent_and_wake_on_whole_seconds():
+def test_idle_roots_share_a_twentieth_of_a_percent_and_wake_on_whole_seconds():
     """A hundred of them are one wake-up a second."""
     assert identity.next_idle_sweep(7.3, 0.00001, 5.0, 1) == 13.0
-    assert identity.next_idle_sweep(7.3, 0.0001, 5.0, 100) == 18.0
+    assert identity.next_idle_sweep(7.3, 0.0001, 5.0, 100) == 28.0

@@ -64,15 +64,20 @@ class RootFinder:
         self._remembered = remembered or (lambda _run: None)
         self._names = _Names(self._spool)
         self._runs: dict[str, _Run] = {}
+        self._listed: list[str] = []
+        self._valid: list[str] = []
 
     def __call__(self) -> Iterable[OutputRoots]:
         """Every run in the spool whose owner has spoken, ended or not; `roots` is empty where it named none."""
-        names = [name for name in self._names.now() if spool.valid_name(name)]
-        for gone in self._runs.keys() - set(names):
-            del self._runs[gone]
+        names = self._names.now()
+        if names is not self._listed:
+            self._listed = names
+            self._valid = [name for name in names if spool.valid_name(name)]
+            for gone in self._runs.keys() - set(self._valid):
+                del self._runs[gone]
         now = self._clock.monotonic()
         found = []
-        for name in names:
+        for name in self._valid:
             run = self._runs.get(name)
             if run is None:
                 run = self._runs[name] = _Run(name, os.path.join(self._spool, name), self._remembered)

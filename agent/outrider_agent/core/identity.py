@@ -113,8 +113,8 @@ def next_sweep(now: float, cost_s: float, fastest_s: float) -> float:
 
 def next_idle_sweep(now: float, cost_s: float, fastest_s: float, roots: int) -> float:
     """
-    When a root in which nothing moves is swept again: all `roots` of them together cost at most 0.1 % of a core.
+    When a root in which nothing moves is swept again: all `roots` of them together cost at most 0.05 % of a core.
 
     On whole seconds, so that a hundred of them wake the collector once a second and not a hundred times.
     """
-    return math.ceil(now + max(fastest_s, 1000.0 * cost_s * roots)) if fastest_s >= 1.0 else now + fastest_s
+    return math.ceil(now + max(fastest_s, 2000.0 * cost_s * roots)) if fastest_s >= 1.0 else now + fastest_s
