@@ -4,11 +4,13 @@ The contracts between the parts. Structural: nothing inherits from them. A metho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from outrider_agent import model
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from outrider_agent import model
 
 
 class Clock(Protocol):

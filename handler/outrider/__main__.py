@@ -92,16 +92,14 @@ def run(arguments: list[str]) -> int:
 
 
 def agent(arguments: list[str]) -> int:
-    """Any command of the agent's."""
-    try:
-        from outrider_agent.cli import main as cli
-    except ImportError as problem:
-        if sys.version_info >= (3, 11) and (problem.name or "").startswith("outrider_agent"):
-            reason = ""
-        else:
-            reason = f"(What failed: {problem})\n"
-        sys.stderr.write(MISSING.format(command=arguments[0]) + reason)
+    """Any command of the agent's. Its files are in the same wheel: what may be missing is what it needs."""
+    from outrider import control
+
+    if not control.can_start_agent():
+        sys.stderr.write(MISSING.format(command=arguments[0]))
         return 1
+    from outrider_agent.cli import main as cli
+
     code: int = cli.main(arguments)
     return code
 

@@ -18,9 +18,9 @@ class OutriderError(Exception):
         super().__init__(message or (type(self).__doc__ or "").strip())
 
 
-class RunEnded(OutriderError):  # noqa: N818 -- a state, as the agent names its own
+class RunEnded(OutriderError):
     """This run has ended, so nothing was written; start a new one with outrider.start_run()."""
 
 
-class MetricsUnavailable(OutriderError):  # noqa: N818
+class MetricsUnavailable(OutriderError):
     """The metrics of this run cannot be read whole at the moment; nothing is lost. Start the agent (outrider agent) and ask again."""

@@ -252,7 +252,8 @@ class Cancel:
         return False
 
     def _send(self, number: int) -> None:
-        for member, _ in self._members:
+        # The oldest first: a shell that sees its child die before its own SIGTERM comes goes on as if nothing were.
+        for member, _ in sorted(self._members, key=lambda member: (member[1], member[0])):
             _command.send(member, number)
 
 

@@ -31,7 +31,7 @@ command begins with a dash. A canceled command gets SIGTERM, and SIGKILL after O
 """
 
 
-class Usage(Exception):  # noqa: N818
+class Usage(Exception):
     """The arguments cannot be used; its text says why."""
 
 

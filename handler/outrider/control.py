@@ -18,7 +18,7 @@ class ControlError(OSError):
     """The agent could not be asked, or gave no answer."""
 
 
-class NotRunning(ControlError):  # noqa: N818 -- as the agent names its own
+class NotRunning(ControlError):
     """No agent runs for this OUTRIDER_HOME. Start one with `outrider agent`; until then the spool keeps everything."""
 
     def __init__(self, message: str | None = None) -> None:
@@ -82,10 +82,12 @@ def _exchange(socket_path: str, method: str, path: str, payload: bytes | None, t
 
 
 def can_start_agent() -> bool:
-    """Is the agent installed here? Looked up, not imported."""
+    """Is the agent installed here, with what it needs? Looked up, not imported."""
     from importlib.util import find_spec
 
-    return all(find_spec(name) is not None for name in ("outrider_agent", "aiohttp", "msgspec"))
+    if sys.version_info < (3, 11):
+        return False
+    return all(find_spec(name) is not None for name in ("outrider_agent", "aiohttp", "msgspec", "structlog", "watchdog"))
 
 
 def start_agent(home: str, *, wait: float | None = None) -> bool:

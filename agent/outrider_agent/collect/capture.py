@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 RACY_S = 0.02
 
 
-class Changed(Exception):  # noqa: N818 - an outcome
+class Changed(Exception):
     """The file is not (or no longer) what was found by the sweep: it is tried again later."""
 
 
-class Busy(Exception):  # noqa: N818
+class Busy(Exception):
     """Somebody has the file open for writing, or nobody can tell and it has not been quiet for long enough."""
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):
     """The collector is shutting down."""
 
 
