@@ -12,6 +12,7 @@ from waiting import until
 
 from outrider import spool
 from outrider_agent import errors
+from outrider_agent.collect import followed
 
 
 @pytest.fixture
@@ -134,6 +135,28 @@ def test_a_late_agent_takes_what_it_finds_and_says_so(rig):
     until(lambda: len(rig.versions()["outputs/early"]) == 2)
     seen = {path: [line.get("obs") for line in lines] for path, lines in rig.versions().items()}
     assert seen == {"outputs/early": [False, None], "outputs/later": [None]}
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_what_lay_there_before_the_run_is_its_artifact_once_it_touches_it(home, tmp_path, existing):
+    """Another run left it; `outputs.existing` takes it all the same."""
+    rig = Rig(home, tmp_path / "work")
+    try:
+        rig.root.mkdir(parents=True)
+        put(rig, "left", b"by another run")
+        put(rig, "kept", b"as well")
+        there = (rig.root / "kept").stat().st_ctime_ns
+        until(lambda: time.time_ns() > there + 2 * followed.TICK_NS)
+        rig.begin()
+        put(rig, "kept", b"changed by this run")
+        rig.collect(existing=existing)
+        rig.wait_for("outputs/kept")
+        rig.end()
+        rig.wait_done()
+        assert ("outputs/left" in rig.versions()) == existing
+        assert rig.contents()["outputs/kept"][-1] == b"changed by this run"
+    finally:
+        rig.close()
 
 
 def test_a_run_that_ended_without_an_agent_is_captured_by_the_next(rig):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: After a run's end: a file that was changed so much later is somebody else's, ns.
 GRACE_NS = 10_000_000_000
+#: A file's ctime comes from a clock that may lag behind ours by a tick or two, ns.
+TICK_NS = 20_000_000
 
 _MOST_NOTES = 20
 _FIRST_WAIT_S = 0.2
@@ -44,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_after_s: float = 60.0
     idle_interval_s: float = 5.0
     watch: bool = True
+    existing: bool = False
 
 
 class Root:
@@ -276,7 +279,7 @@ class Followed:
         if not identity.is_changed(self.book.captured.get(f"{root.name}/{relative}"), found.stat):
             return False
         before = root.pending.get(relative)
-        if before is None and self._is_anothers(root, found):
+        if before is None and (self._is_earlier(found) or self._is_anothers(root, found)):
             return False
         pending = root.pending[relative] = identity.step(before, found.stat, now, closed=closed)
         if before is None and self._is_late and not root.is_swept and found.stat.ctime_ns >= self._wanted.started:
@@ -285,8 +288,12 @@ class Followed:
             root.moved = now
         return True
 
+    def _is_earlier(self, found: sweep.Found) -> bool:
+        """Has nobody touched it since before the run began? Then another run left it there. A clock cannot set back the ctime."""
+        return not self._settings.existing and found.stat.ctime_ns + TICK_NS < self._wanted.started
+
     def _is_anothers(self, root: Root, found: sweep.Found) -> bool:
-        """Was it changed long after the run's end? Then another run in the same folder did it. A clock cannot set back the ctime."""
+        """Was it changed long after the run's end? Then another run in the same folder did it."""
         ended_at = self._wanted.ended_at
         if not self._wanted.ended or not ended_at or min(found.stat.mtime_ns, found.stat.ctime_ns) <= ended_at + GRACE_NS:
             return False
