@@ -78,6 +78,9 @@ class Keeper:
         if self._launch.verbose and any(os.isatty(fd) for fd in (1, 2)):
             _launch.complain("output that goes to a terminal is not captured yet; log records, metrics and files are")
         self._pumps = [_pump.Pump(self._writer, group, _launch.complain) for group in groups]
+        for pump in self._pumps:
+            if 2 in pump.targets:
+                pump.closes_after(self._pumps)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
         restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 16
 _TAIL_WAIT_MS = 500  #: how long the first bytes of a character wait for the rest
+_LAST_WORDS_S = 0.05  #: stderr is kept so long for what another pump may have to say there
 _BLOATED = 4  #: JSON text of control characters is six times their size, base64 a third more
 _O_NOATIME = getattr(os, "O_NOATIME", 0)
 
@@ -118,6 +119,7 @@ class Pump:
         self._offset = 0
         self._tail = b""
         self._echoes = True
+        self._others: list[Pump] = []
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
         self._poller.register(self._wake_read, select.POLLIN)
@@ -206,7 +208,9 @@ class Pump:
             return
         self._echoes = False
         name = "stdout" if self.number == 1 else "stderr"
-        self._warn(f"cannot write to {name}: {error.strerror}. The command goes on; all it prints is kept in the run's console.")
+        message = f"cannot write to {name}: {error.strerror}. The command goes on; all it prints is kept in the run's console."
+        self._warn(message)
+        self._writer.append(f'\n{{"k":"note","t":{time.time_ns()},"lv":30,"msg":{quote(message)}}}\n'.encode("ascii"))
 
     def _reader_gone(self) -> None:
         """Whoever read our stdout has closed it: so do we, after keeping what is there."""
@@ -219,7 +223,15 @@ class Pump:
         self._flush_tail()
         os.close(self.source)
         self.source = -1
+        if self._others:  # stderr: what another pump may have to say there is said first, unless the command only closed it
+            deadline = time.monotonic() + _LAST_WORDS_S
+            for other in self._others:
+                other.drained.wait(max(0.0, deadline - time.monotonic()))
         release(self.targets)
+
+    def closes_after(self, others: Iterable[Pump]) -> None:
+        """Lets go of the user's descriptors when these pumps have moved what the command wrote, or a moment after its own end."""
+        self._others = [other for other in others if other is not self]
 
 
 def release(targets: Iterable[int]) -> None:
