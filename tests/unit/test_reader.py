@@ -282,8 +282,8 @@ def test_an_idle_stream_costs_at_most_one_stat_a_scan(spool, make, monkeypatch):
     sink = Sink(spool, clock)
     sink.drain()
     clock.ahead += reader.HOT_S + 1
-    for _ in range(reader.IDLE_FOLDER_SCANS):
-        sink.reader.scan()
+    sink.reader.scan()
+    clock.ahead += reader.IDLE_INTERVAL_S
     calls = []
     real = os.stat
     monkeypatch.setattr(os, "stat", lambda *a, **k: calls.append(a) or real(*a, **k))

@@ -32,10 +32,10 @@ TYPICAL_BYTES = 96
 #: Folders of streams that are idle are looked at so often, and every folder is listed anew so often, whatever its mtime says.
 FOLDER_INTERVAL_S = 1.0
 SWEEP_INTERVAL_S = 30.0
-#: A stream is hot for so long after it grew. One that is not is looked at in every second scan.
+#: A stream is hot for so long after it grew, and looked at in every scan. The others so often at most, and their own folders so often.
 HOT_S = 5.0
-IDLE_SCANS = 2
-IDLE_FOLDER_SCANS = 20
+IDLE_INTERVAL_S = 0.5
+IDLE_FOLDER_INTERVAL_S = 8.0
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +73,7 @@ class SpoolReader:
         self._root = files.FolderWatch(self.spool_dir)
         self._runs: dict[str, files.FolderWatch] = {}
         self._streams: dict[model.StreamId, files.Stream] = {}
-        self._next_folders = 0.0
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_folders = self._next_idle = self._next_idle_folders = 0.0
         self._turn = 0
         self._scans = self._batches = self._bytes = 0
         self._troubles: deque[Trouble] = deque(maxlen=50)
@@ -92,21 +91,32 @@ class SpoolReader:
         self._scans += 1
         now = self._clock.monotonic()
         sweep, folders = sweep or now >= self._next_sweep, now >= self._next_folders
+        idle, idle_folders = now >= self._next_idle, now >= self._next_idle_folders
         if sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
         if folders:
             self._next_folders = now + FOLDER_INTERVAL_S
-        hot = {name.run for name, stream in self._streams.items() if now - stream.grew < HOT_S}
+        if idle:
+            self._next_idle = now + IDLE_INTERVAL_S
+        if idle_folders:
+            self._next_idle_folders = now + IDLE_FOLDER_INTERVAL_S
+        hot_since = now - HOT_S
+        hot = {name.run for name, stream in self._streams.items() if stream.grew > hot_since}
         moved = self._scan_root(sweep=sweep)
-        for run in list(self._runs):
-            if sweep or folders or run in hot:
-                moved |= self._scan_run(run, sweep=sweep)
-        for turn, stream in enumerate(list(self._streams.values()), self._scans):
-            is_hot = now - stream.grew < HOT_S
+        for run in list(self._runs) if sweep or folders else hot & self._runs.keys():
+            moved |= self._scan_run(run, sweep=sweep)
+        if not (sweep or idle or idle_folders or hot):
+            return moved
+        for stream in list(self._streams.values()):
+            is_hot = stream.grew > hot_since
             # A writer appends before it rotates: the folder of an idle stream has nothing new, but where a foreign writer made it.
-            if is_hot or sweep or turn % IDLE_SCANS == 0:
-                moved |= self._scan_stream(stream, folder=sweep or is_hot or turn % IDLE_FOLDER_SCANS == 0, sweep=sweep)
+            if is_hot or idle or idle_folders or sweep:
+                moved |= self._scan_stream(stream, folder=is_hot or idle_folders or sweep, sweep=sweep)
         return moved
+
+    def is_drained(self, positions: Mapping[model.StreamId, model.Position]) -> bool:
+        """Does nothing at all lie after these positions, as of the last scan? Then time alone makes nothing of it ready."""
+        return all(name in positions and not stream.pending(positions[name]) for name, stream in self._streams.items())
 
     def next_batch(
         self, positions: Mapping[model.StreamId, model.Position], max_records: int = BATCH_RECORDS, max_bytes: int = BATCH_BYTES
