@@ -36,7 +36,7 @@ def main():
 
         logger.info("alpha %.2f mse %.2f", alpha, mse, extra={"metrics": {"alpha": alpha, "mse": mse}, "step": step})
         joblib.dump(model, f"outputs/ridge_{alpha:.2f}.pkl")
-        print(f"step {step + 1}/{len(alphas)}: alpha is {alpha:.2f}, and mse is {mse:.2f}")
+        print(f"step {step + 1}/{len(alphas)}: alpha is {alpha:.2f}, and mse is {mse:.2f}", flush=True)
         if best is None or mse < best[1]:
             best = (alpha, mse)
 

@@ -11,8 +11,8 @@ IN_CI = bool(os.environ.get("CI"))
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """Each test has its own OUTRIDER_HOME; no OUTRIDER_* of the machine reaches it."""
-    for name in [name for name in os.environ if name.startswith("OUTRIDER_")]:
+    """Each test has its own OUTRIDER_HOME; no OUTRIDER_* of the machine reaches it, and scripts buffer their output."""
+    for name in [name for name in os.environ if name.startswith("OUTRIDER_") or name == "PYTHONUNBUFFERED"]:
         monkeypatch.delenv(name)
     path = tmp_path / "home"
     monkeypatch.setenv("OUTRIDER_HOME", str(path))

@@ -196,6 +196,7 @@ def _outputs(
         idle_after_s=given.idle_after_s,
         idle_interval_s=given.idle_interval_s,
         watch=given.watch,
+        existing=given.existing,
     )
     return outputs.OutputsCollector(where.home, blobs, departures, knowledge.SystemClock(), followed, known=known.artifacts)
 

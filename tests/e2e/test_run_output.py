@@ -95,11 +95,10 @@ def test_a_reader_that_stops_reading_ends_the_command_as_ever(home):
 def test_a_reader_that_goes_while_the_command_is_silent_is_noticed_at_once():
     """Then the first write after it fails, as it would bare; not the second."""
     script = """
-import sys
+import os, sys
 sys.stdin.readline()
 try:
-    sys.stdout.write('x')
-    sys.stdout.flush()
+    os.write(1, b'x')
 except BrokenPipeError:
     sys.stderr.write('broken')
 """

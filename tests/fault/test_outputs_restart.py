@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import time
@@ -12,6 +13,7 @@ from waiting import until
 
 from outrider import spool
 from outrider_agent import errors
+from outrider_agent.collect import followed
 
 
 @pytest.fixture
@@ -29,6 +31,13 @@ def put(rig, name, data):
     path.with_suffix(".tmp").rename(path)
 
 
+def is_copying(rig):
+    """Is something large on its way into the blobs?"""
+    with contextlib.suppress(FileNotFoundError):
+        return any(path.stat().st_size > 1 << 20 for path in (rig.home / "blobs" / "tmp").iterdir())
+    return False
+
+
 def test_killed_in_the_middle_of_a_copy_the_next_agent_captures_it_once(rig):
     """kill -9 between the first byte copied and the line: no line names a missing blob, and each version comes once."""
     big = bytes(range(256)) * (1 << 20)  # 256 MiB
@@ -37,7 +46,7 @@ def test_killed_in_the_middle_of_a_copy_the_next_agent_captures_it_once(rig):
     rig.wait_for("outputs/small")
     for _ in range(3):
         put(rig, "big", big)
-        until(lambda: any(path.stat().st_size > 1 << 20 for path in (rig.home / "blobs" / "tmp").iterdir()))
+        until(lambda: is_copying(rig) or "outputs/big" in rig.versions())  # on a busy machine it may be over before we look
         agent.send_signal(signal.SIGKILL)
         agent.wait()
         for line in rig.lines("art"):
@@ -134,6 +143,28 @@ def test_a_late_agent_takes_what_it_finds_and_says_so(rig):
     until(lambda: len(rig.versions()["outputs/early"]) == 2)
     seen = {path: [line.get("obs") for line in lines] for path, lines in rig.versions().items()}
     assert seen == {"outputs/early": [False, None], "outputs/later": [None]}
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_what_lay_there_before_the_run_is_its_artifact_once_it_touches_it(home, tmp_path, existing):
+    """Another run left it; `outputs.existing` takes it all the same."""
+    rig = Rig(home, tmp_path / "work")
+    try:
+        rig.root.mkdir(parents=True)
+        put(rig, "left", b"by another run")
+        put(rig, "kept", b"as well")
+        there = (rig.root / "kept").stat().st_ctime_ns
+        until(lambda: time.time_ns() > there + followed.BEFORE_NS + 50_000_000)
+        rig.begin()
+        put(rig, "kept", b"changed by this run")
+        rig.collect(existing=existing)
+        rig.wait_for("outputs/kept")
+        rig.end()
+        rig.wait_done()
+        assert ("outputs/left" in rig.versions()) == existing
+        assert rig.contents()["outputs/kept"][-1] == b"changed by this run"
+    finally:
+        rig.close()
 
 
 def test_a_run_that_ended_without_an_agent_is_captured_by_the_next(rig):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def agent(args: argparse.Namespace) -> int:
     for one in args.set:
         arguments += ["--set", one]
     arguments += ["--idle-exit"] if args.idle_exit else []
-    arguments += ["--foreground"] if args.foreground else []
+    arguments += ["--foreground"] if args.foreground or sys.stderr.isatty() else []
     daemon = importlib.import_module("outrider_agent.main")  # the daemon's imports are for the daemon only
     return int(daemon.main(arguments) or 0)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: After a run's end: a file that was changed so much later is somebody else's, ns.
 GRACE_NS = 10_000_000_000
+#: Before a run's start: a file that was touched so shortly before was put there for the run (or its clock differs a little), ns.
+BEFORE_NS = 2_000_000_000
 
 _MOST_NOTES = 20
 _FIRST_WAIT_S = 0.2
@@ -44,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_after_s: float = 60.0
     idle_interval_s: float = 5.0
     watch: bool = True
+    existing: bool = False
 
 
 class Root:
@@ -286,12 +289,11 @@ class Followed:
         return True
 
     def _is_anothers(self, root: Root, found: sweep.Found) -> bool:
-        """Was it changed long after the run's end? Then another run in the same folder did it. A clock cannot set back the ctime."""
-        ended_at = self._wanted.ended_at
-        if not self._wanted.ended or not ended_at or min(found.stat.mtime_ns, found.stat.ctime_ns) <= ended_at + GRACE_NS:
-            return False
-        self.note(f"{root.name}/{found.relative}", "later")
-        return True
+        """Did another run in the same folder leave it there: before this run began, or long after its end?"""
+        later = self._wanted.ended and is_later(found, self._wanted.ended_at)
+        if later:
+            self.note(f"{root.name}/{found.relative}", "later")
+        return later or (not self._settings.existing and was_there(found, self._wanted.started))
 
     def _ready(self, root: Root, folder: sweep.Root, now: float, *, everything: bool) -> Iterator[Job]:
         for relative in [name for name, pending in root.pending.items() if everything or self._due(name, pending, now) <= now]:
@@ -310,6 +312,16 @@ class Followed:
         force = self._wanted.ended and pending.tries >= identity.BUSY_TRIES
         quiet = now - pending.since >= self._settings.settle_s
         return Job(self, root, folder, found, pending, quiet, force)
+
+
+def was_there(found: sweep.Found, started: int) -> bool:
+    """Has nobody touched it since before that time (ns)? A clock cannot set back the ctime."""
+    return found.stat.ctime_ns + BEFORE_NS < started
+
+
+def is_later(found: sweep.Found, ended_at: int | None) -> bool:
+    """Was it changed long after that time (ns)? Both its times say so, or it was only copied about."""
+    return bool(ended_at) and min(found.stat.mtime_ns, found.stat.ctime_ns) > (ended_at or 0) + GRACE_NS
 
 
 def _shown(path: str) -> str:
