@@ -85,8 +85,9 @@ class Liveness:
         self._runs: dict[str, Run] = {}
         self._open: Mapping[str, Sequence[streams.Head]] = {}
         self._tested: tuple[float, bool] | None = None
-        self._names: list[str] = []
         self._present = streams.Folders(self._spool)
+        self._listed: tuple[object, object] = (None, None)
+        self._names: list[str] = []
         self._slow_look = -_REFRESH_S
         self.statistics = Statistics()
 
@@ -107,10 +108,10 @@ class Liveness:
 
     def _all_names(self) -> list[str]:
         """The runs of the spool and those that are open in the store; of others nothing is remembered."""
-        present, before = self._present(self._clock.time_ns()), self._names
-        absent = self._open.keys() - set(present)
-        if len(before) != len(present) + len(absent) or before[: len(present)] != present or not absent.issuperset(before[len(present) :]):
-            self._names = [*present, *absent]
+        present = self._present(self._clock.time_ns())
+        if self._listed[0] is not present or self._listed[1] is not self._open:
+            self._listed = present, self._open
+            self._names = [*present, *(self._open.keys() - set(present))]
             for gone in self._runs.keys() - set(self._names):
                 del self._runs[gone]
         return self._names

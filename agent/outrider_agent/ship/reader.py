@@ -7,6 +7,7 @@ moves). It holds no position: those are the sink's. Nothing here writes or delet
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ SWEEP_INTERVAL_S = 30.0
 HOT_S = 5.0
 IDLE_INTERVAL_S = 0.5
 IDLE_FOLDER_INTERVAL_S = 8.0
+#: Of so many idle streams the last segment is kept open.
+MOST_RESTING = 200
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +76,7 @@ class SpoolReader:
         self._root = files.FolderWatch(self.spool_dir)
         self._runs: dict[str, files.FolderWatch] = {}
         self._streams: dict[model.StreamId, files.Stream] = {}
-        self._next_sweep = self._next_folders = self._next_idle = self._next_idle_folders = 0.0
+        self._looked: dict[str, float] = {}
         self._turn = 0
         self._scans = self._batches = self._bytes = 0
         self._troubles: deque[Trouble] = deque(maxlen=50)
@@ -90,28 +93,17 @@ class SpoolReader:
         """Looks at the spool once; with `sweep` into every folder. True where something is new or has grown."""
         self._scans += 1
         now = self._clock.monotonic()
-        sweep, folders = sweep or now >= self._next_sweep, now >= self._next_folders
-        idle, idle_folders = now >= self._next_idle, now >= self._next_idle_folders
-        if sweep:
-            self._next_sweep = now + SWEEP_INTERVAL_S
-        if folders:
-            self._next_folders = now + FOLDER_INTERVAL_S
-        if idle:
-            self._next_idle = now + IDLE_INTERVAL_S
-        if idle_folders:
-            self._next_idle_folders = now + IDLE_FOLDER_INTERVAL_S
+        sweep = self._is_due("sweep", now, 0.0 if sweep else SWEEP_INTERVAL_S)
+        folders = self._is_due("folders", now, FOLDER_INTERVAL_S) or sweep
+        idle_folders = self._is_due("idle_folders", now, IDLE_FOLDER_INTERVAL_S) or sweep
+        idle = self._is_due("idle", now, IDLE_INTERVAL_S) or idle_folders
         hot_since = now - HOT_S
         hot = {name.run for name, stream in self._streams.items() if stream.grew > hot_since}
         moved = self._scan_root(sweep=sweep)
-        for run in list(self._runs) if sweep or folders else hot & self._runs.keys():
+        for run in list(self._runs) if folders else hot & self._runs.keys():
             moved |= self._scan_run(run, sweep=sweep)
-        if not (sweep or idle or idle_folders or hot):
-            return moved
-        for stream in list(self._streams.values()):
-            is_hot = stream.grew > hot_since
-            # A writer appends before it rotates: the folder of an idle stream has nothing new, but where a foreign writer made it.
-            if is_hot or idle or idle_folders or sweep:
-                moved |= self._scan_stream(stream, folder=is_hot or idle_folders or sweep, sweep=sweep)
+        if idle or hot:
+            moved |= self._scan_streams(hot_since, idle=idle, folders=idle_folders, sweep=sweep)
         return moved
 
     def is_drained(self, positions: Mapping[model.StreamId, model.Position]) -> bool:
@@ -214,6 +206,29 @@ class SpoolReader:
             if name not in self._streams:
                 self._streams[name] = files.Stream(name, f"{watch.path}/{writer}", self._clock, self._has_ended)
                 moved |= self._scan_stream(self._streams[name], folder=True, sweep=True)
+        return moved
+
+    def _is_due(self, what: str, now: float, interval_s: float) -> bool:
+        """Is it time for this look, that many seconds after the last one?"""
+        if now - self._looked.get(what, -math.inf) < interval_s:
+            return False
+        self._looked[what] = now
+        return True
+
+    def _scan_streams(self, hot_since: float, *, idle: bool, folders: bool, sweep: bool) -> bool:
+        """All that grew since then; and, if asked for, the idle ones, with or without their folders."""
+        moved, resting = False, 0
+        for stream in list(self._streams.values()):
+            # A writer appends before it rotates: the folder of an idle stream has nothing new, but where a foreign writer made it.
+            if folders or stream.grew > hot_since:
+                moved |= self._scan_stream(stream, folder=True, sweep=sweep)
+            elif idle and not stream.is_resting:
+                moved |= self._scan_stream(stream, folder=False, sweep=False)
+                if resting < MOST_RESTING:
+                    stream.rest()
+            elif idle and stream.has_moved():
+                moved |= self._scan_stream(stream, folder=True, sweep=False)
+            resting += stream.is_resting
         return moved
 
     def _scan_stream(self, stream: files.Stream, *, folder: bool, sweep: bool) -> bool:

@@ -32,8 +32,8 @@ log = structlog.get_logger(part="ship")
 #: A spool is looked at so rarely that looking takes at most one part in so many: while something comes, and when nothing did for a while.
 _BUSY_SHARE, _IDLE_SHARE = 100, 200
 _IDLE_AFTER_S = 5.0
-#: When nothing came for a while it takes only so small a part, as long as that does not keep a record waiting for more than so many seconds.
-_REST_SHARE, _LONGEST_REST_S = 3000, 0.7
+#: When nothing came for a while it takes only so small a part, but keeps no record waiting for longer than so many seconds.
+_REST_SHARE, _LONGEST_REST_S = 3000, 0.75
 #: The same for what may be deleted, and at least so many seconds where nothing was committed.
 _SWEEP_SHARE = 6000
 _IDLE_RETENTION_S = 5.0
