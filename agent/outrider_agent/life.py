@@ -51,8 +51,8 @@ _CLOSE_S = 8.0
 _SHARE = 4000
 #: But dead runs are looked for at least so often: they end within 5 s, of which the second look, a second later, and shipping take two.
 _LOOK_AT_LEAST_S = 2.25
-#: And the spool is measured at least so often, unless that took more than one part of a core in so many.
-_MEASURE_AT_LEAST_S = 60.0
+#: And the pause between two measurements of the spool is at most so many times the one that is set, unless one part in so many is exceeded.
+_MEASURE_STRETCH = 2.5
 _MEASURE_SHARE = 500
 
 
@@ -179,9 +179,8 @@ class Agent:
         while True:
             began = time.monotonic()
             await self._loop.run_in_executor(self._parts.looker, self._parts.fullness.look)
-            took = time.monotonic() - began
-            rest = max(min(_MEASURE_AT_LEAST_S, _SHARE * took), _MEASURE_SHARE * took)
-            await asyncio.sleep(max(self._parts.settings.spool.check_interval_s, rest))
+            took, pause = time.monotonic() - began, self._parts.settings.spool.check_interval_s
+            await asyncio.sleep(max(pause, min(_MEASURE_STRETCH * pause, _SHARE * took), _MEASURE_SHARE * took))
 
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""
