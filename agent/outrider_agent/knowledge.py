@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: Looking for runs with outputs takes at most this part of a core, and happens at least so often.
-_LOOK_SHARE = 1000
+_LOOK_SHARE = 8000
 _LOOK_AT_LEAST_S = 3.0
 
 
@@ -45,6 +45,7 @@ class StoreKnowledge:
     def __init__(self, where: Path, reading_: reading.Reader) -> None:
         self._reader = reading_
         self._open_runs = owners.OpenRuns(where)
+        self._open: tuple[object, Mapping[str, Sequence[streams.Head]]] = (None, {})
         #: Set when it is made: the two know one another.
         self.shipper: shipper.Shipper | None = None
 
@@ -55,12 +56,15 @@ class StoreKnowledge:
         return self.shipper.has_ended(run)
 
     def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
-        """`liveness.Known`."""
+        """`liveness.Known`. The same mapping as before where the store has not changed."""
         found = self._open_runs()
-        return {
-            run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot) for one in writers]
-            for run, writers in found.items()
-        }
+        if found is not self._open[0]:
+            heads = {
+                run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot) for one in writers]
+                for run, writers in found.items()
+            }
+            self._open = found, heads
+        return self._open[1]
 
     def remembered(self, run: str) -> roots.Remembered | None:
         """Output roots of a run whose first lines have left the spool. Raises `Unavailable`."""

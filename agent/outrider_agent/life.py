@@ -47,9 +47,13 @@ _GUARD_S = 1.0
 _LOCKED_S = 2.0
 #: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
 _CLOSE_S = 8.0
-#: Looking takes at most one part of a core in so many; but dead runs are looked for at least so often, for they end within 5 s.
-_SHARE = 1000
-_LOOK_AT_LEAST_S = 1.75
+#: Looking takes at most one part of a core in so many.
+_SHARE = 4000
+#: But dead runs are looked for at least so often: they end within 5 s, of which the second look, a second later, and shipping take two.
+_LOOK_AT_LEAST_S = 2.25
+#: And the pause between two measurements of the spool is at most so many times the one that is set, unless one part in so many is exceeded.
+_MEASURE_STRETCH = 2.5
+_MEASURE_SHARE = 500
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +172,15 @@ class Agent:
     async def _look_for_dead_runs(self) -> None:
         while True:
             seen = await self._loop.run_in_executor(self._parts.looker, self._parts.liveness.look)
-            await asyncio.sleep(max(self._parts.settings.agent.liveness_interval_s, min(_LOOK_AT_LEAST_S, _SHARE * seen.took_s)))
+            rest = 0.0 if seen.undecided else min(_LOOK_AT_LEAST_S, _SHARE * seen.took_s)
+            await asyncio.sleep(max(self._parts.settings.agent.liveness_interval_s, rest))
 
     async def _measure_spool(self) -> None:
         while True:
             began = time.monotonic()
             await self._loop.run_in_executor(self._parts.looker, self._parts.fullness.look)
-            await asyncio.sleep(max(self._parts.settings.spool.check_interval_s, _SHARE * (time.monotonic() - began)))
+            took, pause = time.monotonic() - began, self._parts.settings.spool.check_interval_s
+            await asyncio.sleep(max(pause, min(_MEASURE_STRETCH * pause, _SHARE * took), _MEASURE_SHARE * took))
 
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""
@@ -188,11 +194,18 @@ class Agent:
 
     def _is_idle(self) -> bool:
         """Nothing pending, no run alive, and no request for a while."""
-        seen, waiting = self._parts.liveness.statistics, self._parts.operations.waiting
-        collecting = self._parts.outputs.statistics().pending if self._parts.outputs is not None else 0
-        if seen.alive or seen.undecided or waiting or collecting or self._parts.shipper.statistics().pending_bytes:
+        if self._is_busy():
             self._parts.operations.touched()
         return time.monotonic() - self._parts.operations.last_used >= self._parts.settings.agent.idle_exit_s
+
+    def _is_busy(self) -> bool:
+        """The cheapest question first: it is asked every second."""
+        seen = self._parts.liveness.statistics
+        if seen.alive or seen.undecided or self._parts.operations.waiting:
+            return True
+        if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
+            return True
+        return bool(self._parts.shipper.statistics().pending_bytes)
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1

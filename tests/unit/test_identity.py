@@ -103,3 +103,11 @@ def test_idle_roots_share_a_twentieth_of_a_percent_and_wake_on_whole_seconds():
     """A hundred of them are one wake-up a second."""
     assert identity.next_idle_sweep(7.3, 0.00001, 5.0, 1) == 13.0
     assert identity.next_idle_sweep(7.3, 0.0001, 5.0, 100) == 28.0
+
+
+def test_a_root_that_was_quiet_for_a_while_is_swept_the_later_the_longer_it_was():
+    """All of them together cost at most a thousandth of a core."""
+    assert identity.next_quiet_sweep(7.3, 0.00001, 1.0, 6.0, 1) == 9.0
+    assert identity.next_quiet_sweep(7.3, 0.00001, 1.0, 20.0, 1) == 12.0
+    assert identity.next_quiet_sweep(7.3, 0.0002, 1.0, 20.0, 100) == 28.0
+    assert identity.next_quiet_sweep(7.3, 0.00001, 0.1, 5.0, 1) == 8.3

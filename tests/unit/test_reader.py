@@ -282,8 +282,8 @@ def test_an_idle_stream_costs_at_most_one_stat_a_scan(spool, make, monkeypatch):
     sink = Sink(spool, clock)
     sink.drain()
     clock.ahead += reader.HOT_S + 1
-    for _ in range(reader.IDLE_FOLDER_SCANS):
-        sink.reader.scan()
+    sink.reader.scan()
+    clock.ahead += reader.IDLE_INTERVAL_S
     calls = []
     real = os.stat
     monkeypatch.setattr(os, "stat", lambda *a, **k: calls.append(a) or real(*a, **k))
@@ -292,3 +292,57 @@ def test_an_idle_stream_costs_at_most_one_stat_a_scan(spool, make, monkeypatch):
     assert not sink.reader.scan()
     assert sink.reader.next_batch(sink.positions) is None
     assert len(calls) <= 21
+
+
+def test_an_idle_stream_is_not_asked_for_by_name_and_still_seen_to_grow(spool, make, monkeypatch):
+    """Its last segment is kept open; growing, rotating and vanishing are found out as before."""
+    several = [make(run=f"r{number}") for number in range(3)]
+    clock = Clock()
+    sink = Sink(spool, clock)
+    sink.drain()
+    clock.ahead += reader.HOT_S + 1
+    sink.reader.scan()
+    clock.ahead += reader.IDLE_INTERVAL_S
+    calls = []
+    real = os.stat
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda *a, **k: calls.append(a) or real(*a, **k))
+        assert not sink.reader.scan()
+    assert len(calls) <= 1
+    several[0].metric("x", 1)
+    several[1].metric("x", 2)
+    several[1].rotate()
+    several[1].metric("x", 3)
+    clock.ahead += reader.IDLE_INTERVAL_S
+    assert sink.reader.scan()
+    found = []
+    while (batch := sink.reader.next_batch(sink.positions)) is not None:
+        found += [piece.stream.run for piece in batch.slices]
+        sink.positions.update({piece.stream: piece.end for piece in batch.slices})
+    assert set(found) == {"r0", "r1"}
+
+
+def test_no_descriptor_is_left_of_streams_that_are_gone(spool, make):
+    """A deleted run's space is free again."""
+    stream = make()
+    clock = Clock()
+    sink = Sink(spool, clock)
+    sink.drain()
+    stream.die()
+    clock.ahead += reader.HOT_S + 1
+    sink.reader.scan()
+    assert opened(spool) == [str(stream.path)]
+    shutil.rmtree(spool / "r1")
+    sink.reader.scan(sweep=True)
+    assert opened(spool) == []
+
+
+def opened(folder):
+    """The files below a folder that this process has open."""
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            links.append(os.readlink(f"/proc/self/fd/{number}"))
+        except OSError:  # the descriptor of the list itself
+            continue
+    return [link for link in links if link.startswith(str(folder))]

@@ -25,6 +25,7 @@ GRACE_NS = 10_000_000_000
 BEFORE_NS = 2_000_000_000
 
 _MOST_NOTES = 20
+_RECENT_S = 5.0
 _FIRST_WAIT_S = 0.2
 _BUSY_WAIT_S = 8.0
 _WHY = {
@@ -243,8 +244,9 @@ class Followed:
     def _plan(self, root: Root, now: float, cost: float) -> None:
         """When is it swept next, and when at the earliest, should a hint come?"""
         root.next_sweep = root.earliest = identity.next_sweep(now, cost, self._settings.sweep_interval_s)
-        if now - root.moved > self._settings.idle_after_s:
-            root.next_sweep = identity.next_idle_sweep(now, cost, self._settings.idle_interval_s, self.crowd)
+        if now - root.moved > _RECENT_S:
+            watched = self._hints is not None and self._hints.watches(root.path)
+            root.next_sweep = max(root.earliest, _next_quiet(now, cost, now - root.moved, self._settings, self.crowd, watched=watched))
 
     def _closed(self, root: Root, folder: sweep.Root, path: str, now: float) -> None:
         prefix = folder.real.rstrip("/") + "/"
@@ -322,6 +324,14 @@ def was_there(found: sweep.Found, started: int) -> bool:
 def is_later(found: sweep.Found, ended_at: int | None) -> bool:
     """Was it changed long after that time (ns)? Both its times say so, or it was only copied about."""
     return bool(ended_at) and min(found.stat.mtime_ns, found.stat.ctime_ns) > (ended_at or 0) + GRACE_NS
+
+
+def _next_quiet(now: float, cost: float, quiet: float, settings: Settings, crowd: int, *, watched: bool) -> float:
+    """When is a root swept again in which nothing moved for so long? One that is watched is idle at once: a hint hurries it."""
+    idle = identity.next_idle_sweep(now, cost, settings.idle_interval_s, crowd)
+    if watched or quiet > settings.idle_after_s:
+        return idle
+    return min(idle, identity.next_quiet_sweep(now, cost, settings.sweep_interval_s, quiet, crowd))
 
 
 def _shown(path: str) -> str:

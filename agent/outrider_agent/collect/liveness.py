@@ -84,7 +84,10 @@ class Liveness:
         self._clock = clock
         self._runs: dict[str, Run] = {}
         self._open: Mapping[str, Sequence[streams.Head]] = {}
-        self._sees_locks: bool | None = None
+        self._tested: tuple[float, bool] | None = None
+        self._present = streams.Folders(self._spool)
+        self._listed: tuple[object, object] = (None, None)
+        self._names: list[str] = []
         self._slow_look = -_REFRESH_S
         self.statistics = Statistics()
 
@@ -93,19 +96,32 @@ class Liveness:
         now, began = self._clock.monotonic(), time.thread_time()
         if now - self._slow_look >= _REFRESH_S:
             self._slow_look = now
-            self._sees_locks = sees_foreign_locks(self._spool)
             with contextlib.suppress(errors.Unavailable):
                 self._open = self._known.open_runs()
-        present = streams.folders(self._spool)
-        names = [*present, *(self._open.keys() - set(present))]
-        for gone in self._runs.keys() - set(names):
-            del self._runs[gone]
+        names = self._all_names()
         unknown: list[str] = []
         alive = sum(self._look_at(name, now, unknown) for name in names)
         undecided = sum(run.dead_since is not None and not run.ended for run in self._runs.values())
         took = time.thread_time() - began
         self.statistics = Statistics(runs=len(names), alive=alive, undecided=undecided, took_s=took, unknown=tuple(unknown))
         return self.statistics
+
+    def _all_names(self) -> list[str]:
+        """The runs of the spool and those that are open in the store; of others nothing is remembered."""
+        present = self._present(self._clock.time_ns())
+        if self._listed[0] is not present or self._listed[1] is not self._open:
+            self._listed = present, self._open
+            self._names = [*present, *(self._open.keys() - set(present))]
+            for gone in self._runs.keys() - set(self._names):
+                del self._runs[gone]
+        return self._names
+
+    def _sees_locks(self) -> bool:
+        """The self-test, asked only where somebody seems to be dead: it writes a file."""
+        now = self._clock.monotonic()
+        if self._tested is None or now - self._tested[0] >= _REFRESH_S:
+            self._tested = now, sees_foreign_locks(self._spool)
+        return self._tested[1]
 
     def _look_at(self, name: str, now: float, unknown: list[str]) -> bool:
         """Looks at one run; True when it is alive."""
@@ -154,7 +170,7 @@ class Liveness:
 
     def _settle(self, run: Run, directory: str, writer: str) -> None:
         folder = os.path.join(directory, writer)  # noqa: PTH118
-        if not self._sees_locks or streams.look(folder, self._clock.time_ns() / 1e9).alive:
+        if streams.look(folder, self._clock.time_ns() / 1e9).alive or not self._sees_locks():
             return
         lazy = _LazyWriter(self._home, os.path.basename(directory), owner=False)  # noqa: PTH119
         try:
@@ -209,7 +225,7 @@ class Liveness:
         if all(_other_boot(head) for head in owners):
             return "dead"
         judged = all(head.boot in (None, boot) or _other_boot(head) for head in owners)
-        return "unlocked" if judged and self._sees_locks else "unknown"
+        return "unlocked" if judged and self._sees_locks() else "unknown"
 
     def _conclude(self, name: str, run: Run, directory: str, owners: Sequence[streams.Head], now: float) -> None:
         """Writes the `end`, unless there is one: on disk, or (the order matters: committed segments vanish) in the store."""

@@ -157,9 +157,9 @@ class OutputsCollector:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            if self._wake.wait(self.tick()):
+            if self._wake.wait(max(_LEAST_WAIT_S, self.tick())):
+                self._stopping.wait(_LEAST_WAIT_S)  # many hints make one look
                 self._wake.clear()
-            self._stopping.wait(_LEAST_WAIT_S)  # many hints make one look
 
     def _stop(self, thread: futures.Executor) -> None:
         thread.shutdown()

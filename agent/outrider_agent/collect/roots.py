@@ -29,7 +29,7 @@ OWN_KIND = "outputs-"
 
 _BEGINNING = 1 << 18
 _TAIL = 1 << 16
-_HOT_S = 60.0
+_HOT_S = 5.0
 _IDLE_LOOK_S = 10.0
 _ENDED_LOOK_S = 5.0
 _SURE_S = 1.0

@@ -22,6 +22,7 @@ LOCKLESS_ALIVE_S = 86_400.0
 AGENTS_OWN = ("agent-", "outputs-")
 
 _HEAD_BYTES = 16 << 10
+_RACY_NS = 100_000_000
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,28 @@ class Look(NamedTuple):
 
     alive: bool
     has_lock: bool
+
+
+class Folders:
+    """`folders` of one directory, listed again only when its mtime says that they changed (or is too young to say)."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._seen = -1
+        self._names: list[str] = []
+
+    def __call__(self, now_ns: int) -> list[str]:
+        """The same list as before where nothing changed. `now_ns`: wall clock."""
+        try:
+            changed = os.stat(self._directory).st_mtime_ns  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            self._seen, self._names = -1, []
+        else:
+            if changed != self._seen:
+                # One that changed just now may change again within the same tick of the clock: it is listed once more.
+                self._seen = changed if now_ns - changed > _RACY_NS else -1
+                self._names = folders(self._directory)
+        return self._names
 
 
 def folders(directory: str) -> list[str]:

@@ -111,6 +111,15 @@ def next_sweep(now: float, cost_s: float, fastest_s: float) -> float:
     return now + max(fastest_s, 100.0 * cost_s)
 
 
+def next_quiet_sweep(now: float, cost_s: float, fastest_s: float, quiet_s: float, roots: int) -> float:
+    """
+    When a root in which nothing moved for `quiet_s`, but did not long ago, is swept again: the later the longer it was quiet, and all
+    `roots` of them together cost at most 0.1 % of a core. On whole seconds, as `next_idle_sweep`.
+    """
+    pause = max(fastest_s, quiet_s / 5, 1000.0 * cost_s * roots)
+    return math.ceil(now + pause) if fastest_s >= 1.0 else now + pause
+
+
 def next_idle_sweep(now: float, cost_s: float, fastest_s: float, roots: int) -> float:
     """
     When a root in which nothing moves is swept again: all `roots` of them together cost at most 0.05 % of a core.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 State = Literal["ok", "backing-off", "stuck", "fenced"]
 #: Nothing moved: yet a writer may have died, or a lock have been held for too long.
 LOOK_AGAIN_S = 1.0
+#: The same where nothing at all is pending: only a scan can find something then.
+LOOK_AGAIN_DRAINED_S = 10.0
 #: The sink is told that it may tidy up after so long with nothing to do.
 IDLE_S = 2.0
 
@@ -45,7 +47,11 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deliver:
-    """One sink's loop. Call `step` again after the seconds that it returns, or sooner where something moved."""
+    """
+    One sink's loop. Call `step` again after the seconds that it returns, or sooner where something moved.
+
+    To be read: `error`, the last one, None once a commit succeeded; `commits`, how many; `last_commit`, when, by the clock.
+    """
 
     def __init__(
         self,
@@ -69,11 +75,11 @@ class Deliver:
         self._positions: dict[model.StreamId, model.Position] = {}
         self._owner = False
         self._fenced = False
-        self._error: str | None = None
+        self.error: str | None = None
         self._delays: Iterator[float] | None = None
         self._not_before = 0.0
-        self._records = self._set_aside = self._commits = 0
-        self._last_commit: float | None = None
+        self._records = self._set_aside = self.commits = 0
+        self.last_commit: float | None = None
         self._last_progress = clock.monotonic()
         self._idle_since: float | None = None
         self._is_drained, self._look_again = False, 0.0
@@ -93,7 +99,7 @@ class Deliver:
         except errors.Unavailable as exc:
             return self._failed(exc)
         except errors.Fenced as exc:
-            self._fenced, self._error = True, str(exc)
+            self._fenced, self.error = True, str(exc)
             raise
 
     def positions(self) -> Mapping[model.StreamId, model.Position]:
@@ -113,13 +119,13 @@ class Deliver:
         return Statistics(
             name=self.sink.name,
             state=self._state(now, pending),
-            error=self._error,
+            error=self.error,
             records=self._records,
             set_aside=self._set_aside,
-            commits=self._commits,
-            records_per_transaction=self._records / self._commits if self._commits else 0.0,
+            commits=self.commits,
+            records_per_transaction=self._records / self.commits if self.commits else 0.0,
             pending_bytes=pending,
-            last_commit_age_s=None if self._last_commit is None else now - self._last_commit,
+            last_commit_age_s=None if self.last_commit is None else now - self.last_commit,
         )
 
     def goal(self, run: str | None = None, upto: Mapping[str, Sequence[int]] | None = None) -> dict[model.StreamId, model.Position]:
@@ -185,14 +191,14 @@ class Deliver:
             self._tidy(now)
             return self._poll_interval_s
         self._learn_positions()
-        waited = now - self._last_commit if self._last_commit is not None else self._flush_interval_s
+        waited = now - self.last_commit if self.last_commit is not None else self._flush_interval_s
         if waited < self._flush_interval_s and not urgent and self._pending() < self._batch_bytes:
             return self._flush_interval_s - waited
         batch = self.reader.next_batch(self._positions, self._batch_records, self._batch_bytes)
         self._is_drained = batch is None
         if batch is None:
             self._last_progress = now
-            self._look_again = now + LOOK_AGAIN_S
+            self._look_again = now + (LOOK_AGAIN_DRAINED_S if self.reader.is_drained(self._positions) else LOOK_AGAIN_S)
             self._tidy(now)
             return self._poll_interval_s
         self._idle_since = None
@@ -226,9 +232,9 @@ class Deliver:
             self._positions[piece.stream] = piece.end
         self._records += receipt.records
         self._set_aside += receipt.set_aside
-        self._commits += 1
-        self._last_commit = self._last_progress = self._clock.monotonic()
-        self._error, self._delays = None, None
+        self.commits += 1
+        self.last_commit = self._last_progress = self._clock.monotonic()
+        self.error, self._delays = None, None
 
     def _pass_over(self, piece: model.Slice, reason: str) -> None:
         """Sets aside what the sink rejects. A sink that cannot leaves the cursor where it is: that is a bug, and loud."""
@@ -239,7 +245,7 @@ class Deliver:
 
     def _failed(self, exc: errors.Unavailable) -> float:
         """Backs off. The positions are asked for again: whether a commit that failed took place, only the sink knows."""
-        self._error = str(exc)
+        self.error = str(exc)
         self._positions.clear()
         if self._delays is None:
             self._delays = self._backoff.delays(self._chance)

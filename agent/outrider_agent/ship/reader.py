@@ -7,6 +7,7 @@ moves). It holds no position: those are the sink's. Nothing here writes or delet
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from typing import TYPE_CHECKING
@@ -32,10 +33,12 @@ TYPICAL_BYTES = 96
 #: Folders of streams that are idle are looked at so often, and every folder is listed anew so often, whatever its mtime says.
 FOLDER_INTERVAL_S = 1.0
 SWEEP_INTERVAL_S = 30.0
-#: A stream is hot for so long after it grew. One that is not is looked at in every second scan.
+#: A stream is hot for so long after it grew, and looked at in every scan. The others so often at most, and their own folders so often.
 HOT_S = 5.0
-IDLE_SCANS = 2
-IDLE_FOLDER_SCANS = 20
+IDLE_INTERVAL_S = 0.5
+IDLE_FOLDER_INTERVAL_S = 8.0
+#: Of so many idle streams the last segment is kept open.
+MOST_RESTING = 200
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +76,7 @@ class SpoolReader:
         self._root = files.FolderWatch(self.spool_dir)
         self._runs: dict[str, files.FolderWatch] = {}
         self._streams: dict[model.StreamId, files.Stream] = {}
-        self._next_folders = 0.0
-        self._next_sweep = 0.0
+        self._looked: dict[str, float] = {}
         self._turn = 0
         self._scans = self._batches = self._bytes = 0
         self._troubles: deque[Trouble] = deque(maxlen=50)
@@ -91,22 +93,22 @@ class SpoolReader:
         """Looks at the spool once; with `sweep` into every folder. True where something is new or has grown."""
         self._scans += 1
         now = self._clock.monotonic()
-        sweep, folders = sweep or now >= self._next_sweep, now >= self._next_folders
-        if sweep:
-            self._next_sweep = now + SWEEP_INTERVAL_S
-        if folders:
-            self._next_folders = now + FOLDER_INTERVAL_S
-        hot = {name.run for name, stream in self._streams.items() if now - stream.grew < HOT_S}
+        sweep = self._is_due("sweep", now, 0.0 if sweep else SWEEP_INTERVAL_S)
+        folders = self._is_due("folders", now, FOLDER_INTERVAL_S) or sweep
+        idle_folders = self._is_due("idle_folders", now, IDLE_FOLDER_INTERVAL_S) or sweep
+        idle = self._is_due("idle", now, IDLE_INTERVAL_S) or idle_folders
+        hot_since = now - HOT_S
+        hot = {name.run for name, stream in self._streams.items() if stream.grew > hot_since}
         moved = self._scan_root(sweep=sweep)
-        for run in list(self._runs):
-            if sweep or folders or run in hot:
-                moved |= self._scan_run(run, sweep=sweep)
-        for turn, stream in enumerate(list(self._streams.values()), self._scans):
-            is_hot = now - stream.grew < HOT_S
-            # A writer appends before it rotates: the folder of an idle stream has nothing new, but where a foreign writer made it.
-            if is_hot or sweep or turn % IDLE_SCANS == 0:
-                moved |= self._scan_stream(stream, folder=sweep or is_hot or turn % IDLE_FOLDER_SCANS == 0, sweep=sweep)
+        for run in list(self._runs) if folders else hot & self._runs.keys():
+            moved |= self._scan_run(run, sweep=sweep)
+        if idle or hot:
+            moved |= self._scan_streams(hot_since, idle=idle, folders=idle_folders, sweep=sweep)
         return moved
+
+    def is_drained(self, positions: Mapping[model.StreamId, model.Position]) -> bool:
+        """Does nothing at all lie after these positions, as of the last scan? Then time alone makes nothing of it ready."""
+        return all(name in positions and not stream.pending(positions[name]) for name, stream in self._streams.items())
 
     def next_batch(
         self, positions: Mapping[model.StreamId, model.Position], max_records: int = BATCH_RECORDS, max_bytes: int = BATCH_BYTES
@@ -204,6 +206,29 @@ class SpoolReader:
             if name not in self._streams:
                 self._streams[name] = files.Stream(name, f"{watch.path}/{writer}", self._clock, self._has_ended)
                 moved |= self._scan_stream(self._streams[name], folder=True, sweep=True)
+        return moved
+
+    def _is_due(self, what: str, now: float, interval_s: float) -> bool:
+        """Is it time for this look, that many seconds after the last one?"""
+        if now - self._looked.get(what, -math.inf) < interval_s:
+            return False
+        self._looked[what] = now
+        return True
+
+    def _scan_streams(self, hot_since: float, *, idle: bool, folders: bool, sweep: bool) -> bool:
+        """All that grew since then; and, if asked for, the idle ones, with or without their folders."""
+        moved, resting = False, 0
+        for stream in list(self._streams.values()):
+            # A writer appends before it rotates: the folder of an idle stream has nothing new, but where a foreign writer made it.
+            if folders or stream.grew > hot_since:
+                moved |= self._scan_stream(stream, folder=True, sweep=sweep)
+            elif idle and not stream.is_resting:
+                moved |= self._scan_stream(stream, folder=False, sweep=False)
+                if resting < MOST_RESTING:
+                    stream.rest()
+            elif idle and stream.has_moved():
+                moved |= self._scan_stream(stream, folder=True, sweep=False)
+            resting += stream.is_resting
         return moved
 
     def _scan_stream(self, stream: files.Stream, *, folder: bool, sweep: bool) -> bool:

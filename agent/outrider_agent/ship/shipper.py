@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(part="ship")
 
 #: A spool is looked at so rarely that looking takes at most one part in so many: while something comes, and when nothing did for a while.
-_BUSY_SHARE, _IDLE_SHARE = 100, 1000
+_BUSY_SHARE, _IDLE_SHARE = 100, 200
 _IDLE_AFTER_S = 5.0
+#: When nothing came for a while it takes only so small a part, but keeps no record waiting for longer than so many seconds.
+_REST_SHARE, _LONGEST_REST_S = 3000, 0.75
 #: The same for what may be deleted, and at least so many seconds where nothing was committed.
-_SWEEP_SHARE = 3000
+_SWEEP_SHARE = 6000
 _IDLE_RETENTION_S = 5.0
 #: How often what a flush waits for is compared with what is committed, while it is not.
 _FLUSH_LOOK_S = 0.02
@@ -259,12 +261,14 @@ class Shipper:
         self._sweep(delivering)
         if requests:
             return min(delay, _FLUSH_LOOK_S)
-        age = delivering.statistics().last_commit_age_s
-        return max(delay, took * (_BUSY_SHARE if age is not None and age < _IDLE_AFTER_S else _IDLE_SHARE))
+        last = delivering.last_commit
+        if last is not None and self._clock.monotonic() - last < _IDLE_AFTER_S:
+            return max(delay, took * _BUSY_SHARE)
+        return max(delay, took * _IDLE_SHARE, min(took * _REST_SHARE, _LONGEST_REST_S))
 
     def _look_at_trouble(self, delivering: deliver.Deliver) -> None:
         """Where the sink is not available: what waits for it is still counted, for that is what `stuck` means."""
-        error = delivering.statistics().error
+        error = delivering.error
         if error is not None:
             self.reader.scan()
             self._unavailable(errors.Unavailable(error))
@@ -287,7 +291,7 @@ class Shipper:
         """Gives back what was passed: soon after something was committed, else now and then."""
         if not self._is_sweep_due():
             return
-        now, commits = self._clock.monotonic(), delivering.statistics().commits
+        now, commits = self._clock.monotonic(), delivering.commits
         if commits == self._swept[1] and now - self._swept[0] < self._idle_sweep_s:
             return
         self._swept = (now, commits)
