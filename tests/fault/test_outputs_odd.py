@@ -215,3 +215,19 @@ def test_an_observer_that_died_is_replaced(rig):
     (rig.root / "b").write_bytes(b"b")
     rig.wait_for("outputs/b")
     until(lambda: hints.watches(os.fspath(rig.root)))
+
+
+def test_a_script_whose_folder_is_also_the_home_has_artifacts(home):
+    """OUTRIDER_HOME may be where the script works: its outputs are collected, what we keep there is not."""
+    rig = Rig(home, home)
+    try:
+        rig.root.mkdir(parents=True)
+        (rig.root / "model").write_bytes(b"m")
+        rig.begin(rig.root, home / "spool")
+        rig.collect()
+        rig.wait_for("outputs/model")
+        rig.end()
+        rig.wait_done()
+        assert set(rig.versions()) == {"outputs/model"}
+    finally:
+        rig.close()

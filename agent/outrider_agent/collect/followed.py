@@ -65,7 +65,7 @@ class Root:
         self.taken: dict[str, float] = {}
         self.is_swept = False
 
-    def appear(self, forbidden: str) -> sweep.Root | None:
+    def appear(self, home: str) -> sweep.Root | None:
         """The folder, if it is there. One stat; another folder under its name is resolved anew."""
         try:
             status = os.stat(self.path)
@@ -73,7 +73,7 @@ class Root:
             self.folder = self.inode = None
             return None
         if self.folder is None or self.inode != (status.st_dev, status.st_ino):
-            self.folder = sweep.Root(self.path, forbidden)
+            self.folder = sweep.Root(self.path, home)
             self.inode = (status.st_dev, status.st_ino)
         return self.folder
 

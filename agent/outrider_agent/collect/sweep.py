@@ -34,16 +34,21 @@ class Skipped(NamedTuple):
 
 
 class Root:
-    """One root at one moment: where its (perhaps linked) folder really is, and which folder under it is not to be entered."""
+    """
+    One root at one moment: where its (perhaps linked) folder really is, and which folders are not to be entered.
 
-    def __init__(self, path: str, forbidden: str) -> None:
+    That is our home (a real path), or, where the root itself lies in there (a script's folder that is also OUTRIDER_HOME), what we keep in it.
+    """
+
+    def __init__(self, path: str, home: str) -> None:
         self.path = path
         self.real = os.path.realpath(path)
-        self._forbidden = forbidden
+        inside = (self.real + "/").startswith(home + "/")
+        self._forbidden = (f"{home}/spool", f"{home}/blobs") if inside else (home,)
 
     def walk(self) -> Iterator[Found | Skipped]:
         """Every file below, folders in no order, without recursion. Nothing where the root is no folder."""
-        todo = [""]
+        todo = [""] if not self._is_forbidden(self.real) else []
         while todo:
             folder = todo.pop()
             try:
@@ -76,7 +81,7 @@ class Root:
                 if entry.is_file(follow_symlinks=False):
                     yield Found(relative, entry.path, stat_of(entry.stat(follow_symlinks=False)))
                 elif entry.is_dir(follow_symlinks=False):
-                    if entry.path != self._forbidden:
+                    if entry.path not in self._forbidden:
                         todo.append("/" + relative)
                 elif entry.is_symlink():
                     yield self._link(relative, entry.path)
@@ -100,8 +105,11 @@ class Root:
         return Found(relative, real, stat_of(there))
 
     def holds(self, real: str) -> bool:
-        """Does this real path lie inside the root, and not in the folder that is not to be entered?"""
-        return real.startswith(self.real.rstrip("/") + "/") and not (real + "/").startswith(self._forbidden + "/")
+        """Does this real path lie inside the root, and in no folder that is not to be entered?"""
+        return real.startswith(self.real.rstrip("/") + "/") and not self._is_forbidden(real)
+
+    def _is_forbidden(self, real: str) -> bool:
+        return any((real + "/").startswith(folder + "/") for folder in self._forbidden)
 
 
 def stat_of(result: os.stat_result) -> identity.Stat:
