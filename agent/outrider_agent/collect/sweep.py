@@ -37,7 +37,7 @@ class Root:
     """
     One root at one moment: where its (perhaps linked) folder really is, and which folders are not to be entered.
 
-    That is our home (a real path), or, where the root itself lies in there (a script's folder that is also OUTRIDER_HOME), what we keep in it.
+    That is our home (a real path), or, where the root lies in there (a script may work in OUTRIDER_HOME), what we keep in it.
     """
 
     def __init__(self, path: str, home: str) -> None:
