@@ -76,7 +76,7 @@ def holder(path: Path) -> dict[str, Any]:
     """What the lock's holder wrote into it; empty where nothing readable is there."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

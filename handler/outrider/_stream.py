@@ -43,7 +43,7 @@ def counters(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as block:
             found = json.loads(block.read(LOCK_BYTES).decode("utf-8", "replace").rstrip(" \0") or "{}")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

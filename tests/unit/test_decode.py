@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -46,7 +47,7 @@ def test_any_bytes_can_be_decoded(data, offset):
         start = item.offset - offset
         assert not item.data or data[start : start + len(item.data)] == item.data
     places = sorted((item.offset, item.offset + item.length) for item in found.aside)
-    assert all(before[1] <= after[0] for before, after in zip(places, places[1:], strict=False)), "two things at one place"
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(places)), "two things at one place"
 
 
 @given(st.lists(PIECES, max_size=30).map(b"".join))

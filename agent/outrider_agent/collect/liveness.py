@@ -284,7 +284,7 @@ def _cancel(path: str) -> dict[str, Any] | None:
             content = json.loads(file.read() or b"{}")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

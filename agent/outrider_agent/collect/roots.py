@@ -246,7 +246,7 @@ class _Stream:
     def _take(self, found: dict[str, Any]) -> None:
         kind = found.get("k")
         if kind == record.RUN and isinstance(found.get("outputs"), list):
-            self.roots = tuple(root for root in found["outputs"] if isinstance(root, str))
+            self.roots = tuple(root for root in found["outputs"] if _can_be_path(root))
         elif kind == record.END:
             self.ended_at = found["t"] if isinstance(found.get("t"), int) else 0
 
@@ -269,6 +269,14 @@ class _Names:
         except OSError:
             self._names, self._seen = [], -1
         return self._names
+
+
+def _can_be_path(text: object) -> bool:
+    """Is there a file name of that spelling? No system takes a NUL, nor a surrogate that stands for no byte."""
+    try:
+        return isinstance(text, str) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _read(path: str, start: int, size: int) -> bytes:

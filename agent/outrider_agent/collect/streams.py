@@ -6,7 +6,6 @@ Nothing here decides anything; `liveness` does.
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from outrider import record, spool
+from outrider_agent.collect import spooled
 
 #: A stream without a lock file is taken as alive for so long after its last append (docs/spool.md).
 LOCKLESS_ALIVE_S = 86_400.0
@@ -67,10 +67,10 @@ def head(directory: str) -> Head | None:
     try:
         with open(spool.segment_path(directory, numbers[0]), "rb") as segment:  # noqa: PTH123
             first = segment.read(_HEAD_BYTES).lstrip(b"\n").split(b"\n", 1)[0]
-        fields: Any = json.loads(first)
-    except (OSError, ValueError):
+    except OSError:
         return None
-    if not isinstance(fields, dict) or fields.get("k") != record.HEAD:
+    fields = spooled.decode(first)
+    if fields.get("k") != record.HEAD:
         return None
     return Head(
         writer=os.path.basename(directory),  # noqa: PTH119
@@ -135,8 +135,4 @@ def _find_end(data: mmap.mmap) -> bool:
 
 
 def _is_end(line: bytes) -> bool:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(fields, dict) and fields.get("k") == record.END
+    return spooled.decode(line).get("k") == record.END
