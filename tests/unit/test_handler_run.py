@@ -328,9 +328,11 @@ def test_golden_files_of_format_1_are_read_for_ever(tmp_path):
         b'{"k":"m","t":"x","n":"a","v":1}',
         b'{"k":"ls","t":1,"n":"a","v":5}',
         b'{"k":"l","t":1,"m":[1]}',
+        b'{"k":"tb","t":1,"n":"a","c":{"x":[1,2],"y":[1]}}',
+        b'{"k":"m","t":1,"n":[],"v":1}',
         b"[1]",
-    ]
-    + [b'{"k":"tb","t":1,"n":"a","c":{"x":[1,2],"y":[1]}}', b'{"k":"m","t":1,"n":[],"v":1}', b"\xff"],
+        b"\xff",
+    ],
 )
 def test_lines_that_the_agent_would_set_aside_do_not_keep_metrics_from_being_read(text):
     """Rule: a bad line harms only itself, without an agent too."""

@@ -280,7 +280,7 @@ def _other_boot(head: streams.Head) -> bool:
 
 def _cancel(path: str) -> dict[str, Any] | None:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(spool.open_regular(path), "rb") as file:  # noqa: PTH123
             content = json.loads(file.read() or b"{}")
     except FileNotFoundError:
         return None

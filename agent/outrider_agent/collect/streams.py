@@ -65,7 +65,7 @@ def head(directory: str) -> Head | None:
     if not numbers:
         return None
     try:
-        with open(spool.segment_path(directory, numbers[0]), "rb") as segment:  # noqa: PTH123
+        with open(spool.open_regular(spool.segment_path(directory, numbers[0])), "rb") as segment:  # noqa: PTH123
             first = segment.read(_HEAD_BYTES).lstrip(b"\n").split(b"\n", 1)[0]
     except OSError:
         return None
@@ -114,7 +114,7 @@ def has_end(directory: str) -> bool:
 def _holds_end(path: str) -> bool:
     """Looks for the word first: parsing every line of a large segment takes seconds, and inside of a JSON text its quotes are escaped."""
     try:
-        with open(path, "rb") as segment:  # noqa: PTH123
+        with open(spool.open_regular(path), "rb") as segment:  # noqa: PTH123
             size = os.fstat(segment.fileno()).st_size
             if size == 0:
                 return False
