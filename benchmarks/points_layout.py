@@ -115,7 +115,7 @@ class Json:
 
     def add(self, columns):
         self.db.execute("BEGIN IMMEDIATE")
-        self.writer.add((1, "call", "x"), columns)
+        self.writer.add((1, "call", "x"), columns, 1)
         self.db.execute("COMMIT")
 
     def buckets(self):

@@ -75,8 +75,9 @@ def acquire(path: Path, *, answers: Callable[[], bool], patience_s: float = 5.0)
 def holder(path: Path) -> dict[str, Any]:
     """What the lock's holder wrote into it; empty where nothing readable is there."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        with open(spool.open_regular(os.fspath(path)), "rb") as file:  # noqa: PTH123
+            content = json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -108,12 +109,20 @@ def kill_frozen(predecessor: dict[str, Any]) -> bool:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process began, in clock ticks after boot: with its pid its identity. None where it is gone."""
+    """When a process began, in clock ticks after boot: with its pid its identity. None where it is gone (or dead and not waited for)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
-        return int(stat.rpartition(b")")[2].split()[19])
+        fields = stat.rpartition(b")")[2].split()
+        return None if fields[0] in {b"Z", b"X"} else int(fields[19])
     except (OSError, ValueError, IndexError):
         return None
+
+
+def is_running(written: dict[str, Any]) -> bool:
+    """Lives the process that wrote this into a lock? False where it is of another machine, or cannot be told."""
+    pid, began = written.get("pid"), written.get("start_time")
+    here = written.get("boot") == spool.boot_id() and written.get("host") == spool.hostname()
+    return here and isinstance(pid, int) and began is not None and start_time(pid) == began
 
 
 def _identity(file: Path | int) -> tuple[int, int] | None:

@@ -175,7 +175,7 @@ class Keeper:
         """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
         path = os.path.join(self._folder, f".exception-{self._pid}")
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(spool.open_regular(path), encoding="utf-8") as file:
                 text = file.read()
             os.unlink(path)
         except (OSError, ValueError):
@@ -184,7 +184,7 @@ class Keeper:
 
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
 

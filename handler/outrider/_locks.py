@@ -7,8 +7,10 @@ closes its copy takes nothing from its parent. Pids are never asked. Nothing her
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import sys
 from _struct import pack, unpack  # not `struct`: a script's own struct.py would be run in its place
 
@@ -17,7 +19,31 @@ _F_OFD_GETLK = 36
 _F_OFD_SETLK = 37
 _LINUX = sys.platform.startswith("linux")
 _FLOCK = "hhqqi4x"  # struct flock: l_type, l_whence, l_start, l_len, l_pid
+#: What opening a link, a folder or a pipe without a reader says.
+_IRREGULAR = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
 _WHOLE_FILE = pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+
+class NotRegular(OSError):
+    """A folder, a pipe, a link or a device has the name of one of our files."""
+
+
+def open_regular(path: str, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a regular file (one that is made is 0600). Never waits, follows no link. Raises NotRegular, OSError."""
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno in _IRREGULAR:
+            raise _not_regular(path) from None
+        raise
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise _not_regular(path)
+
+
+def _not_regular(path: str) -> NotRegular:
+    return NotRegular(errno.EINVAL, "is no regular file", path)
 
 
 def lock(fd: int) -> bool:
@@ -33,10 +59,10 @@ def lock(fd: int) -> bool:
 
 
 def is_locked(path: str) -> bool:
-    """Does anybody hold the lock of this file? Asked through a descriptor of its own; False if the file is absent."""
+    """Does anybody hold the lock of this file? Asked through a descriptor of its own; False if the file is absent, or none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
+        fd = open_regular(path)
+    except (FileNotFoundError, NotADirectoryError, NotRegular):
         return False
     try:
         return _is_locked(fd)
@@ -58,7 +84,7 @@ def _is_locked(fd: int) -> bool:
 
 def lock_file(path: str) -> int | None:
     """Opens (makes, 0600) the file and locks it: the descriptor that holds the lock until it is closed; None when held elsewhere."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         held = lock(fd)
     except BaseException:

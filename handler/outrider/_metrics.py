@@ -25,7 +25,7 @@ def of_run(run: str, writer: Any, name: str | None) -> dict[str, Any]:
         return {}
     payload = _from_agent(home, run, writer)
     if payload is None:
-        payload = from_lines(_own_lines(os.path.join(home, "spool", run), something_was_written=writer.name is not None))
+        payload = from_streams(_own_streams(os.path.join(home, "spool", run), something_was_written=writer.name is not None))
     return shape(payload, name)
 
 
@@ -62,9 +62,9 @@ def _from_agent(home: str, run: str, writer: Any) -> dict[str, Any] | None:
     return answer if status == 200 and isinstance(answer, dict) and "series" in answer else None
 
 
-def _own_lines(run_folder: str, *, something_was_written: bool = False) -> list[bytes]:
+def _own_streams(run_folder: str, *, something_was_written: bool = False) -> list[list[bytes]]:
     """
-    The lines of all streams of the run on disk.
+    The lines of each stream of the run on disk.
 
     Raises MetricsUnavailable when a segment has been shipped and deleted. (A stream that is gone leaves `.shipped` in the run's folder.)
     """
@@ -76,7 +76,7 @@ def _own_lines(run_folder: str, *, something_was_written: bool = False) -> list[
         return []
     if ".shipped" in names:
         raise MetricsUnavailable
-    lines: list[bytes] = []
+    streams: list[list[bytes]] = []
     for name in names:
         folder = os.path.join(run_folder, name)
         if name.startswith(".") or name.endswith(".tmp") or not os.path.isdir(folder):
@@ -85,40 +85,83 @@ def _own_lines(run_folder: str, *, something_was_written: bool = False) -> list[
         if found != list(range(len(found))):
             raise MetricsUnavailable
         try:
-            lines += spool.read_lines(folder)
+            streams.append(list(spool.read_lines(folder)))
         except FileNotFoundError:
             raise MetricsUnavailable from None
-    return lines
+    return streams
 
 
-def from_lines(lines: Iterable[bytes]) -> dict[str, Any]:
-    """The payload (the agent's has the same form) of lines of the spool. Lines that cannot be read are passed over, as the agent does."""
-    import json
+def from_streams(streams: Iterable[Iterable[bytes]]) -> dict[str, Any]:
+    """
+    The payload (the agent's has the same form) of streams of the spool. Lines that cannot be read are passed over, as the agent does.
 
-    series: dict[tuple[str, str], dict[str, Any]] = {}
-    rows: list[dict[str, Any]] = []
-    for raw in lines:
+    What comes from one stream is in that stream's order, however the clock jumped; what comes from several is by time.
+    """
+    found = _Found()
+    for number, lines in enumerate(streams):
+        for raw in lines:
+            found.take(raw, number)
+    return found.payload()
+
+
+class _Found:
+    """Series and rows as they are read, each with the stream it comes from."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, str], tuple[dict[str, Any], set[int]]] = {}
+        self._rows: dict[str, tuple[list[dict[str, Any]], set[int]]] = {}
+
+    def take(self, raw: bytes, stream: int) -> None:
+        """One line; what is none that the agent would take is nothing."""
+        import json
+
         try:
-            line = json.loads(raw)
-            kind, time = line["k"], line["t"]
-        except (ValueError, KeyError, TypeError):
-            continue
+            self._take(json.loads(raw), stream)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return
+
+    def payload(self) -> dict[str, Any]:
+        """What was found."""
+        for entry, streams in self._series.values():
+            if len(streams) > 1:
+                entry["points"].sort(key=lambda point: point[0])
+        for of_name, streams in self._rows.values():
+            if len(streams) > 1:
+                of_name.sort(key=lambda row: row["time"])
+        rows = [row for of_name, _ in self._rows.values() for row in of_name]
+        return {"series": [entry for entry, _ in self._series.values()], "rows": rows}
+
+    def _take(self, line: dict[str, Any], stream: int) -> None:
+        kind, time = line["k"], line["t"]
+        if type(time) is not int:
+            raise TypeError
         if kind == "m":
-            _points(series, line["n"], "call", "scalar").append([time, line.get("s"), line["v"]])
+            self._points(line["n"], "call", "scalar", stream, [[time, line.get("s"), line["v"]]])
         elif kind == "ls":
-            _points(series, line["n"], "call", "list").extend([time, None, value] for value in line["v"])
+            self._points(line["n"], "call", "list", stream, [[time, None, value] for value in line["v"]])
         elif kind == "l":
             for name, value in (line.get("m") or {}).items():
-                _points(series, name, "log", "scalar").append([time, line.get("s"), value])
+                self._points(name, "log", "scalar", stream, [[time, line.get("s"), value]])
         elif kind in ("rw", "tb"):
-            rows.append({"name": line["n"], "kind": "row" if kind == "rw" else "table", "time": time, "columns": line["c"]})
-    return {"series": list(series.values()), "rows": rows}
+            self._row({"name": line["n"], "kind": "row" if kind == "rw" else "table", "time": time, "columns": line["c"]}, stream)
 
+    def _points(self, name: str, source: str, kind: str, stream: int, points: list[list[Any]]) -> None:
+        if not isinstance(name, str):
+            raise TypeError
+        if not points:
+            return  # an empty list is no series, for the agent neither
+        entry, streams = self._series.setdefault((name, source), ({"name": name, "source": source, "kind": kind, "points": []}, set()))
+        entry["points"].extend(points)
+        streams.add(stream)
 
-def _points(series: dict[tuple[str, str], dict[str, Any]], name: str, source: str, kind: str) -> list[Any]:
-    entry = series.setdefault((name, source), {"name": name, "source": source, "kind": kind, "points": []})
-    points: list[Any] = entry["points"]
-    return points
+    def _row(self, row: dict[str, Any], stream: int) -> None:
+        if not isinstance(row["name"], str) or not isinstance(row["columns"], dict):
+            raise TypeError
+        if row["kind"] == "table" and len({len(cells) for cells in row["columns"].values()}) > 1:
+            raise ValueError("columns differ in length")
+        of_name, streams = self._rows.setdefault(row["name"], ([], set()))
+        of_name.append(row)
+        streams.add(stream)
 
 
 def shape(payload: dict[str, Any], name: str | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 
 from outrider import _locks, record
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LOCK_BYTES = 4096
 OVER_CAP = "the spool has reached its cap (OUTRIDER_MAX_SPOOL_BYTES)"
+_COUNTS = ("refused", "refused_bytes", "gapped")
 _RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
 
 
@@ -29,11 +31,27 @@ def segment_path(directory: str, number: int) -> str:
 
 def segments(directory: str) -> list[int]:
     """The numbers of a stream's segments on disk, ascending; none when the folder is gone."""
+    return sorted(int(name[:-7]) for name, is_file in _segment_names(directory) if is_file)
+
+
+def irregular(directory: str) -> list[str]:
+    """Names of segments, or of the lock, that are no regular files but folders, pipes, links: nobody opens them."""
+    found = [name for name, is_file in _segment_names(directory) if not is_file]
+    lock = os.path.join(directory, "lock")
+    return sorted(found) + (["lock"] if os.path.lexists(lock) and not stat.S_ISREG(os.lstat(lock).st_mode) else [])
+
+
+def _segment_names(directory: str) -> list[tuple[str, bool]]:
+    """What is called as a segment, and whether it is a regular file."""
     try:
-        names = os.listdir(directory)
+        with os.scandir(directory) as entries:
+            return [(entry.name, entry.is_file(follow_symlinks=False)) for entry in entries if _is_segment(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(int(name[:-7]) for name in names if name.endswith(".ndjson") and name[:-7].isdigit() and name.isascii())
+
+
+def _is_segment(name: str) -> bool:
+    return name.endswith(".ndjson") and name[:-7].isdigit() and name.isascii()
 
 
 def counters(path: str) -> dict[str, Any]:
@@ -41,11 +59,13 @@ def counters(path: str) -> dict[str, Any]:
     import json
 
     try:
-        with open(path, "rb") as block:
+        with open(_locks.open_regular(path), "rb") as block:
             found = json.loads(block.read(LOCK_BYTES).decode("utf-8", "replace").rstrip(" \0") or "{}")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if key not in _COUNTS or type(value) is int}
 
 
 def boot_id() -> str:

@@ -32,9 +32,9 @@ def agent_info(home: str) -> dict[str, Any] | None:
     try:
         if not spool.is_locked(os.path.join(home, "agent.lock")):
             return None
-        with open(os.path.join(home, "agent.json"), encoding="utf-8") as file:
+        with open(spool.open_regular(os.path.join(home, "agent.json")), encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and isinstance(found.get("socket"), str) else None
 

@@ -14,23 +14,26 @@ from _thread import RLock, get_ident
 
 from outrider import _stream
 from outrider._encode import line
-from outrider._locks import is_locked, lock_file
-from outrider._stream import Stream, boot_id, counters, hostname, segment_path, segments
+from outrider._locks import NotRegular, is_locked, lock_file, open_regular
+from outrider._stream import Stream, boot_id, counters, hostname, irregular, segment_path, segments
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Iterator, Mapping
 
 __all__ = [
+    "NotRegular",
     "Writer",
     "boot_id",
     "counters",
     "home",
     "hostname",
+    "irregular",
     "is_locked",
     "line",
     "lock_file",
     "new_run_id",
+    "open_regular",
     "read_lines",
     "segment_path",
     "segments",
@@ -66,7 +69,7 @@ def valid_name(text: object) -> bool:
 def read_lines(directory: str) -> Iterator[bytes]:
     """The whole lines of a stream on disk, in order, without their newlines; empty ones and a torn tail are left out."""
     for number in segments(directory):
-        with open(segment_path(directory, number), "rb") as segment:
+        with open(open_regular(segment_path(directory, number)), "rb") as segment:
             for raw in segment:
                 if raw.endswith(b"\n") and len(raw) > 1:
                     yield raw[:-1]

@@ -337,3 +337,20 @@ def test_a_look_at_a_hundred_living_runs_is_cheap(world):
     for writer in writers:
         writer.close()
     assert each < 0.02, f"a look took {each * 1e3:.1f} ms of CPU"
+
+
+@pytest.mark.parametrize("text", [b'{"k":"end","x":' + b"[" * 100_000, b'{"k":"end","x":' + b"[" * 5000 + b"]" * 5000 + b"}"])
+def test_a_deep_line_in_one_stream_does_not_stop_the_looks_at_others(world, text):
+    """Rule: what cannot be read is set aside; nobody else is harmed by it."""
+    strange = world.home / "spool" / "deep" / "sh-1"
+    strange.mkdir(parents=True)
+    (strange / "00000000.ndjson").write_bytes(b"\n" + text + b"\n")
+    owner = world.home / "spool" / "deep" / "sh-2"
+    owner.mkdir()
+    (owner / "00000000.ndjson").write_bytes(b'\n{"k":"head","v":1,"run":"deep","w":"sh-2","seg":0,"t":1,"own":true}\n\n' + text + b"\n")
+    (owner / "lock").write_bytes(b"[" * 4096)
+    (strange / "lock").touch()
+    die(world.write("r1"))
+    world.look_until_certain()
+    assert world.ends("r1") == [("Failed", "vanished")]
+    assert world.ends("deep") == [("Failed", "vanished")]

@@ -231,3 +231,19 @@ def test_a_script_whose_folder_is_also_the_home_has_artifacts(home):
         assert set(rig.versions()) == {"outputs/model"}
     finally:
         rig.close()
+
+
+@pytest.mark.parametrize("text", [b'{"k":"end","outputs":' + b"[" * 100_000, b'{"k":"run","t":1,"outputs":["/\\u0000x","/\\ud800"]}'])
+def test_a_strange_line_in_one_run_does_not_stop_the_collector_for_all(rig, home, text):
+    """A line that is nested beyond measure, or names a root that no system has, harms nobody else (A3)."""
+    strange = home / "spool" / "deep" / "sh-1"
+    strange.mkdir(parents=True)
+    head = b'\n{"k":"head","v":1,"run":"deep","w":"sh-1","seg":0,"t":1,"own":true}\n'
+    (strange / "00000000.ndjson").write_bytes(head + b"\n" + text + b"\n")
+    rig.root.mkdir(parents=True)
+    rig.begin().collect()
+    with open(strange / "00000000.ndjson", "ab") as file:
+        file.write(b"\n" + text + b"\n")
+    (rig.root / "a").write_bytes(b"a")
+    rig.wait_for("outputs/a")
+    assert rig.collector.statistics().roots == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -35,6 +36,8 @@ PIECES = st.one_of(
 @example(b'{"k":"l","t":1,"lv":1,"msg":"","x":' + b"[" * 10_000 + b"]" * 10_000 + b"}\n", 0)
 @example(b'{"k":"m","t":1,"n":"x","v":' + b"9" * 5000 + b"}\n", 0)
 @example(b"\xef\xbb\xbf" + GOOD, 0)
+@example(b" \x00", 0)
+@example(b" \x00 x \x00 \x00 ", 7)
 def test_any_bytes_can_be_decoded(data, offset):
     """No bytes make it raise, and what is set aside names bytes that are there."""
     found = decode.decode(data, offset)
@@ -43,6 +46,8 @@ def test_any_bytes_can_be_decoded(data, offset):
         assert item.reason
         start = item.offset - offset
         assert not item.data or data[start : start + len(item.data)] == item.data
+    places = sorted((item.offset, item.offset + item.length) for item in found.aside)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(places)), "two things at one place"
 
 
 @given(st.lists(PIECES, max_size=30).map(b"".join))
@@ -128,6 +133,13 @@ def test_nul_bytes_after_a_torn_line_have_a_place_of_their_own():
     """Two things set aside at one place would be one in the store."""
     found = decode.decode(b"\n{" + b"\0" * 9 + b"\n", 96)
     assert [(item.offset, item.length) for item in found.aside] == [(98, 9), (97, 1)]
+
+
+def test_blanks_around_nul_bytes_are_not_counted_as_nul_bytes():
+    """What is set aside lies within the data and overlaps nothing else."""
+    found = decode.decode(b" \0 x\0 \0 ", 10)
+    assert [(item.offset, item.length) for item in found.aside] == [(11, 1), (14, 3), (13, 1)]
+    assert [(item.offset, item.length) for item in decode.decode(b" \0", 0).aside] == [(1, 1)]
 
 
 def test_a_path_that_is_not_utf8_keeps_its_surrogates():

@@ -314,7 +314,27 @@ def test_golden_files_of_format_1_are_read_for_ever(tmp_path):
     shutil.copytree(golden, tmp_path / "copy")
     with open(os.path.join(golden, "expected.json"), encoding="utf-8") as file:
         expected = json.load(file)
-    found = _metrics.shape(_metrics.from_lines(_metrics._own_lines(str(tmp_path / "copy" / "golden-run"))))
+    found = _metrics.shape(_metrics.from_streams(_metrics._own_streams(str(tmp_path / "copy" / "golden-run"))))
     assert found == expected["metrics"]
-    kinds = {json.loads(line)["k"] for line in _metrics._own_lines(os.path.join(golden, "golden-run"))}
+    kinds = {json.loads(line)["k"] for lines in _metrics._own_streams(os.path.join(golden, "golden-run")) for line in lines}
     assert kinds == set(expected["kinds"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 100_000,
+        b'{"k":"m","t":1}',
+        b'{"k":"m","t":"x","n":"a","v":1}',
+        b'{"k":"ls","t":1,"n":"a","v":5}',
+        b'{"k":"l","t":1,"m":[1]}',
+        b'{"k":"tb","t":1,"n":"a","c":{"x":[1,2],"y":[1]}}',
+        b'{"k":"m","t":1,"n":[],"v":1}',
+        b"[1]",
+        b"\xff",
+    ],
+)
+def test_lines_that_the_agent_would_set_aside_do_not_keep_metrics_from_being_read(text):
+    """Rule: a bad line harms only itself, without an agent too."""
+    found = _metrics.from_streams([[text, b'{"k":"m","t":1,"n":"good","v":1}']])
+    assert _metrics.shape(found) == {"good": 1}

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from outrider import control, spool
-from outrider_agent import errors
+from outrider_agent import agent_lock, errors
 from outrider_agent.cli import edit, fresh, output, pending
 from outrider_agent.cli import format as fmt
 
@@ -85,13 +85,15 @@ def stop(home: str, timeout: float) -> int:
     if info is None:
         output.say("no agent runs for this home")
         return 0
+    lock = pending.folder(home).parent / "agent.lock"
+    written = agent_lock.holder(lock)
     control.request(home, "POST", "/stop", {}, timeout=min(10.0, timeout + 1.0))
     deadline = time.monotonic() + timeout
-    lock = str(pending.folder(home).parent / "agent.lock")
-    while spool.is_locked(lock):
+    while (draining := spool.is_locked(str(lock))) or agent_lock.is_running(written):
         if time.monotonic() >= deadline:
+            what = "it is still draining" if draining else "it has let go of this home, but something keeps its process: `kill` may end it"
             raise errors.OutriderError(
-                f"the agent (pid {info.get('pid')}) has not ended within {fmt.duration(timeout)}; it is still draining, and nothing is lost"
+                f"the agent (pid {info.get('pid')}) has not ended within {fmt.duration(timeout)}; {what}; nothing is lost, the spool has it"
             )
         time.sleep(0.05)
     output.say(f"the agent (pid {info.get('pid')}) has stopped; the spool keeps what comes")

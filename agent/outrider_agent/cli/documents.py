@@ -7,7 +7,7 @@ A key may be added; none is renamed or taken away.
 
 from __future__ import annotations
 
-import heapq
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from outrider_agent.cli import format as fmt
@@ -131,8 +131,9 @@ def point(given: records.Point) -> Document:
 
 
 def points(series: Iterable[Sequence[records.Point]]) -> Iterable[records.Point]:
-    """Points of several sources as one, in the order logged."""
-    return heapq.merge(*series, key=lambda point: point.time)
+    """Points of several sources as one: of one in its order, of several by time."""
+    found = list(series)
+    return iter(found[0]) if len(found) == 1 else iter(sorted(itertools.chain.from_iterable(found), key=lambda point: point.time))
 
 
 def metrics(series: Sequence[records.Series], rows: Sequence[records.Row]) -> Document:

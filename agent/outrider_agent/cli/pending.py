@@ -93,7 +93,7 @@ def _ranges(directory: Path, at: model.Position) -> Iterator[tuple[Path, int, in
 def completed(path: Path) -> int:
     """How many bytes of the file end in a newline; 0 when it is gone (the agent deletes what every sink has)."""
     try:
-        with path.open("rb") as file:
+        with open(spool.open_regular(os.fspath(path)), "rb") as file:  # noqa: PTH123
             end = file.seek(0, os.SEEK_END)
             while end:
                 start = max(0, end - TAIL)
@@ -123,7 +123,7 @@ def lines(home: str, positions: Mapping[model.StreamId, model.Position], run: st
 def _count(path: Path, start: int, end: int) -> int:
     count, carried = 0, b""
     try:
-        with path.open("rb") as file:
+        with open(spool.open_regular(os.fspath(path)), "rb") as file:  # noqa: PTH123
             file.seek(start)
             while start < end and (data := file.read(min(1 << 20, end - start))):
                 start += len(data)
@@ -145,6 +145,13 @@ def statistics(home: str) -> dict[str, Any]:
             refused += int(spool.counters(str(directory / "lock")).get("refused", 0))
     cap = settings.load().spool.max_bytes
     return {"bytes": size, "cap": cap, "full": (root / "full").exists(), "refused": refused}
+
+
+def irregular(home: str) -> list[str]:
+    """Paths in the streams' folders that are called as files of ours and are none."""
+    root = folder(home)
+    directories = [str(root / run / writer) for run in names(root) for writer in names(root / run)]
+    return [f"{directory}/{name}" for directory in directories for name in spool.irregular(directory)]
 
 
 def _size(path: Path) -> int:

@@ -71,6 +71,8 @@ def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
         sentences.append("the spool is full: scripts go on, but their records are refused; free some disk space")
     if spool_["refused"]:
         sentences.append(f"{fmt.plural(spool_['refused'], 'record')} were refused; `outrider show RUN` says where and why")
+    odd = pending.irregular(home)[:SHOWN]
+    sentences += [f"{path} is no regular file; it is passed over, all other files are read: move it away" for path in odd]
     info = control.agent_info(home) or {}
     return {
         "agent": _dated({key: info.get(key) for key in ("pid", "version", "started")} | {"home": home, "uptime_s": None}),

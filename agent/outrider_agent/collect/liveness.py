@@ -296,11 +296,11 @@ def _other_boot(head: streams.Head) -> bool:
 
 def _cancel(path: str) -> dict[str, Any] | None:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(spool.open_regular(path), "rb") as file:  # noqa: PTH123
             content = json.loads(file.read() or b"{}")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -177,6 +177,8 @@ class _Stream:
         self._folder = folder
         self._lock = os.path.join(folder, "lock")
         self._names = _Names(folder)
+        self._listed: list[str] = []
+        self._numbers: list[int] = []
         self._position = (0, 0)
         self._last = ""
         self._is_ours = False
@@ -241,12 +243,15 @@ class _Stream:
         return bool(numbers) and time.time() - _mtime(spool.segment_path(self._folder, numbers[-1])) < _FOREIGN_DAY_S
 
     def _segments(self) -> list[int]:
-        return sorted(int(name[:8]) for name in self._names.now() if name.endswith(".ndjson") and name[:8].isdigit())
+        names = self._names.now()
+        if names is not self._listed:
+            self._listed, self._numbers = names, spool.segments(self._folder)
+        return self._numbers
 
     def _take(self, found: dict[str, Any]) -> None:
         kind = found.get("k")
         if kind == record.RUN and isinstance(found.get("outputs"), list):
-            self.roots = tuple(root for root in found["outputs"] if isinstance(root, str))
+            self.roots = tuple(root for root in found["outputs"] if _can_be_path(root))
         elif kind == record.END:
             self.ended_at = found["t"] if isinstance(found.get("t"), int) else 0
 
@@ -271,9 +276,17 @@ class _Names:
         return self._names
 
 
+def _can_be_path(text: object) -> bool:
+    """Is there a file name of that spelling? No system takes a NUL, nor a surrogate that stands for no byte."""
+    try:
+        return isinstance(text, str) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 def _read(path: str, start: int, size: int) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(spool.open_regular(path), "rb", buffering=0) as file:
             file.seek(start)
             return file.read(size)
     except OSError:

@@ -1,4 +1,4 @@
-"""Reading single lines of the spool back. Total: what is no JSON object is an empty one."""
+"""Reading single lines of the spool back, for every collector. Total: what is no JSON object is an empty one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def decode(raw: bytes) -> dict[str, Any]:
         return {}
     try:
         found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         try:
             found = json.loads(raw)
         except (ValueError, RecursionError):

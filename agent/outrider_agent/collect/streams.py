@@ -6,7 +6,6 @@ Nothing here decides anything; `liveness` does.
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from outrider import record, spool
+from outrider_agent.collect import spooled
 
 #: A stream without a lock file is taken as alive for so long after its last append (docs/spool.md).
 LOCKLESS_ALIVE_S = 86_400.0
@@ -88,12 +88,12 @@ def head(directory: str) -> Head | None:
     if not numbers:
         return None
     try:
-        with open(spool.segment_path(directory, numbers[0]), "rb") as segment:  # noqa: PTH123
+        with open(spool.open_regular(spool.segment_path(directory, numbers[0])), "rb") as segment:  # noqa: PTH123
             first = segment.read(_HEAD_BYTES).lstrip(b"\n").split(b"\n", 1)[0]
-        fields: Any = json.loads(first)
-    except (OSError, ValueError):
+    except OSError:
         return None
-    if not isinstance(fields, dict) or fields.get("k") != record.HEAD:
+    fields = spooled.decode(first)
+    if fields.get("k") != record.HEAD:
         return None
     return Head(
         writer=os.path.basename(directory),  # noqa: PTH119
@@ -137,7 +137,7 @@ def has_end(directory: str) -> bool:
 def _holds_end(path: str) -> bool:
     """Looks for the word first: parsing every line of a large segment takes seconds, and inside of a JSON text its quotes are escaped."""
     try:
-        with open(path, "rb") as segment:  # noqa: PTH123
+        with open(spool.open_regular(path), "rb") as segment:  # noqa: PTH123
             size = os.fstat(segment.fileno()).st_size
             if size == 0:
                 return False
@@ -158,8 +158,4 @@ def _find_end(data: mmap.mmap) -> bool:
 
 
 def _is_end(line: bytes) -> bool:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(fields, dict) and fields.get("k") == record.END
+    return spooled.decode(line).get("k") == record.END

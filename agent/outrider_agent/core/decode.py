@@ -258,8 +258,9 @@ def by_pieces(data: bytes, offset: int) -> Decoded:
 def by_line(line: bytes, offset: int, found: Decoded) -> None:
     """One line: a record, or set aside. NUL bytes (a power loss leaves them) are skipped and counted."""
     text = line.strip(b" \t\r\0")
-    if b"\0" in line and (nuls := len(line) - len(text)):
-        found.aside.append(Aside(offset + line.index(b"\0"), nuls, "NUL bytes, as a power loss leaves them", b""))
+    start = line.index(text) if text else len(line)
+    aside_nuls(line[:start], offset, found)
+    aside_nuls(line[start + len(text) :], offset + start + len(text), found)
     if not text:
         return
     try:
@@ -268,8 +269,14 @@ def by_line(line: bytes, offset: int, found: Decoded) -> None:
         try:
             found.records.append(leniently(text))
         except FAILURES as exc:
-            place = offset + line.index(text)
-            found.aside.append(Aside(place, len(text), reason(text, exc), text[:HEAD_BYTES]))
+            found.aside.append(Aside(offset + start, len(text), reason(text, exc), text[:HEAD_BYTES]))
+
+
+def aside_nuls(blank: bytes, offset: int, found: Decoded) -> None:
+    """What is around a line's text is set aside from its first NUL to its last; nothing where there is none."""
+    first = blank.find(b"\0")
+    if first >= 0:
+        found.aside.append(Aside(offset + first, blank.rindex(b"\0") + 1 - first, "NUL bytes, as a power loss leaves them", b""))
 
 
 def leniently(text: bytes) -> Any:

@@ -40,7 +40,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Columns:
-    """Points in the order logged, a list a field. The three lists are of one length."""
+    """Points in an order, a list a field. The three lists are of one length."""
 
     __slots__ = ("steps", "times", "values")
 
@@ -61,6 +61,18 @@ class Columns:
     def cut(self, start: int, stop: int) -> Columns:
         """Those from `start` up to `stop`."""
         return Columns(self.times[start:stop], self.steps[start:stop], self.values[start:stop])
+
+
+def newest(points: Columns) -> int:
+    """The place of the newest point; of several of one time the last of them."""
+    times = points.times
+    return len(times) - 1 - times[::-1].index(max(times))
+
+
+def by_time(points: Columns) -> Columns:
+    """The points by time; those of one time stay as they are."""
+    order = sorted(range(len(points)), key=points.times.__getitem__)
+    return Columns([points.times[i] for i in order], [points.steps[i] for i in order], [points.values[i] for i in order])
 
 
 def finite(values: Sequence[Any]) -> Sequence[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outrider import spool
@@ -87,6 +86,8 @@ class Stream:
         """Lists the segments again. Raises OSError."""
         self.wake()
         self.segments = spool.segments(self.directory)
+        if odd := spool.irregular(self.directory):
+            self.error = f"{', '.join(odd[:3])}: no regular file but a folder, a pipe or a link; passed over; nothing of ours, move it away"
         active = spool.segment_path(self.directory, self.segments[-1]) if self.segments else ""
         if active != self.active:
             self.active, self.size = active, 0
@@ -169,7 +170,7 @@ class Stream:
 
     def owns(self) -> bool:
         """Does its header say that it owns the run? Also when the header cannot be read. Raises OSError."""
-        with open(self.active, "rb", buffering=0) as file:  # noqa: PTH123
+        with open(spool.open_regular(self.active), "rb", buffering=0) as file:  # noqa: PTH123
             start = file.read(HEADER_BYTES)
         found = decode.decode(start[: lines.complete(start)]).records[:1]
         return not found or not isinstance(found[0], decode.Head) or found[0].own
@@ -189,7 +190,7 @@ class Stream:
         final = (not self.is_alive() if self.size > offset else False) if last else self._is_sealed(number)
         if last and self._fruitless == (position, self.size, final):
             return None
-        with open(spool.segment_path(self.directory, number), "rb", buffering=0) as file:  # noqa: PTH123
+        with open(spool.open_regular(spool.segment_path(self.directory, number)), "rb", buffering=0) as file:  # noqa: PTH123
             size = os.fstat(file.fileno()).st_size
             if size < offset:
                 self.error = SHRANK.format(number, offset, size)
@@ -261,7 +262,7 @@ class Stream:
 
 def last_newline(path: str) -> int:
     """The offset after a file's last newline; 0 where there is none. Raises OSError."""
-    with Path(path).open("rb", buffering=0) as file:
+    with open(spool.open_regular(path), "rb", buffering=0) as file:  # noqa: PTH123
         end = os.fstat(file.fileno()).st_size
         while end > 0:
             start = max(0, end - (64 << 10))

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 SQL = queries.load("write")
 
 
+class Gathered(points.Columns):
+    """A series' points of one transaction, and the stream they come from; 0: from several."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: int) -> None:
+        super().__init__()
+        self.stream = stream
+
+
 class Ingest:
     """One transaction's records on their way into the tables."""
 
@@ -30,7 +40,7 @@ class Ingest:
         self._series = series
         self._runs = runs.Runs(connection)
         self._places: dict[int, runs.Place | None] = {}  # by stream; None: the run was deleted
-        self._points: dict[series_store.Key, points.Columns] = {}
+        self._points: dict[series_store.Key, Gathered] = {}
         self._kinds: dict[series_store.Key, tuple[str, str | None]] = {}
         self._logs: list[tuple[Any, ...]] = []
         self._console: list[tuple[Any, ...]] = []
@@ -61,15 +71,18 @@ class Ingest:
     def flush(self) -> None:
         """Writes what was gathered."""
         for key, columns in self._points.items():
-            self._series.add(key, columns, *self._kinds.get(key, ("scalar", None)))
+            self._series.add(key, columns, columns.stream or None, *self._kinds.get(key, ("scalar", None)))
         for query, rows in ((SQL.add_row, self._rows), (SQL.add_log, self._logs), (SQL.add_console, self._console)):
             if rows:
                 self._many(query, rows)
 
-    def _columns(self, key: series_store.Key) -> points.Columns:
+    def _columns(self, place: runs.Place, source: str, name: str) -> points.Columns:
+        key = (place.run_key, source, name)
         columns = self._points.get(key)
         if columns is None:
-            columns = self._points[key] = points.Columns()
+            columns = self._points[key] = Gathered(place.stream_key)
+        elif columns.stream != place.stream_key:
+            columns.stream = 0
         return columns
 
     def _metrics(self, place: runs.Place, found: list[decode.Metric]) -> None:
@@ -78,10 +91,10 @@ class Ingest:
         times, steps, values = [item.t for item in found], [item.s for item in found], [item.v for item in found]
         if period := cycle(names):
             for i, name in enumerate(names[:period]):
-                self._columns((place.run_key, "call", name)).extend(points.Columns(times[i::period], steps[i::period], values[i::period]))
+                self._columns(place, "call", name).extend(points.Columns(times[i::period], steps[i::period], values[i::period]))
             return
         for name, time, step, value in zip(names, times, steps, values, strict=True):
-            columns = self._columns((place.run_key, "call", name))
+            columns = self._columns(place, "call", name)
             columns.times.append(time)
             columns.steps.append(step)
             columns.values.append(value)
@@ -90,11 +103,11 @@ class Ingest:
         key = (place.run_key, "call", item.n)
         self._kinds[key] = ("list", item.d)
         count = len(item.v)
-        self._columns(key).extend(points.Columns([item.t] * count, [None] * count, item.v))
+        self._columns(place, "call", item.n).extend(points.Columns([item.t] * count, [None] * count, item.v))
 
     def _row(self, place: runs.Place, item: decode.Row | decode.Table) -> None:
         kind = "table" if isinstance(item, decode.Table) else "row"
-        self._rows.append((place.run_key, item.n, kind, item.t, points.json_text(item.c), item.d))
+        self._rows.append((place.run_key, place.stream_key, item.n, kind, item.t, points.json_text(item.c), item.d))
 
     def _log(self, place: runs.Place, item: decode.Log) -> None:
         self._logs.append(
@@ -123,7 +136,7 @@ class Ingest:
             )
         )
         for name, value in (item.m or {}).items():
-            columns = self._columns((place.run_key, "log", name))
+            columns = self._columns(place, "log", name)
             columns.times.append(item.t)
             columns.steps.append(item.s)
             columns.values.append(value)

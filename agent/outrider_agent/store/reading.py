@@ -113,9 +113,9 @@ class Reader:
         return [convert(records.Series, row) for row in self._of_run(SQL.series, run_id, name=name, source=source)]
 
     def points(self, run_id: str, name: str, source: str | None = None) -> list[records.Point]:
-        """A metric's points in the order logged; without a source those of the best one (call, log, then others). Raises `NotFound`."""
+        """A metric's points in the order logged, of several streams by time; without a source of the best one. Raises `NotFound`."""
         with self._snapshots.open() as connection:
-            columns = read_columns(connection, series_key(connection, run_id, name, source))
+            columns = read_columns(connection, find_series(connection, run_id, name, source))
         return [
             records.Point(step=step, time=time, value=value)
             for time, step, value in zip(columns.times, columns.steps, columns.values, strict=True)
@@ -132,7 +132,7 @@ class Reader:
         """A metric as at most `count` buckets (core/buckets.py), of the points whose step lies within `step_range`. Raises `NotFound`."""
         low, high = step_range or (None, None)
         with self._snapshots.open() as connection:
-            key = series_key(connection, run_id, name, source)
+            key = int(find_series(connection, run_id, name, source)["series_key"])
             found = connection.execute(SQL.summaries, {"series_key": key, "low": low, "high": high})
             summaries = [packing.Summary(**dict(zip(SUMMARY, row, strict=True))) for row in found]
             if len(summaries) * COARSEST >= count:
@@ -146,7 +146,7 @@ class Reader:
 
     def rows(self, run_id: str, name: str | None = None) -> list[records.Row]:
         """A run's rows and tables in the order logged."""
-        return [convert(records.Row, row) for row in self._of_run(SQL.rows, run_id, name=name)]
+        return [convert(records.Row, row) for row in in_order(self._of_run(SQL.rows, run_id, name=name))]
 
     def logs(
         self, run_id: str, after: int | None = None, min_level: int | None = None, limit: int | None = None, *, last: bool = False
@@ -218,11 +218,11 @@ class Reader:
             key = run_key(connection, run_id)
             found = connection.execute(SQL.series, {"run_key": key, "name": None, "source": None}).fetchall()
             series = [
-                {"name": row["name"], "source": row["source"], "kind": row["kind"], "points": triples(connection, row["series_key"])}
+                {"name": row["name"], "source": row["source"], "kind": row["kind"], "points": triples(connection, row)}
                 for row in found
                 if row["source"] in {"call", "log"}
             ]
-            rows = connection.execute(SQL.rows, {"run_key": key, "name": None}).fetchall()
+            rows = in_order(connection.execute(SQL.rows, {"run_key": key, "name": None}).fetchall())
         return {
             "series": series,
             "rows": [
@@ -275,27 +275,39 @@ def run_key(connection: sqlite3.Connection, run_id: str) -> int:
     return int(row[0])
 
 
-def series_key(connection: sqlite3.Connection, run_id: str, name: str, source: str | None) -> int:
-    """A metric's key; without a source that of the best one. Raises `NotFound`."""
+def find_series(connection: sqlite3.Connection, run_id: str, name: str, source: str | None) -> sqlite3.Row:
+    """A metric's row; without a source that of the best one. Raises `NotFound`."""
     key = run_key(connection, run_id)
-    found = connection.execute(SQL.series, {"run_key": key, "name": name, "source": source}).fetchall()
+    found: list[sqlite3.Row] = connection.execute(SQL.series, {"run_key": key, "name": name, "source": source}).fetchall()
     if not found:
         raise errors.NotFound(f"Run {run_id} has no metric “{name}”. outrider metrics {run_id} lists those it has.")
     order = {"call": 0, "log": 1}
-    return int(min(found, key=lambda row: order.get(row["source"], 2))["series_key"])
+    return min(found, key=lambda row: order.get(row["source"], 2))
 
 
-def read_columns(connection: sqlite3.Connection, series_key: int) -> packing.Columns:
-    """Every point of a series."""
+def read_columns(connection: sqlite3.Connection, series: sqlite3.Row) -> packing.Columns:
+    """Every point of a series: of one stream in its order, of several by time."""
     columns = packing.Columns()
-    for row in connection.execute(SQL.points, {"series_key": series_key}):
+    for row in connection.execute(SQL.points, {"series_key": series["series_key"]}):
         columns.extend(packing.unpack(*row))
-    return columns
+    return columns if series["stream_key"] is not None else packing.by_time(columns)
 
 
-def triples(connection: sqlite3.Connection, series_key: int) -> list[tuple[Any, ...]]:
+def in_order(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
+    """Rows and tables (of the order committed), those of one name that come from several streams by time."""
+    of_name: dict[str, list[sqlite3.Row]] = {}
+    for row in rows:
+        of_name.setdefault(row["name"], []).append(row)
+    for found in of_name.values():
+        if len({row["stream_key"] for row in found}) > 1:
+            found.sort(key=lambda row: row["time"])
+    turns = {name: iter(found) for name, found in of_name.items()}
+    return [next(turns[row["name"]]) for row in rows]
+
+
+def triples(connection: sqlite3.Connection, series: sqlite3.Row) -> list[tuple[Any, ...]]:
     """Every point of a series as (time, step, value)."""
-    columns = read_columns(connection, series_key)
+    columns = read_columns(connection, series)
     return list(zip(columns.times, columns.steps, columns.values, strict=True))
 
 

@@ -19,16 +19,18 @@ SQL = queries.load("write")
 CACHED = 20_000
 
 Key = tuple[int, str, str]  # run_key, source, name
+Last = tuple[str, int | float | None, int]  # value as JSON, step, time
 
 
 class State:
     """A series as the last commit left it. The tail is its last chunks that are small: how many, and where they begin."""
 
-    __slots__ = ("count", "key", "kind", "max", "min", "tail", "tail_first")
+    __slots__ = ("count", "key", "kind", "last", "max", "min", "stream", "tail", "tail_first")
 
-    def __init__(self, key: int, kind: str) -> None:
-        self.key, self.kind = key, kind
+    def __init__(self, key: int, kind: str, stream: int | None) -> None:
+        self.key, self.kind, self.stream = key, kind, stream
         self.count = 0
+        self.last: Last | None = None
         self.min: float | None = None
         self.max: float | None = None
         self.tail, self.tail_first = 0, 0
@@ -45,13 +47,12 @@ class SeriesWriter:
         """Drops what is cached."""
         self._states.clear()
 
-    def add(self, key: Key, columns: points.Columns, kind: str = "scalar", description: str | None = None) -> None:
-        """Appends points to a series."""
+    def add(self, key: Key, columns: points.Columns, stream: int | None, kind: str = "scalar", description: str | None = None) -> None:
+        """Appends points to a series. `stream`: the key of the one that they come from, None: several."""
         if not columns:
             return
-        state = self._state(key, kind, description)
+        state = self._state(key, stream, kind, description)
         first, added = state.count, len(columns)
-        last = (columns.values[-1], columns.steps[-1], columns.times[-1])
         merged = columns
         if state.tail and (added >= points.SMALL or state.tail >= points.TAIL):
             merged, first = self._with_tail(state, columns), state.tail_first
@@ -62,22 +63,34 @@ class SeriesWriter:
         state.count += added
         state.min = min((number for number in (state.min, *(part.min for part in written)) if number is not None), default=None)
         state.max = max((number for number in (state.max, *(part.max for part in written)) if number is not None), default=None)
+        self._find_last(state, columns, stream)
         self._connection.execute(
             SQL.update_series,
             {
                 "series_key": state.key,
                 "kind": state.kind,
                 "count": state.count,
-                "last": points.json_text(last[0]),
-                "last_step": last[1],
-                "last_time": last[2],
+                "stream_key": state.stream,
+                "last": state.last[0] if state.last else None,
+                "last_step": state.last[1] if state.last else None,
+                "last_time": state.last[2] if state.last else None,
                 "min": None if state.kind == "text" else state.min,
                 "max": None if state.kind == "text" else state.max,
                 "description": description,
             },
         )
 
-    def _state(self, key: Key, kind: str, description: str | None) -> State:
+    def _find_last(self, state: State, columns: points.Columns, stream: int | None) -> None:
+        """The last point after these were written: of one stream its last one, of several the newest."""
+        if state.stream is not None and state.stream != stream:
+            state.stream = None  # what was its last point need not be its newest: found anew
+            row = self._connection.execute(SQL.newest_chunk, {"series_key": state.key}).fetchone()
+            columns, state.last = points.unpack(*row), None
+        at = len(columns) - 1 if state.stream is not None else points.newest(columns)
+        if state.stream is not None or state.last is None or columns.times[at] >= state.last[2]:
+            state.last = (points.json_text(columns.values[at]), columns.steps[at], columns.times[at])
+
+    def _state(self, key: Key, stream: int | None, kind: str, description: str | None) -> State:
         state = self._states.get(key)
         if state is not None:
             return state
@@ -85,10 +98,12 @@ class SeriesWriter:
         row = self._connection.execute(SQL.series, {"run_key": run_key, "source": source, "name": name}).fetchone()
         if row is None:
             given = {"run_key": run_key, "source": source, "name": name, "kind": kind, "description": description}
-            state = State(self._connection.execute(SQL.add_series, given).fetchone()[0], kind)
+            given["stream_key"] = stream
+            state = State(self._connection.execute(SQL.add_series, given).fetchone()[0], kind, stream)
         else:
-            state = State(row[0], row[1])
-            state.count, state.min, state.max = row[2:]
+            state = State(row[0], row[1], row[5])
+            state.count, state.min, state.max = row[2:5]
+            state.last = tuple(row[6:]) if row[6] is not None else None
             self._find_tail(state)
         if len(self._states) >= CACHED:
             self._states.clear()

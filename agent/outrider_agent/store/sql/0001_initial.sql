@@ -82,8 +82,9 @@ CREATE TABLE series (
     source     TEXT NOT NULL,                   -- call, log, printed, file
     kind       TEXT NOT NULL,                   -- scalar, list, text (as soon as one value is text)
     description TEXT,
+    stream_key INTEGER,                         -- the stream that its points come from; NULL: from several (then the order is by time)
     count      INTEGER NOT NULL DEFAULT 0,
-    last       TEXT,                            -- JSON value
+    last       TEXT,                            -- JSON value: of the last point of the stream, or of the newest where there are several
     last_step  INTEGER,
     last_time  INTEGER,
     min        REAL,                            -- of the finite values
@@ -91,7 +92,7 @@ CREATE TABLE series (
     UNIQUE (run_key, name, source)
 );
 
--- Points, packed: each row holds `count` points in the order logged, as three JSON lists of one length.
+-- Points, packed: each row holds `count` points in the order committed (within a stream: as logged), as three JSON lists of one length.
 CREATE TABLE points (
     series_key INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
     first      INTEGER NOT NULL,                -- ordinal of its first point in the series, from 0
@@ -108,8 +109,9 @@ CREATE TABLE points (
 );
 
 CREATE TABLE rows (
-    row_key    INTEGER PRIMARY KEY,             -- in the order logged
+    row_key    INTEGER PRIMARY KEY,             -- in the order committed (within a stream: as logged)
     run_key    INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    stream_key INTEGER NOT NULL,
     name       TEXT NOT NULL,
     kind       TEXT NOT NULL,                   -- row: one row of it; table: columns of many
     time       INTEGER NOT NULL,

@@ -53,11 +53,11 @@ WHERE :run_id IS NULL OR s.run_id = :run_id ORDER BY s.stream_key;
 
 -- name: series
 -- A run's metrics in the order they appeared.
-SELECT series_key, name, source, kind, description, count, last, last_step, last_time, min, max
+SELECT series_key, stream_key, name, source, kind, description, count, last, last_step, last_time, min, max
 FROM series WHERE run_key = :run_key AND (:name IS NULL OR name = :name) AND (:source IS NULL OR source = :source) ORDER BY series_key;
 
 -- name: points
--- A metric's points, packed, in the order logged.
+-- A metric's points, packed, in the order committed.
 SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY first;
 
 -- name: summaries
@@ -72,8 +72,8 @@ WHERE series_key = :series_key AND (:low IS NULL OR step_max >= :low) AND (:high
 SELECT first, time_min, times, steps, "values" FROM points WHERE series_key = :series_key AND first = :first;
 
 -- name: rows
--- A run's rows and tables in the order logged.
-SELECT row_key AS key, name, kind, time, columns, description FROM rows
+-- A run's rows and tables in the order committed.
+SELECT row_key AS key, stream_key, name, kind, time, columns, description FROM rows
 WHERE run_key = :run_key AND (:name IS NULL OR name = :name) ORDER BY row_key;
 
 -- name: logs

@@ -97,17 +97,22 @@ SELECT status FROM runs WHERE run_id = :run;
 
 -- name: series
 -- A series' state.
-SELECT series_key, kind, count, min, max FROM series WHERE run_key = :run_key AND name = :name AND source = :source;
+SELECT series_key, kind, count, min, max, stream_key, last, last_step, last_time FROM series WHERE run_key = :run_key AND name = :name AND source = :source;
 
 -- name: add_series
 -- A series seen for the first time.
-INSERT INTO series (run_key, name, source, kind, description) VALUES (:run_key, :name, :source, :kind, :description) RETURNING series_key;
+INSERT INTO series (run_key, name, source, kind, description, stream_key)
+VALUES (:run_key, :name, :source, :kind, :description, :stream_key) RETURNING series_key;
 
 -- name: update_series
 -- A series after more points.
 UPDATE series SET kind = :kind, count = :count, last = :last, last_step = :last_step, last_time = :last_time, min = :min, max = :max,
-       description = coalesce(:description, description)
+       description = coalesce(:description, description), stream_key = :stream_key
 WHERE series_key = :series_key;
+
+-- name: newest_chunk
+-- The chunk of a series that holds the newest point, the last one of several.
+SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY time_max DESC, first DESC LIMIT 1;
 
 -- name: last_chunks
 -- The last chunks of a series, the last one first.
@@ -129,7 +134,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_row
 -- A row or a table.
-INSERT INTO rows (run_key, name, kind, time, columns, description) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO rows (run_key, stream_key, name, kind, time, columns, description) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_log
 -- A log record.
