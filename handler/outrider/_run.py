@@ -12,7 +12,7 @@ import os
 import sys
 from time import time_ns
 
-from outrider import _current, _records, _values, record, spool
+from outrider import _current, _records, _signals, _values, record, spool
 from outrider._encode import json_text, quote, safe_str
 from outrider._errors import RunEnded
 
@@ -60,7 +60,8 @@ class Run:
         writer = self._writer
         try:
             written = _write(writer.fd, data)
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             written = -1
         if written == len(data):
             writer.left = left = writer.left - written

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 
-from outrider import _locks, record
+from outrider import _locks, _signals, record
 from outrider._encode import json_text, line
 
 TYPE_CHECKING = False  # typing is an import too
@@ -53,7 +53,8 @@ def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        _signals.pass_on(error)
         return ""
 
 
@@ -78,6 +79,7 @@ def obstacle(home: str, size: int, reserve: int) -> str:
             return "the agent says that the spool is full"
         disk = os.statvfs(home)
     except OSError as error:
+        _signals.pass_on(error)
         return reason(error)
     if disk.f_blocks and disk.f_bavail * disk.f_frsize < max(reserve, size):
         return f"the disk has less than {reserve >> 20} MiB left (OUTRIDER_DISK_RESERVE_BYTES)" if reserve > size else "the disk is full"
@@ -133,7 +135,8 @@ class Stream:
         """Are the descriptors still open, and still the files that we opened? A script may close every descriptor it finds."""
         try:
             return _identity(self.fd) == self._segment_identity and _identity(self.lock_fd) == self._lock_identity
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             return False
 
     def is_deleted(self) -> bool:
@@ -170,14 +173,15 @@ class Stream:
             try:
                 if _identity(fd) == identity:
                     os.close(fd)
-            except OSError:  # noqa: PERF203 -- closed by the script
+            except OSError as error:  # noqa: PERF203 -- closed by the script
+                _signals.pass_on(error)
                 continue
 
     def _save_block(self) -> None:
         try:
             os.pwrite(self.lock_fd, _padded(self._block), 0)
-        except OSError:
-            return
+        except OSError as error:
+            _signals.pass_on(error)
 
     def _take_lock(self) -> int:
         temporary = os.path.join(self.directory, "lock.tmp")
@@ -237,7 +241,8 @@ def _high(fd: int) -> int:
     floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
     try:
         high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        _signals.pass_on(error)
         return fd
     os.close(fd)
     return high

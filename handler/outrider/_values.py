@@ -6,7 +6,7 @@ Numpy, torch and the like are recognised by what their scalars can do, never imp
 
 from __future__ import annotations
 
-from outrider import record
+from outrider import _signals, record
 from outrider._encode import float_text, int_text, quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -22,7 +22,8 @@ def unwrap(value: Any) -> Any:
             return value.item()
         if getattr(value, "shape", None) == () and getattr(kind, "__float__", None) is not None:
             return float(value)
-    except Exception:  # noqa: BLE001 -- a foreign object may raise anything; then it is no scalar
+    except Exception as error:  # noqa: BLE001 -- a foreign object may raise anything; then it is no scalar
+        _signals.pass_on(error)
         return value
     return value
 

@@ -2,7 +2,7 @@
 The spool's writer, and what else knows its files (docs/spool.md is the law). Standard library only; the agent imports it too.
 
 Here: where a home is, names, one stream on disk, the Writer that appends to it. Never here: what a record means, logging, threads.
-`Writer.append` never raises and waits on nothing but the local file system.
+`Writer.append` never raises (but what the script's own signal handler raises meanwhile) and waits on nothing but the local file system.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from _thread import RLock, get_ident
 
-from outrider import _stream
+from outrider import _signals, _stream
 from outrider._encode import line
 from outrider._locks import is_locked, lock_file
 from outrider._stream import Stream, boot_id, counters, hostname, segment_path, segments
@@ -79,7 +79,8 @@ def spool_bytes(home_path: str) -> int:
         for name in files:
             try:
                 total += os.lstat(os.path.join(folder, name)).st_size
-            except OSError:  # noqa: PERF203 -- deleted meanwhile
+            except OSError as error:  # noqa: PERF203 -- deleted meanwhile
+                _signals.pass_on(error)
                 continue
     return total
 
@@ -136,14 +137,16 @@ class Writer:
         with self._lock:
             try:
                 return (0, 0) if self._stream is None else (self._stream.segment, self._stream.size())
-            except OSError:
+            except OSError as error:
+                _signals.pass_on(error)
                 return (0, 0)
 
     def append(self, data: bytes) -> bool:
         """Appends one complete line, newline first and last. True: it survives this process. False: refused, and counted. Never raises."""
         try:
             written = _write(self.fd, data)
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             return self.recover(data)
         if written != len(data):
             return self.recover(data)
@@ -168,10 +171,12 @@ class Writer:
             self._inside = get_ident()
             try:
                 kept = self._keep(data)
-                while self._waiting:
-                    self._keep(self._waiting.pop(0))
-            finally:
-                self._inside = 0
+            finally:  # a signal handler may have logged, and then raised
+                try:
+                    while self._waiting:
+                        self._keep(self._waiting.pop(0))
+                finally:
+                    self._inside = 0
         self._say()
         return kept
 
@@ -182,7 +187,8 @@ class Writer:
         self._inside = get_ident()
         try:
             self._look_around()
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             self.fd = -1  # the next append finds out what it is
         finally:
             self._inside = 0
@@ -213,6 +219,7 @@ class Writer:
                 self._tell_gap(stream)
             stream.write(data)
         except OSError as error:
+            _signals.pass_on(error)
             return self._refuse(data, _stream.reason(error))
         self.fd = stream.fd
         self.left -= len(data)
@@ -234,6 +241,7 @@ class Writer:
         try:
             self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment)
         except OSError as error:
+            _signals.pass_on(error)
             self._next_try = time.monotonic() + self._retry_s
             return _stream.reason(error)
         self.left = min(_MIB, setting("OUTRIDER_SEGMENT_BYTES", 64 * _MIB))
@@ -279,8 +287,8 @@ class Writer:
         )
         try:
             sys.stderr.write(message)
-        except Exception:  # noqa: BLE001 -- stderr may be closed, None, or an object of the script that raises
-            return
+        except Exception as error:  # noqa: BLE001 -- stderr may be closed, None, or an object of the script that raises
+            _signals.pass_on(error)
 
     def _abandon(self) -> None:
         """Leaves the stream; its descriptors are closed where they are still ours."""
