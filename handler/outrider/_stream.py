@@ -75,7 +75,7 @@ def rank(environ: Mapping[str, str]) -> int | None:
 def obstacle(home: str, size: int, reserve: int) -> str:
     """Why `size` bytes may not be written under this home now; "" when they may."""
     try:
-        if os.path.exists(os.path.join(home, "spool", "full")):
+        if is_there(os.path.join(home, "spool", "full")):
             return "the agent says that the spool is full"
         disk = os.statvfs(home)
     except OSError as error:
@@ -84,6 +84,16 @@ def obstacle(home: str, size: int, reserve: int) -> str:
     if disk.f_blocks and disk.f_bavail * disk.f_frsize < max(reserve, size):
         return f"the disk has less than {reserve >> 20} MiB left (OUTRIDER_DISK_RESERVE_BYTES)" if reserve > size else "the disk is full"
     return ""
+
+
+def is_there(path: str) -> bool:
+    """`os.path.exists`, which would swallow the TimeoutError of a script's signal handler."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        _signals.pass_on(error)
+        return False
+    return True
 
 
 def reason(error: OSError) -> str:
@@ -211,7 +221,7 @@ class Stream:
 
 def _make_folders(home: str, run: str, writer: str) -> str:
     """Makes the stream's folder, and those above it that are missing; ours 0700."""
-    if not os.path.isdir(home):
+    if not is_there(home):
         os.makedirs(os.path.dirname(home), exist_ok=True)
     path = os.path.join(home, "spool", run, writer)
     for last_try in (False, False, True):

@@ -74,14 +74,17 @@ def read_lines(directory: str) -> Iterator[bytes]:
 
 def spool_bytes(home_path: str) -> int:
     """How many bytes the whole spool holds."""
-    total = 0
-    for folder, _, files in os.walk(os.path.join(home_path, "spool")):
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_size
-            except OSError as error:  # noqa: PERF203 -- deleted meanwhile
-                _signals.pass_on(error)
-                continue
+    total, folders = 0, [os.path.join(home_path, "spool")]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as found:
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError as error:  # noqa: PERF203 -- deleted meanwhile
+            _signals.pass_on(error)
     return total
 
 
