@@ -166,7 +166,7 @@ class Run:
         said = {"experiment": experiment, "name": name, **facts}
         said = {key: value for key, value in said.items() if value is not None}
         if said:
-            self._writer.append(spool.line({"k": record.RUN, "t": time_ns(), **said}))
+            self._writer.append_vital(spool.line({"k": record.RUN, "t": time_ns(), **said}))
 
     def _end(self, status: str, reason: str, error: BaseException | str | None = None) -> None:
         if self._ended is not None:
@@ -175,8 +175,8 @@ class Run:
             raise RunEnded(f"this run has already ended as {self._ended}, so {status} was not written; a run ends once")
         self._ended = status
         self._names = {}
-        line = f'"k":"end","t":{time_ns()},"status":"{status}","reason":"{reason}"'
-        self._writer.append(("\n{" + line + _error(error) + "}\n").encode("ascii"))
+        end = {"k": record.END, "t": time_ns(), "status": status, "reason": reason}
+        self._writer.append_vital(("\n" + json_text(end)[:-1] + _error(error) + "}\n").encode("ascii"), end)
         _current.ended(self)
 
     def _end_at_exit(self) -> None:

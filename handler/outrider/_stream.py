@@ -172,6 +172,11 @@ class Stream:
         block["why"], block["since"] = why[:512], since
         self._save_block()
 
+    def keep_end(self, end: Mapping[str, Any]) -> bool:
+        """Keeps how the run ended in the block, where there is room when there is none anywhere. False: not even there."""
+        self._block["end"] = {key: end[key] for key in ("status", "reason", "code", "sig", "t") if key in end}
+        return self._save_block()
+
     def count_told(self, count: int) -> None:
         """A gap record accounts for `count` more of the refused."""
         self._block["gapped"] += count
@@ -187,11 +192,13 @@ class Stream:
                 _signals.pass_on(error)
                 continue
 
-    def _save_block(self) -> None:
+    def _save_block(self) -> bool:
         try:
             os.pwrite(self.lock_fd, _padded(self._block), 0)
         except OSError as error:
             _signals.pass_on(error)
+            return False
+        return True
 
     def _take_lock(self) -> int:
         temporary = os.path.join(self.directory, "lock.tmp")

@@ -115,7 +115,9 @@ class Writer:
         self._stream: Stream | None = None
         self._lock = RLock()
         self._inside = 0
-        self._waiting: list[bytes] = []  # appended by a signal handler (or a gc'd object) in the middle of the slow path
+        self._waiting: list[
+            tuple[bytes, bool, Mapping[str, Any] | None]
+        ] = []  # appended by a signal handler (or a gc'd object) in the middle of the slow path
         self._untold = [0, 0, 0]  # refused records, their bytes, since: not yet accounted for by a gap
         self._why = ""
         self._over_cap = False
@@ -158,6 +160,10 @@ class Writer:
             self.look_around()
         return True
 
+    def append_vital(self, data: bytes, end: Mapping[str, Any] | None = None) -> bool:
+        """As `append`, but reserve, cap and `full` do not count. Where even that fails, an `end` is kept in the lock block for the agent."""
+        return self.recover(data, vital=True, end=end)
+
     def close(self) -> None:
         """Ends the stream: its locks go. Idempotent; later appends are refused."""
         with self._lock:
@@ -165,19 +171,19 @@ class Writer:
             self._abandon()
         _forks.forget(self)
 
-    def recover(self, data: bytes) -> bool:
+    def recover(self, data: bytes, *, vital: bool = False, end: Mapping[str, Any] | None = None) -> bool:
         """The slow path of an append: opens a stream, or goes on after an error; else counts the line as refused. Never raises."""
         if self._inside == get_ident():
-            self._waiting.append(data)
+            self._waiting.append((data, vital, end))
             return True
         with self._lock:
             self._inside = get_ident()
             try:
-                kept = self._keep(data)
+                kept = self._keep(data, vital, end)
             finally:  # a signal handler may have logged, and then raised
                 try:
                     while self._waiting:
-                        self._keep(self._waiting.pop(0))
+                        self._keep(*self._waiting.pop(0))
                 finally:
                     self._inside = 0
         self._say()
@@ -211,9 +217,9 @@ class Writer:
         elif stream.size() >= segment_bytes:
             stream.rotate()
 
-    def _keep(self, data: bytes) -> bool:
+    def _keep(self, data: bytes, vital: bool, end: Mapping[str, Any] | None) -> bool:
         """One append with everything looked at first."""
-        why = self._ended or self._open() or self._obstacle(len(data))
+        why = self._ended or self._open(at_once=vital) or ("" if vital else self._obstacle(len(data)))
         stream = self._stream
         if why or stream is None:
             return self._refuse(data, why)
@@ -223,12 +229,15 @@ class Writer:
             stream.write(data)
         except OSError as error:
             _signals.pass_on(error)
+            if end is not None and stream.keep_end(end):
+                return True
             return self._refuse(data, _stream.reason(error))
-        self.fd = stream.fd
+        if not vital:
+            self.fd = stream.fd
         self.left -= len(data)
         return True
 
-    def _open(self) -> str:
+    def _open(self, *, at_once: bool) -> str:
         """Sees to it that there is a stream of ours; returns why there is none."""
         stream = self._stream
         if stream is not None:
@@ -239,7 +248,7 @@ class Writer:
                 self._abandon()
                 return self._ended
             self._abandon()  # the script closed our descriptors; the numbers may be somebody else's by now
-        if self._why and time.monotonic() < self._next_try:
+        if self._why and time.monotonic() < self._next_try and not at_once:
             return self._why
         try:
             self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment)
@@ -284,14 +293,7 @@ class Writer:
         if not self._why or self.fd >= 0 or self._ended or self._why in self._said:
             return
         self._said.add(self._why)
-        message = (
-            f"outrider: cannot write to the spool in {self.home}: {self._why}. Your script goes on; what it logs is counted and left out "
-            f"until this is over. Free space, or set OUTRIDER_HOME to a folder that can be written.\n"
-        )
-        try:
-            sys.stderr.write(message)
-        except Exception as error:  # noqa: BLE001 -- stderr may be closed, None, or an object of the script that raises
-            _signals.pass_on(error)
+        _complain(self.home, self._why)
 
     def _abandon(self) -> None:
         """Leaves the stream; its descriptors are closed where they are still ours."""
@@ -310,6 +312,17 @@ class Writer:
         self.owner = False
         self.refused = 0
         self._abandon()
+
+
+def _complain(home: str, why: str) -> None:
+    message = (
+        f"outrider: cannot write to the spool in {home}: {why}. Your script goes on; what it logs is counted and left out "
+        f"until this is over. Free space, or set OUTRIDER_HOME to a folder that can be written.\n"
+    )
+    try:
+        sys.stderr.write(message)
+    except Exception as error:  # noqa: BLE001 -- stderr may be closed, None, or an object of the script that raises
+        _signals.pass_on(error)
 
 
 class _Forks:

@@ -174,6 +174,27 @@ def test_the_cap_and_the_reserve_refuse(writer, home, monkeypatch, capsys):
         assert writer.append(numbered(3))
 
 
+@pytest.mark.parametrize("limit", ["OUTRIDER_DISK_RESERVE_BYTES", "OUTRIDER_MAX_SPOOL_BYTES", "full"])
+def test_a_run_that_ends_below_the_disk_reserve_does_not_stay_running(home, limit):
+    """`run` and `end` may use the reserve, and pass the cap and `full`; the rest is refused, and the gap says how much."""
+    (home / "spool").mkdir(parents=True)
+    if limit == "full":
+        (home / "spool" / "full").touch()
+    limits = {"full": {}, "OUTRIDER_MAX_SPOOL_BYTES": {limit: "1"}}.get(limit, {limit: str(1 << 60)})
+    text = """
+        import outrider
+        with outrider.start_run("e") as run:
+            run._writer.look_around()
+            for i in range(10): run.log("x", i)
+        """
+    run_script(home, text, **limits)
+    found = lines(home)
+    assert [line["k"] for line in found if line["k"] in ("run", "gap", "end")] == ["run", "gap", "end"]
+    assert [line["status"] for line in found if line["k"] == "end"] == ["Completed"]
+    logged = sum(line["k"] == "m" for line in found)
+    assert logged + sum(line["n"] for line in found if line["k"] == "gap") == 10
+
+
 def test_a_deleted_run_is_left_quietly(writer, home, capsys):
     """Somebody deleted it: nothing is written again, nothing is said."""
     writer.append(numbered(1))
