@@ -11,7 +11,7 @@ import logging
 from time import time_ns
 
 from outrider import _signals, _values
-from outrider._encode import MAX_TEXT, int_text, json_text, quote, safe_repr, safe_str
+from outrider._encode import MAX_TEXT, json_text, quote, safe_repr, safe_str
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _points(extra: dict[str, Any], bad: list[str]) -> list[str]:
     points, rest = [], {}
     for name, value in items:
         try:
-            points.append(quote(name if isinstance(name, str) else safe_str(name)) + ":" + _values.text(value))
+            points.append(quote(name if isinstance(name, str) else safe_str(name)) + ":" + _values.point_text(value))
         except Exception as error:  # noqa: BLE001, PERF203 -- a foreign object may raise anything
             _signals.pass_on(error)
             rest[name] = value
@@ -213,10 +213,10 @@ def _step(extra: dict[str, Any], bad: list[str]) -> str:
     if step is None:
         return ""
     try:
-        return int_text(step) if type(step) is int else _values.step_text(step)
+        return _values.step_text(step)
     except Exception as error:  # noqa: BLE001 -- a foreign object may raise anything
         _signals.pass_on(error)
-        bad.append(f"step must be a whole number, not {type(step).__name__}")
+        bad.append("step has more than 64 bits" if type(step) is int else f"step must be a whole number, not {type(step).__name__}")
         extra["step"] = step
         return ""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterable, Mapping
 
 _INF = float("inf")
+_MAX_STEP = _values.MAX_STEP
 _write = os.write
 
 
@@ -51,11 +52,11 @@ class Run:
         except (KeyError, TypeError):
             head = self._new_name(name)
         kind = type(value)
-        text = repr(value) if kind is float and -_INF < value < _INF else _values.text(value)
+        text = repr(value) if kind is float and -_INF < value < _INF else _values.point_text(value)
         if step is None:
             data = f'\n{{"k":"m","t":{time_ns()},{head}{text}}}\n'.encode("ascii")
         else:
-            at = step if type(step) is int else _values.step_text(step)
+            at = step if type(step) is int and -_MAX_STEP <= step <= _MAX_STEP else _values.step_text(step)
             data = f'\n{{"k":"m","t":{time_ns()},{head}{text},"s":{at}}}\n'.encode("ascii")
         writer = self._writer
         try:

@@ -161,7 +161,7 @@ class Writer:
         return True
 
     def append_vital(self, data: bytes, end: Mapping[str, Any] | None = None) -> bool:
-        """As `append`, but reserve, cap and `full` do not count. Where even that fails, an `end` is kept in the lock block for the agent."""
+        """As `append`, but reserve, cap and `full` do not count. An `end` that fails even so is kept in the lock block for the agent."""
         return self.recover(data, vital=True, end=end)
 
     def close(self) -> None:
