@@ -37,6 +37,7 @@ class NullWriter:
 
     fd = -1
     left = 0
+    look_at = float("inf")
     refused = 0
     name = directory = None
 

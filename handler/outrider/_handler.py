@@ -99,7 +99,10 @@ class RunHandler(logging.Handler):
             if thread != "MainThread":
                 site = f'{site}"ti":{record.thread or 0},'
             writer = self._writer or _current.writer
-            data = f'\n{{"k":"l","t":{int(created * 1e9)},{site}"msg":{quote(message)}}}\n'.encode()
+            now = int(created * 1e9)
+            if now > writer.look_at:
+                writer.look_at_fd()
+            data = f'\n{{"k":"l","t":{now},{site}"msg":{quote(message)}}}\n'.encode()
             if _write(writer.fd, data) == len(data):
                 writer.left = left = writer.left - len(data)
                 if left < 0:

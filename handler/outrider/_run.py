@@ -53,12 +53,15 @@ class Run:
             head = self._new_name(name)
         kind = type(value)
         text = repr(value) if kind is float and -_INF < value < _INF else _values.point_text(value)
+        now = time_ns()
+        writer = self._writer
+        if now > writer.look_at:
+            writer.look_at_fd()
         if step is None:
-            data = f'\n{{"k":"m","t":{time_ns()},{head}{text}}}\n'.encode("ascii")
+            data = f'\n{{"k":"m","t":{now},{head}{text}}}\n'.encode("ascii")
         else:
             at = step if type(step) is int and -_MAX_STEP <= step <= _MAX_STEP else _values.step_text(step)
-            data = f'\n{{"k":"m","t":{time_ns()},{head}{text},"s":{at}}}\n'.encode("ascii")
-        writer = self._writer
+            data = f'\n{{"k":"m","t":{now},{head}{text},"s":{at}}}\n'.encode("ascii")
         try:
             written = _write(writer.fd, data)
         except OSError as error:

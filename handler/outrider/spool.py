@@ -39,6 +39,7 @@ __all__ = [
 
 _MIB = 1 << 20
 _LEGAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_FD_NS = 1_000_000_000
 _RETRY_S = 1.0  #: after the home could not be used, or the spool was over its cap, it is looked at again no sooner
 _write = os.write
 
@@ -100,18 +101,18 @@ class Writer:
     """
     One process's (or collector's) stream of a run. Opens lazily, rotates, counts what it must refuse, goes on in a forked child.
 
-    `fd` and `left` are for callers that inline the append: a write to `fd` that returns less than it was given, or raises OSError, must be
-    followed by `recover(data)`; when `left` (bytes until the next look around) falls below 0, call `look_around()`. `fd` is -1 while
-    nothing can be written, so that the inlined write fails and lands in `recover`.
+    `fd` and `left` are for callers that inline the append: a write to `fd` that returns less than it was given, or raises OSError, must
+    be followed by `recover(data)`; before one later than `look_at` (ns) call `look_at_fd()`; when `left` (bytes until the next look
+    around) falls below 0, call `look_around()`. `fd` is -1 while nothing can be written, so that the inlined write fails and lands in
+    `recover`.
     """
 
     def __init__(self, home: str, run: str, kind: str = "py", *, owner: bool = False, experiment: str | None = None) -> None:
         if not valid_name(run):
             raise ValueError(f"{run!r} cannot be a run id: use letters, digits, '_', '.', '-', at most 256, the first a letter or digit")
         self.home, self.run, self.kind, self.owner, self.experiment = os.path.abspath(home), run, kind, owner, experiment
-        self.fd = -1
-        self.left = -1
-        self.refused = 0
+        self.fd = self.left = -1
+        self.look_at = self.refused = 0
         self._stream: Stream | None = None
         self._lock = RLock()
         self._inside = 0
@@ -119,10 +120,9 @@ class Writer:
             tuple[bytes, bool, Mapping[str, Any] | None]
         ] = []  # appended by a signal handler (or a gc'd object) in the middle of the slow path
         self._untold = [0, 0, 0]  # refused records, their bytes, since: not yet accounted for by a gap
-        self._why = ""
         self._over_cap = False
         self._said: set[str] = set()
-        self._ended = ""  # closed, or deleted: nothing is written any more, quietly
+        self._why = self._ended = ""  # ended: closed, or deleted: nothing is written any more, quietly
         self._next_try = 0.0
         self._retry_s = _RETRY_S
         _forks.watch(self)
@@ -148,6 +148,8 @@ class Writer:
 
     def append(self, data: bytes) -> bool:
         """Appends one complete line, newline first and last. True: it survives this process. False: refused, and counted. Never raises."""
+        if time.time_ns() > self.look_at:
+            self.look_at_fd()
         try:
             written = _write(self.fd, data)
         except OSError as error:
@@ -188,6 +190,12 @@ class Writer:
                     self._inside = 0
         self._say()
         return kept
+
+    def look_at_fd(self) -> None:
+        """Once a second, before an append: a script that closes every descriptor and opens files must not find our lines in them."""
+        self.look_at = time.time_ns() + _FD_NS
+        if self._stream is not None and not self._stream.is_ours():
+            self.fd = -1
 
     def look_around(self) -> None:
         """Once a MiB: is the stream still ours and there, may we go on, is the segment full? Never raises, waits for no other thread."""
@@ -307,10 +315,9 @@ class Writer:
     def _after_fork(self) -> None:
         """In the child: closes what was inherited (which takes nothing from the parent), and owns nothing."""
         self._lock = RLock()
-        self._inside = 0
+        self._inside = self.refused = 0
         self._waiting = []
         self.owner = False
-        self.refused = 0
         self._abandon()
 
 

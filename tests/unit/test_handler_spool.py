@@ -334,3 +334,17 @@ def test_the_home_is_absolute(monkeypatch, tmp_path):
     assert spool.home({}) == os.path.expanduser("~/.local/state/outrider")
     assert HANDLER.endswith("handler")
     assert _locks.is_locked(str(tmp_path / "none")) is False
+
+
+def test_a_script_that_reopens_our_descriptors_number_does_not_get_our_lines_a_second_later(writer, home, tmp_path):
+    """By its number alone a descriptor cannot be told from another: it is looked at before an append, once a second."""
+    writer.append(numbered(0))
+    foreign = os.open(tmp_path / "foreign", os.O_WRONLY | os.O_CREAT)
+    os.dup2(foreign, writer.fd)
+    os.close(foreign)
+    taken = writer.fd
+    writer.look_at -= 2_000_000_000  # as if that had been a while ago
+    assert writer.append(numbered(1))
+    os.close(taken)
+    assert (tmp_path / "foreign").read_bytes() == b""
+    assert len(lines(home, "m")) == 2
