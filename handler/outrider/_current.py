@@ -15,7 +15,7 @@ from outrider import record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Mapping
 
     from outrider._run import Run
 
@@ -37,6 +37,7 @@ class NullWriter:
 
     fd = -1
     left = 0
+    look_at = float("inf")
     refused = 0
     name = directory = None
 
@@ -45,6 +46,10 @@ class NullWriter:
         return True
 
     recover = append
+
+    def append_vital(self, data: bytes, end: Mapping[str, Any] | None = None) -> bool:  # noqa: ARG002
+        """Keeps nothing."""
+        return True
 
     def look_around(self) -> None:
         """Nothing to see."""
@@ -113,7 +118,7 @@ def _open(experiment: str | None, name: str | None) -> Run:
     if first is run:
         _push(run)
         if about is not None:
-            run._writer.append(spool.line(about))  # noqa: SLF001
+            run._writer.append_vital(spool.line(about))  # noqa: SLF001
     elif run is not joined:
         run._writer.close()  # noqa: SLF001
     return first
@@ -130,7 +135,7 @@ def start(experiment: str | None, name: str | None, run_id: str | None, facts: d
             run, about = _new(experiment, name, facts, run_id=run_id, parent=base)
             run.claimed = True
             _push(run)
-            run._writer.append(spool.line(about))  # noqa: SLF001
+            run._writer.append_vital(spool.line(about))  # noqa: SLF001
         if run not in _stack:
             _push(run)
         os.environ["OUTRIDER_RUN_CLAIMED"] = run.id  # a `start_run` of a child process is not about this run

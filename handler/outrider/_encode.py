@@ -7,6 +7,8 @@ what they raise stays here.
 
 from __future__ import annotations
 
+from outrider import _signals
+
 try:
     from _json import encode_basestring_ascii
 except ImportError:  # an interpreter without the C module
@@ -59,6 +61,7 @@ def safe_repr(value: Any) -> str:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 -- a script's __repr__ may raise anything
+        _signals.pass_on(error)
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
     return text if len(text) <= MAX_REPR else text[:MAX_REPR] + "…"
 
@@ -67,7 +70,8 @@ def safe_str(value: Any) -> str:
     """`str`, total."""
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 -- a script's __str__ may raise anything
+    except Exception as error:  # noqa: BLE001 -- a script's __str__ may raise anything
+        _signals.pass_on(error)
         return safe_repr(value)
 
 
@@ -107,7 +111,8 @@ class _Encoder:
         self._inside.add(id(value))
         try:
             return self._items(value, depth + 1)
-        except Exception:  # noqa: BLE001 -- changed by another thread, or a subclass that cannot be walked
+        except Exception as error:  # noqa: BLE001 -- changed by another thread, or a subclass that cannot be walked
+            _signals.pass_on(error)
             return quote(safe_repr(value))
         finally:
             self._inside.discard(id(value))

@@ -1,8 +1,9 @@
 """
 RunHandler: log records into the run of this process.
 
-Never raises, never waits but for the local file system, takes no lock: an append is one write. Nothing here touches other handlers.
-`emit` may swallow: what goes wrong in it has already been turned into a degraded record, or the interpreter is going away.
+Never raises, but for what the script's own signal handler raises meanwhile, which is the script's. Never waits but for the local file
+system, takes no lock: an append is one write. Nothing here touches other handlers. `emit` may swallow: what goes wrong in it has already
+been turned into a degraded record, or the interpreter is going away.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import os
 import sys
 from _thread import get_ident
 
-from outrider import _current, _facts, _records, _run  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
+from outrider import _current, _facts, _records, _run, _signals  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
 from outrider._encode import MAX_TEXT, quote
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
+    from typing import Any
+
     from outrider._run import Run
 
 _CACHED = 4096  #: call sites whose repeating part is kept
@@ -25,7 +28,7 @@ _TASKS = sys.version_info >= (3, 12)  #: records name their asyncio task
 _SIMPLE = _records.SIMPLE
 _Record = logging.LogRecord
 _write = os.write
-_encoding: set[int] = set()  #: threads that are in the middle of a record, in whatever RunHandler
+_encoding: dict[int, Any] = {}  #: threads that are in the middle of a record, in whatever RunHandler: where
 _caches: dict[str, dict[tuple[object, ...], str]] = {}  #: by `via`: the repeating part of each call site
 
 
@@ -38,6 +41,14 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _is_below(encoding: Any) -> bool:
+    """Is that call still going on? (A signal handler's exception may come between any two steps, of a `finally` too.)"""
+    frame: Any = sys._getframe(1)  # noqa: SLF001
+    while frame is not None and frame is not encoding:
+        frame = frame.f_back
+    return frame is not None
 
 
 class RunHandler(logging.Handler):
@@ -88,14 +99,18 @@ class RunHandler(logging.Handler):
             if thread != "MainThread":
                 site = f'{site}"ti":{record.thread or 0},'
             writer = self._writer or _current.writer
-            data = f'\n{{"k":"l","t":{int(created * 1e9)},{site}"msg":{quote(message)}}}\n'.encode()
+            now = int(created * 1e9)
+            if now > writer.look_at:
+                writer.look_at_fd()
+            data = f'\n{{"k":"l","t":{now},{site}"msg":{quote(message)}}}\n'.encode()
             if _write(writer.fd, data) == len(data):
                 writer.left = left = writer.left - len(data)
                 if left < 0:
                     writer.look_around()
             else:
                 writer.recover(data)
-        except Exception:  # noqa: BLE001 -- text that does not fit its arguments, no run yet, a stream to be opened: emit sees to it
+        except Exception as error:  # noqa: BLE001 -- text that does not fit its arguments, no run yet, a stream to be opened: emit sees to it
+            _signals.pass_on(error)
             self.emit(record)
         return True
 
@@ -103,18 +118,19 @@ class RunHandler(logging.Handler):
         """Keeps any record. Never raises."""
         ident = get_ident()
         # A record that is made while this thread is encoding another: by a `__repr__` that logs, say. It must not run such code again.
-        nested = ident in _encoding
-        _encoding.add(ident)
+        nested = ident in _encoding and _is_below(_encoding[ident])
         try:
+            if not nested:
+                _encoding[ident] = sys._getframe()  # noqa: SLF001
             data = _records.whole(record, self.via, nested=nested)
             writer = self._writer or _current.writer or _current.open_implicit(self.experiment, self.run_name)
             if writer is not None:
                 writer.append(data)
-        except Exception:  # noqa: BLE001, S110 -- see the top: law 1
-            pass
+        except Exception as error:  # noqa: BLE001 -- see the top: law 1
+            _signals.pass_on(error)
         finally:
             if not nested:
-                _encoding.discard(ident)
+                _encoding.pop(ident, None)
 
     def _kept_by_emit(self, record: logging.LogRecord) -> bool:
         self.emit(record)

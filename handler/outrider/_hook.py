@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import sys
 
+from outrider import _signals
+
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     import logging
@@ -67,8 +69,8 @@ def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
                 at = at.propagate and at.parent
             if record.process == _pid or not _is_foreign(record.process):
                 _keep(passed if self.filters and type(passed) is not bool else record)
-        except Exception:  # noqa: BLE001, S110 -- law 1. (What a signal handler raises is the script's, and goes on.)
-            pass
+        except Exception as error:  # noqa: BLE001 -- law 1
+            _signals.pass_on(error)
         return passed
 
     filter.__qualname__, filter.__doc__ = "Logger.filter", original.__doc__
@@ -83,14 +85,18 @@ def _open_ear(record: logging.LogRecord) -> bool:
     if _loading:
         _early.append(record)
         return False
+    # Signals wait meanwhile: what a handler raises in the middle of an import may get lost there (importlib runs callbacks).
+    before = _signals.mask()
     _loading = True
     try:
+        _signals.mask(_signals.ALL)
         from outrider import _handler
 
         _run_handler = _handler.RunHandler
         _keep = _new_ear(_handler).handle
     finally:
         _loading = False
+        _signals.mask(before)
     while _early:
         _keep(_early.pop(0))
     return True

@@ -104,7 +104,9 @@ class Keeper:
         self._writer.close()
 
     def _append(self, found: dict[str, Any]) -> None:
-        self._writer.append(spool.line({"k": found["k"], "t": time.time_ns(), **found}))
+        """A `run` or an `end`."""
+        line = {"k": found["k"], "t": time.time_ns(), **found}
+        self._writer.append_vital(spool.line(line), line if found["k"] == record.END else None)
 
     def _let_go(self, inherited: list[int]) -> None:
         """What the command holds, only the command holds: others wait for its end of a pipe, or for its folder."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from time import time_ns
 
-from outrider import _values
-from outrider._encode import MAX_TEXT, int_text, json_text, quote, safe_repr, safe_str
+from outrider import _signals, _values
+from outrider._encode import MAX_TEXT, json_text, quote, safe_repr, safe_str
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def whole(record: logging.LogRecord, via: str, nested: bool = False) -> bytes:
     try:
         return _whole(record, via, nested)
     except Exception as error:  # noqa: BLE001 -- a record made by hand may hold anything, anywhere
+        _signals.pass_on(error)
         message = quote(safe_str(record.msg)[:MAX_TEXT])
         parts = [f'\n{{"k":"l","t":{time_ns()},{_safe_fragment(record, via)}"msg":{message}']
         return finish(parts, [f"the record could not be read: {type(error).__name__}"])
@@ -119,6 +120,7 @@ def traceback_text(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception as failure:  # noqa: BLE001 -- foreign exceptions may raise anything when asked for their text
+        _signals.pass_on(failure)
         return f"<no traceback: {type(failure).__name__}>"
 
 
@@ -130,6 +132,7 @@ def _message(record: logging.LogRecord, bad: list[str], nested: bool) -> str:
     try:
         message = record.getMessage()
     except Exception as error:  # noqa: BLE001 -- %-formatting runs the script's objects
+        _signals.pass_on(error)
         bad.append(f"message and arguments do not fit: {type(error).__name__}: {safe_str(error)[:500]}")
         return f"{safe_str(record.msg)} {safe_repr(args)}"
     if isinstance(message, str):
@@ -162,14 +165,16 @@ def _bare_exception(exc_info: Any, bad: list[str]) -> str:
 def _time(created: Any) -> int:
     try:
         return int(created * 1e9)
-    except Exception:  # noqa: BLE001 -- a record made by hand may hold anything
+    except Exception as error:  # noqa: BLE001 -- a record made by hand may hold anything
+        _signals.pass_on(error)
         return time_ns()
 
 
 def _safe_fragment(record: logging.LogRecord, via: str) -> str:
     try:
         return fragment(record, via)
-    except Exception:  # noqa: BLE001 -- a record made by hand may lack anything
+    except Exception as error:  # noqa: BLE001 -- a record made by hand may lack anything
+        _signals.pass_on(error)
         return f'"lv":0,"via":"{via}",'
 
 
@@ -185,14 +190,16 @@ def _points(extra: dict[str, Any], bad: list[str]) -> list[str]:
     metrics = extra["metrics"]
     try:
         items = list(metrics.items())
-    except Exception:  # noqa: BLE001 -- whatever it is, it is no mapping
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is no mapping
+        _signals.pass_on(error)
         bad.append(f"metrics must be a dict of names and numbers, not {type(metrics).__name__}")
         return []
     points, rest = [], {}
     for name, value in items:
         try:
-            points.append(quote(name if isinstance(name, str) else safe_str(name)) + ":" + _values.text(value))
-        except Exception:  # noqa: BLE001, PERF203 -- a foreign object may raise anything
+            points.append(quote(name if isinstance(name, str) else safe_str(name)) + ":" + _values.point_text(value))
+        except Exception as error:  # noqa: BLE001, PERF203 -- a foreign object may raise anything
+            _signals.pass_on(error)
             rest[name] = value
     del extra["metrics"]
     if rest:
@@ -206,9 +213,10 @@ def _step(extra: dict[str, Any], bad: list[str]) -> str:
     if step is None:
         return ""
     try:
-        return int_text(step) if type(step) is int else _values.step_text(step)
-    except Exception:  # noqa: BLE001 -- a foreign object may raise anything
-        bad.append(f"step must be a whole number, not {type(step).__name__}")
+        return _values.step_text(step)
+    except Exception as error:  # noqa: BLE001 -- a foreign object may raise anything
+        _signals.pass_on(error)
+        bad.append("step has more than 64 bits" if type(step) is int else f"step must be a whole number, not {type(step).__name__}")
         extra["step"] = step
         return ""
 

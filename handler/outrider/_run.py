@@ -12,7 +12,7 @@ import os
 import sys
 from time import time_ns
 
-from outrider import _current, _records, _values, record, spool
+from outrider import _current, _records, _signals, _values, record, spool
 from outrider._encode import json_text, quote, safe_str
 from outrider._errors import RunEnded
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterable, Mapping
 
 _INF = float("inf")
+_MAX_STEP = _values.MAX_STEP
 _write = os.write
 
 
@@ -51,16 +52,20 @@ class Run:
         except (KeyError, TypeError):
             head = self._new_name(name)
         kind = type(value)
-        text = repr(value) if kind is float and -_INF < value < _INF else _values.text(value)
-        if step is None:
-            data = f'\n{{"k":"m","t":{time_ns()},{head}{text}}}\n'.encode("ascii")
-        else:
-            at = step if type(step) is int else _values.step_text(step)
-            data = f'\n{{"k":"m","t":{time_ns()},{head}{text},"s":{at}}}\n'.encode("ascii")
+        text = repr(value) if kind is float and -_INF < value < _INF else _values.point_text(value)
+        now = time_ns()
         writer = self._writer
+        if now > writer.look_at:
+            writer.look_at_fd()
+        if step is None:
+            data = f'\n{{"k":"m","t":{now},{head}{text}}}\n'.encode("ascii")
+        else:
+            at = step if type(step) is int and -_MAX_STEP <= step <= _MAX_STEP else _values.step_text(step)
+            data = f'\n{{"k":"m","t":{now},{head}{text},"s":{at}}}\n'.encode("ascii")
         try:
             written = _write(writer.fd, data)
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             written = -1
         if written == len(data):
             writer.left = left = writer.left - written
@@ -165,7 +170,7 @@ class Run:
         said = {"experiment": experiment, "name": name, **facts}
         said = {key: value for key, value in said.items() if value is not None}
         if said:
-            self._writer.append(spool.line({"k": record.RUN, "t": time_ns(), **said}))
+            self._writer.append_vital(spool.line({"k": record.RUN, "t": time_ns(), **said}))
 
     def _end(self, status: str, reason: str, error: BaseException | str | None = None) -> None:
         if self._ended is not None:
@@ -174,8 +179,8 @@ class Run:
             raise RunEnded(f"this run has already ended as {self._ended}, so {status} was not written; a run ends once")
         self._ended = status
         self._names = {}
-        line = f'"k":"end","t":{time_ns()},"status":"{status}","reason":"{reason}"'
-        self._writer.append(("\n{" + line + _error(error) + "}\n").encode("ascii"))
+        end = {"k": record.END, "t": time_ns(), "status": status, "reason": reason}
+        self._writer.append_vital(("\n" + json_text(end)[:-1] + _error(error) + "}\n").encode("ascii"), end)
         _current.ended(self)
 
     def _end_at_exit(self) -> None:

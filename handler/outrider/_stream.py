@@ -11,7 +11,7 @@ import os
 import stat
 import time
 
-from outrider import _locks, record
+from outrider import _locks, _signals, record
 from outrider._encode import json_text, line
 
 TYPE_CHECKING = False  # typing is an import too
@@ -73,7 +73,8 @@ def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        _signals.pass_on(error)
         return ""
 
 
@@ -94,14 +95,25 @@ def rank(environ: Mapping[str, str]) -> int | None:
 def obstacle(home: str, size: int, reserve: int) -> str:
     """Why `size` bytes may not be written under this home now; "" when they may."""
     try:
-        if os.path.exists(os.path.join(home, "spool", "full")):
+        if is_there(os.path.join(home, "spool", "full")):
             return "the agent says that the spool is full"
         disk = os.statvfs(home)
     except OSError as error:
+        _signals.pass_on(error)
         return reason(error)
     if disk.f_blocks and disk.f_bavail * disk.f_frsize < max(reserve, size):
         return f"the disk has less than {reserve >> 20} MiB left (OUTRIDER_DISK_RESERVE_BYTES)" if reserve > size else "the disk is full"
     return ""
+
+
+def is_there(path: str) -> bool:
+    """`os.path.exists`, which would swallow the TimeoutError of a script's signal handler."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        _signals.pass_on(error)
+        return False
+    return True
 
 
 def reason(error: OSError) -> str:
@@ -153,7 +165,8 @@ class Stream:
         """Are the descriptors still open, and still the files that we opened? A script may close every descriptor it finds."""
         try:
             return _identity(self.fd) == self._segment_identity and _identity(self.lock_fd) == self._lock_identity
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             return False
 
     def is_deleted(self) -> bool:
@@ -179,6 +192,11 @@ class Stream:
         block["why"], block["since"] = why[:512], since
         self._save_block()
 
+    def keep_end(self, end: Mapping[str, Any]) -> bool:
+        """Keeps how the run ended in the block, where there is room when there is none anywhere. False: not even there."""
+        self._block["end"] = {key: end[key] for key in ("status", "reason", "code", "sig", "t") if key in end}
+        return self._save_block()
+
     def count_told(self, count: int) -> None:
         """A gap record accounts for `count` more of the refused."""
         self._block["gapped"] += count
@@ -190,14 +208,17 @@ class Stream:
             try:
                 if _identity(fd) == identity:
                     os.close(fd)
-            except OSError:  # noqa: PERF203 -- closed by the script
+            except OSError as error:  # noqa: PERF203 -- closed by the script
+                _signals.pass_on(error)
                 continue
 
-    def _save_block(self) -> None:
+    def _save_block(self) -> bool:
         try:
             os.pwrite(self.lock_fd, _padded(self._block), 0)
-        except OSError:
-            return
+        except OSError as error:
+            _signals.pass_on(error)
+            return False
+        return True
 
     def _take_lock(self) -> int:
         temporary = os.path.join(self.directory, "lock.tmp")
@@ -227,7 +248,7 @@ class Stream:
 
 def _make_folders(home: str, run: str, writer: str) -> str:
     """Makes the stream's folder, and those above it that are missing; ours 0700."""
-    if not os.path.isdir(home):
+    if not is_there(home):
         os.makedirs(os.path.dirname(home), exist_ok=True)
     path = os.path.join(home, "spool", run, writer)
     for last_try in (False, False, True):
@@ -257,7 +278,8 @@ def _high(fd: int) -> int:
     floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
     try:
         high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        _signals.pass_on(error)
         return fd
     os.close(fd)
     return high

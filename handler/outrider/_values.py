@@ -6,7 +6,7 @@ Numpy, torch and the like are recognised by what their scalars can do, never imp
 
 from __future__ import annotations
 
-from outrider import record
+from outrider import _signals, record
 from outrider._encode import float_text, int_text, quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -14,17 +14,34 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+MAX_STEP = (1 << 63) - 1
+
+
 def unwrap(value: Any) -> Any:
     """The Python value inside a scalar of numpy, torch, jax…: whatever has no axes and an `item()`. Anything else as it is."""
     kind = type(value)
     try:
         if getattr(kind, "item", None) is not None and getattr(value, "ndim", 0) == 0:
-            return value.item()
+            plain = value.item()
+            # A numpy.longdouble is its own item.
+            return float(value) if type(plain) is kind and getattr(getattr(value, "dtype", None), "kind", None) == "f" else plain
         if getattr(value, "shape", None) == () and getattr(kind, "__float__", None) is not None:
             return float(value)
-    except Exception:  # noqa: BLE001 -- a foreign object may raise anything; then it is no scalar
+    except Exception as error:  # noqa: BLE001 -- a foreign object may raise anything; then it is no scalar
+        _signals.pass_on(error)
         return value
     return value
+
+
+def point_text(value: Any) -> str:
+    """
+    The value of a point as JSON text: a number, text or bool.
+
+    Raises TypeError for what is none of these, None too (a cell of a table may be empty, a point may not).
+    """
+    if value is None:
+        raise TypeError(_refusal(value))
+    return text(value)
 
 
 def text(value: Any) -> str:
@@ -52,15 +69,15 @@ def step_text(step: Any) -> str:
     """
     A step as JSON text.
 
-    Raises TypeError for what is no whole number.
+    Raises TypeError for what is no whole number, ValueError for one of more than 64 bits (the store has no room for it).
     """
-    if isinstance(step, int):
-        return int_text(step)
-    plain = unwrap(step)
+    plain = step if isinstance(step, int) else unwrap(step)
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
     if isinstance(plain, int):
-        return int_text(plain)
+        if -MAX_STEP <= plain <= MAX_STEP:
+            return int_text(plain)
+        raise ValueError("step must be a whole number of at most 64 bits (up to 9223372036854775807)")
     raise TypeError(f"step must be a whole number, not {type(step).__name__}; give step=None for points without steps")
 
 

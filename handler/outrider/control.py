@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from outrider import spool
+from outrider import _signals, spool
 
 
 class ControlError(OSError):
@@ -34,7 +34,8 @@ def agent_info(home: str) -> dict[str, Any] | None:
             return None
         with open(spool.open_regular(os.path.join(home, "agent.json")), encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        _signals.pass_on(error)
         return None
     return found if isinstance(found, dict) and isinstance(found.get("socket"), str) else None
 
@@ -76,6 +77,7 @@ def _exchange(socket_path: str, method: str, path: str, payload: bytes | None, t
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NotRunning(f"the agent's socket {socket_path} does not answer: it is starting or stopping; try again") from error
     except (OSError, http.client.HTTPException) as error:
+        _signals.pass_on(error)
         raise ControlError(f"the agent gave no answer to {method} {path} within {timeout:g} s ({error or type(error).__name__})") from error
     finally:
         connection.close()

@@ -2,7 +2,7 @@
 The spool's writer, and what else knows its files (docs/spool.md is the law). Standard library only; the agent imports it too.
 
 Here: where a home is, names, one stream on disk, the Writer that appends to it. Never here: what a record means, logging, threads.
-`Writer.append` never raises and waits on nothing but the local file system.
+`Writer.append` never raises (but what the script's own signal handler raises meanwhile) and waits on nothing but the local file system.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from _thread import RLock, get_ident
 
-from outrider import _stream
+from outrider import _signals, _stream
 from outrider._encode import line
 from outrider._locks import NotRegular, is_locked, lock_file, open_regular
 from outrider._stream import Stream, boot_id, counters, hostname, irregular, segment_path, segments
@@ -42,6 +42,7 @@ __all__ = [
 
 _MIB = 1 << 20
 _LEGAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_FD_NS = 1_000_000_000
 _RETRY_S = 1.0  #: after the home could not be used, or the spool was over its cap, it is looked at again no sooner
 _write = os.write
 
@@ -77,13 +78,17 @@ def read_lines(directory: str) -> Iterator[bytes]:
 
 def spool_bytes(home_path: str) -> int:
     """How many bytes the whole spool holds."""
-    total = 0
-    for folder, _, files in os.walk(os.path.join(home_path, "spool")):
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_size
-            except OSError:  # noqa: PERF203 -- deleted meanwhile
-                continue
+    total, folders = 0, [os.path.join(home_path, "spool")]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as found:
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError as error:  # noqa: PERF203 -- deleted meanwhile
+            _signals.pass_on(error)
     return total
 
 
@@ -99,27 +104,28 @@ class Writer:
     """
     One process's (or collector's) stream of a run. Opens lazily, rotates, counts what it must refuse, goes on in a forked child.
 
-    `fd` and `left` are for callers that inline the append: a write to `fd` that returns less than it was given, or raises OSError, must be
-    followed by `recover(data)`; when `left` (bytes until the next look around) falls below 0, call `look_around()`. `fd` is -1 while
-    nothing can be written, so that the inlined write fails and lands in `recover`.
+    `fd` and `left` are for callers that inline the append: a write to `fd` that returns less than it was given, or raises OSError, must
+    be followed by `recover(data)`; before one later than `look_at` (ns) call `look_at_fd()`; when `left` (bytes until the next look
+    around) falls below 0, call `look_around()`. `fd` is -1 while nothing can be written, so that the inlined write fails and lands in
+    `recover`.
     """
 
     def __init__(self, home: str, run: str, kind: str = "py", *, owner: bool = False, experiment: str | None = None) -> None:
         if not valid_name(run):
             raise ValueError(f"{run!r} cannot be a run id: use letters, digits, '_', '.', '-', at most 256, the first a letter or digit")
         self.home, self.run, self.kind, self.owner, self.experiment = os.path.abspath(home), run, kind, owner, experiment
-        self.fd = -1
-        self.left = -1
-        self.refused = 0
+        self.fd = self.left = -1
+        self.look_at = self.refused = 0
         self._stream: Stream | None = None
         self._lock = RLock()
         self._inside = 0
-        self._waiting: list[bytes] = []  # appended by a signal handler (or a gc'd object) in the middle of the slow path
+        self._waiting: list[
+            tuple[bytes, bool, Mapping[str, Any] | None]
+        ] = []  # appended by a signal handler (or a gc'd object) in the middle of the slow path
         self._untold = [0, 0, 0]  # refused records, their bytes, since: not yet accounted for by a gap
-        self._why = ""
         self._over_cap = False
         self._said: set[str] = set()
-        self._ended = ""  # closed, or deleted: nothing is written any more, quietly
+        self._why = self._ended = ""  # ended: closed, or deleted: nothing is written any more, quietly
         self._next_try = 0.0
         self._retry_s = _RETRY_S
         _forks.watch(self)
@@ -139,14 +145,18 @@ class Writer:
         with self._lock:
             try:
                 return (0, 0) if self._stream is None else (self._stream.segment, self._stream.size())
-            except OSError:
+            except OSError as error:
+                _signals.pass_on(error)
                 return (0, 0)
 
     def append(self, data: bytes) -> bool:
         """Appends one complete line, newline first and last. True: it survives this process. False: refused, and counted. Never raises."""
+        if time.time_ns() > self.look_at:
+            self.look_at_fd()
         try:
             written = _write(self.fd, data)
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             return self.recover(data)
         if written != len(data):
             return self.recover(data)
@@ -155,6 +165,10 @@ class Writer:
             self.look_around()
         return True
 
+    def append_vital(self, data: bytes, end: Mapping[str, Any] | None = None) -> bool:
+        """As `append`, but reserve, cap and `full` do not count. An `end` that fails even so is kept in the lock block for the agent."""
+        return self.recover(data, vital=True, end=end)
+
     def close(self) -> None:
         """Ends the stream: its locks go. Idempotent; later appends are refused."""
         with self._lock:
@@ -162,21 +176,29 @@ class Writer:
             self._abandon()
         _forks.forget(self)
 
-    def recover(self, data: bytes) -> bool:
+    def recover(self, data: bytes, *, vital: bool = False, end: Mapping[str, Any] | None = None) -> bool:
         """The slow path of an append: opens a stream, or goes on after an error; else counts the line as refused. Never raises."""
         if self._inside == get_ident():
-            self._waiting.append(data)
+            self._waiting.append((data, vital, end))
             return True
         with self._lock:
             self._inside = get_ident()
             try:
-                kept = self._keep(data)
-                while self._waiting:
-                    self._keep(self._waiting.pop(0))
-            finally:
-                self._inside = 0
+                kept = self._keep(data, vital, end)
+            finally:  # a signal handler may have logged, and then raised
+                try:
+                    while self._waiting:
+                        self._keep(*self._waiting.pop(0))
+                finally:
+                    self._inside = 0
         self._say()
         return kept
+
+    def look_at_fd(self) -> None:
+        """Once a second, before an append: a script that closes every descriptor and opens files must not find our lines in them."""
+        self.look_at = time.time_ns() + _FD_NS
+        if self._stream is not None and not self._stream.is_ours():
+            self.fd = -1
 
     def look_around(self) -> None:
         """Once a MiB: is the stream still ours and there, may we go on, is the segment full? Never raises, waits for no other thread."""
@@ -185,7 +207,8 @@ class Writer:
         self._inside = get_ident()
         try:
             self._look_around()
-        except OSError:
+        except OSError as error:
+            _signals.pass_on(error)
             self.fd = -1  # the next append finds out what it is
         finally:
             self._inside = 0
@@ -205,9 +228,9 @@ class Writer:
         elif stream.size() >= segment_bytes:
             stream.rotate()
 
-    def _keep(self, data: bytes) -> bool:
+    def _keep(self, data: bytes, vital: bool, end: Mapping[str, Any] | None) -> bool:
         """One append with everything looked at first."""
-        why = self._ended or self._open() or self._obstacle(len(data))
+        why = self._ended or self._open(at_once=vital) or ("" if vital else self._obstacle(len(data)))
         stream = self._stream
         if why or stream is None:
             return self._refuse(data, why)
@@ -216,12 +239,16 @@ class Writer:
                 self._tell_gap(stream)
             stream.write(data)
         except OSError as error:
+            _signals.pass_on(error)
+            if end is not None and stream.keep_end(end):
+                return True
             return self._refuse(data, _stream.reason(error))
-        self.fd = stream.fd
+        if not vital:
+            self.fd = stream.fd
         self.left -= len(data)
         return True
 
-    def _open(self) -> str:
+    def _open(self, *, at_once: bool) -> str:
         """Sees to it that there is a stream of ours; returns why there is none."""
         stream = self._stream
         if stream is not None:
@@ -232,11 +259,12 @@ class Writer:
                 self._abandon()
                 return self._ended
             self._abandon()  # the script closed our descriptors; the numbers may be somebody else's by now
-        if self._why and time.monotonic() < self._next_try:
+        if self._why and time.monotonic() < self._next_try and not at_once:
             return self._why
         try:
             self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment)
         except OSError as error:
+            _signals.pass_on(error)
             self._next_try = time.monotonic() + self._retry_s
             return _stream.reason(error)
         self.left = min(_MIB, setting("OUTRIDER_SEGMENT_BYTES", 64 * _MIB))
@@ -276,14 +304,7 @@ class Writer:
         if not self._why or self.fd >= 0 or self._ended or self._why in self._said:
             return
         self._said.add(self._why)
-        message = (
-            f"outrider: cannot write to the spool in {self.home}: {self._why}. Your script goes on; what it logs is counted and left out "
-            f"until this is over. Free space, or set OUTRIDER_HOME to a folder that can be written.\n"
-        )
-        try:
-            sys.stderr.write(message)
-        except Exception:  # noqa: BLE001 -- stderr may be closed, None, or an object of the script that raises
-            return
+        _complain(self.home, self._why)
 
     def _abandon(self) -> None:
         """Leaves the stream; its descriptors are closed where they are still ours."""
@@ -297,11 +318,21 @@ class Writer:
     def _after_fork(self) -> None:
         """In the child: closes what was inherited (which takes nothing from the parent), and owns nothing."""
         self._lock = RLock()
-        self._inside = 0
+        self._inside = self.refused = 0
         self._waiting = []
         self.owner = False
-        self.refused = 0
         self._abandon()
+
+
+def _complain(home: str, why: str) -> None:
+    message = (
+        f"outrider: cannot write to the spool in {home}: {why}. Your script goes on; what it logs is counted and left out "
+        f"until this is over. Free space, or set OUTRIDER_HOME to a folder that can be written.\n"
+    )
+    try:
+        sys.stderr.write(message)
+    except Exception as error:  # noqa: BLE001 -- stderr may be closed, None, or an object of the script that raises
+        _signals.pass_on(error)
 
 
 class _Forks:

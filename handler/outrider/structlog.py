@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from time import time_ns
 
-from outrider import _current, _facts, _records, _run  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
+from outrider import _current, _facts, _records, _run, _signals  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
 from outrider._encode import quote, safe_str
 
 TYPE_CHECKING = False  # typing is an import too
@@ -33,8 +33,8 @@ class OutriderProcessor:
             writer = _current.writer or _current.open_implicit(self.experiment, self.name)
             if writer is not None:
                 writer.append(data)
-        except Exception:  # noqa: BLE001, S110 -- law 1: nothing may be raised into the script
-            pass
+        except Exception as error:  # noqa: BLE001 -- law 1: nothing may be raised into the script
+            _signals.pass_on(error)
         return event_dict
 
 

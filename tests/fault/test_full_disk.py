@@ -98,6 +98,47 @@ def test_a_script_on_a_full_disk_lives_and_what_it_lost_is_known(small_disk, res
     assert 2 * CALLS <= kept + missed <= 2 * CALLS + 3  # the refused may include the run's own `end`
 
 
+FILLS = """
+import glob, sys
+def fill(path, data):
+    with open(path, "ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(data)
+        except OSError:
+            pass
+fill(sys.argv[1] + "/ballast", bytes(4096))
+for path in glob.glob(sys.argv[1] + "/home/spool/*/keeper-*/0*.ndjson"):
+    fill(path, b"\\n")  # what is left of its last page, with empty lines
+sys.exit(3)
+"""
+
+
+def test_a_run_whose_end_finds_no_room_at_all_is_not_taken_for_one_whose_keeper_was_lost(small_disk):
+    """The keeper leaves the end in its lock's block, which is there already; the agent writes it once there is room."""
+    folder, enlarge = small_disk
+    home = folder / "home"
+    command = [sys.executable, "-m", "outrider", "run", "--", sys.executable, "-c", FILLS, str(folder)]
+    environment = agents.environment(home, OUTRIDER_DISK_RESERVE_BYTES="0")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3, done.stderr
+    (lock,) = (home / "spool").glob("*/keeper-*/lock")
+    assert until(lambda: spool.counters(str(lock)).get("end"), message="the keeper left the end in its block")["code"] == 3
+    enlarge()
+    with agents.running(home, OUTRIDER_DISK_RESERVE_BYTES="0"):
+
+        def ended():
+            agents.flush(home)
+            reader = reading.Reader(home / "outrider.db")
+            try:
+                (run,) = reader.runs()
+                return (run.status, run.reason, run.exit_code) if run.status != "Running" else None
+            finally:
+                reader.close()
+
+        assert until(ended, timeout=60, message="the run ended") == ("Failed", "exit-code", 3)
+
+
 def test_an_agent_survives_a_full_disk_and_goes_on_when_there_is_room(small_disk):
     """With spool and store on the same full disk the agent neither dies nor loses; given room, it commits what was kept, and the gap."""
     home, enlarge = small_disk

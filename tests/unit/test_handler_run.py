@@ -55,7 +55,6 @@ def test_get_metrics_has_the_shapes_of_what_was_logged(run):
     run.log("nan", float("nan"))
     run.log("inf", np.float64("-inf"))
     run.log("flag", np.bool_(False))
-    run.log("none", None)
     run.log_list("list", range(3))
     run.log_list("array", np.arange(2))
     run.log_list("one", [7])
@@ -67,7 +66,7 @@ def test_get_metrics_has_the_shapes_of_what_was_logged(run):
     metrics = run.get_metrics()
     assert math.isnan(metrics.pop("nan"))
     assert metrics == {
-        "once": 1, "mixed": [1.0, 2.5, 0.25], "text": "NaN", "inf": float("-inf"), "flag": False, "none": None,
+        "once": 1, "mixed": [1.0, 2.5, 0.25], "text": "NaN", "inf": float("-inf"), "flag": False,
         "list": [0, 1, 2], "array": [0, 1], "one": 7, "row": {"a": 1, "b": "x"}, "rows": {"i": [0, 1], "square": [0, 1]},
         "table": {"x": [1, 2], "y": [0.5, float("inf")]}, "flat": {"x": 1, "y": 2},
     }  # fmt: skip
@@ -338,3 +337,39 @@ def test_lines_that_the_agent_would_set_aside_do_not_keep_metrics_from_being_rea
     """Rule: a bad line harms only itself, without an agent too."""
     found = _metrics.from_streams([[text, b'{"k":"m","t":1,"n":"good","v":1}']])
     assert _metrics.shape(found) == {"good": 1}
+
+
+@pytest.mark.parametrize("step", [2**63, 10**30, -(10**30), 2.0**70])
+def test_a_step_that_the_store_has_no_room_for_is_refused_at_the_call(home, process, step):  # noqa: F811
+    """Accepted in silence it would be set aside later, where nobody looks. In a log record it stays an extra field."""
+    run = outrider.start_run("e")
+    with pytest.raises(ValueError, match="64 bits"):
+        run.log("x", 1, step=step)
+    run.log("x", 1, step=2**63 - 1)
+    logging.getLogger("steps").handlers = [outrider.RunHandler()]
+    logging.getLogger("steps").warning("w", extra={"metrics": {"a": 1}, "step": step})
+    assert [line["s"] for line in lines(home, "m")] == [2**63 - 1]
+    (record,) = lines(home, "l")
+    assert (record["m"], record["x"], "s" in record) == ({"a": 1}, {"step": step}, False)
+    assert "step" in record["bad"]
+
+
+def test_none_is_no_value_of_a_point(home, process):  # noqa: F811
+    """What the text of the error says; in a log record it stays an extra field. An empty cell of a row is one, though."""
+    run = outrider.start_run("e")
+    with pytest.raises(TypeError, match="number, text or bool, not NoneType"):
+        run.log("x", None)
+    run.log_row("r", a=None)
+    logging.getLogger("nones").handlers = [outrider.RunHandler()]
+    logging.getLogger("nones").warning("w", extra={"metrics": {"a": None, "b": 1}})
+    assert lines(home, "m") == []
+    (record,) = lines(home, "l")
+    assert (record["m"], record["x"]) == ({"b": 1}, {"metrics": {"a": None}})
+    assert "a" in record["bad"]
+
+
+def test_a_long_double_of_numpy_is_a_number(home, process):  # noqa: F811
+    """Its item() is itself."""
+    numpy = pytest.importorskip("numpy")
+    outrider.start_run("e").log("x", numpy.longdouble("0.25"))
+    assert [line["v"] for line in lines(home, "m")] == [0.25]

@@ -174,6 +174,27 @@ def test_the_cap_and_the_reserve_refuse(writer, home, monkeypatch, capsys):
         assert writer.append(numbered(3))
 
 
+@pytest.mark.parametrize("limit", ["OUTRIDER_DISK_RESERVE_BYTES", "OUTRIDER_MAX_SPOOL_BYTES", "full"])
+def test_a_run_that_ends_below_the_disk_reserve_does_not_stay_running(home, limit):
+    """`run` and `end` may use the reserve, and pass the cap and `full`; the rest is refused, and the gap says how much."""
+    (home / "spool").mkdir(parents=True)
+    if limit == "full":
+        (home / "spool" / "full").touch()
+    limits = {"full": {}, "OUTRIDER_MAX_SPOOL_BYTES": {limit: "1"}}.get(limit, {limit: str(1 << 60)})
+    text = """
+        import outrider
+        with outrider.start_run("e") as run:
+            run._writer.look_around()
+            for i in range(10): run.log("x", i)
+        """
+    run_script(home, text, **limits)
+    found = lines(home)
+    assert [line["k"] for line in found if line["k"] in ("run", "gap", "end")] == ["run", "gap", "end"]
+    assert [line["status"] for line in found if line["k"] == "end"] == ["Completed"]
+    logged = sum(line["k"] == "m" for line in found)
+    assert logged + sum(line["n"] for line in found if line["k"] == "gap") == 10
+
+
 def test_a_deleted_run_is_left_quietly(writer, home, capsys):
     """Somebody deleted it: nothing is written again, nothing is said."""
     writer.append(numbered(1))
@@ -313,3 +334,17 @@ def test_the_home_is_absolute(monkeypatch, tmp_path):
     assert spool.home({}) == os.path.expanduser("~/.local/state/outrider")
     assert HANDLER.endswith("handler")
     assert _locks.is_locked(str(tmp_path / "none")) is False
+
+
+def test_a_script_that_reopens_our_descriptors_number_does_not_get_our_lines_a_second_later(writer, home, tmp_path):
+    """By its number alone a descriptor cannot be told from another: it is looked at before an append, once a second."""
+    writer.append(numbered(0))
+    foreign = os.open(tmp_path / "foreign", os.O_WRONLY | os.O_CREAT)
+    os.dup2(foreign, writer.fd)
+    os.close(foreign)
+    taken = writer.fd
+    writer.look_at -= 2_000_000_000  # as if that had been a while ago
+    assert writer.append(numbered(1))
+    os.close(taken)
+    assert (tmp_path / "foreign").read_bytes() == b""
+    assert len(lines(home, "m")) == 2

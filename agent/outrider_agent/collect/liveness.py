@@ -238,7 +238,7 @@ class Liveness:
         end = self._end(run, directory, owners)
         writer = spool.Writer(self._home, name, "agent", owner=True)
         try:
-            run.ended = writer.append(spool.line(end))
+            run.ended = writer.append_vital(spool.line(end))
         finally:
             writer.close()
         if run.ended:
@@ -253,6 +253,9 @@ class Liveness:
         return head is not None and head.own and streams.has_end(folder)
 
     def _end(self, run: Run, directory: str, owners: Sequence[streams.Head]) -> dict[str, Any]:
+        said = next(filter(None, (refusals.unsaid_end(os.path.join(directory, head.writer)) for head in owners)), None)  # noqa: PTH118
+        if said is not None:
+            return said
         end: dict[str, Any] = {"k": record.END, "t": self._time_of_death(run, directory)}
         asked = _cancel(os.path.join(directory, "cancel"))  # noqa: PTH118
         if asked is not None:
@@ -282,7 +285,7 @@ class _LazyWriter:
     def append(self, line: bytes) -> bool:
         if self._writer is None:
             self._writer = spool.Writer(self._home, self._run, "agent", owner=self._owner)
-        return self._writer.append(line)
+        return self._writer.append_vital(line)
 
     def close(self) -> None:
         if self._writer is not None:

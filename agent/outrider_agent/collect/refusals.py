@@ -42,6 +42,17 @@ def settle(directory: str, append: Callable[[bytes], bool], now_ns: int) -> bool
     return True
 
 
+def unsaid_end(directory: str) -> dict[str, Any] | None:
+    """The `end` that a writer could only leave in its lock's block, for there was no room anywhere else; None where there is none."""
+    said = spool.counters(os.path.join(directory, "lock")).get("end")  # noqa: PTH118
+    if not isinstance(said, dict) or str(said.get("status")) not in record.TERMINAL or str(said.get("reason")) not in record.REASONS:
+        return None
+    if not isinstance(said.get("t"), int):
+        return None
+    numbers = {name: said[name] for name in ("code", "sig") if isinstance(said.get(name), int)}
+    return {"k": record.END, "t": said["t"], "status": said["status"], "reason": said["reason"], **numbers}
+
+
 def _missing(counters: dict[str, Any]) -> int:
     refused, gapped = counters.get("refused", 0), counters.get("gapped", 0)
     return refused - gapped if isinstance(refused, int) and isinstance(gapped, int) else 0
