@@ -55,7 +55,9 @@ class Shell:
         try:
             self.child.expect_exact(text)
         except pexpect.ExceptionPexpect:
-            raise AssertionError(f"{text!r} is not shown; shown is: {self.seen + str(self.child.before)!r}") from None
+            raise AssertionError(
+                f"{text!r} is not shown ({'tracked' if self.tracked else 'bare'}); shown is: {self.seen + str(self.child.before)!r}"
+            ) from None
         self.seen += self.child.before + text
         return self.child.before
 

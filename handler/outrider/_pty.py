@@ -13,6 +13,7 @@ import fcntl
 import os
 import select
 import termios
+import time
 
 from outrider import _command, _pump
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _IFLAG, _OFLAG, _LFLAG, _CC = 0, 1, 3, 6  # where tcgetattr has them
 _IN_FLIGHT = 1 << 16  #: more than the kernel holds of a pty's output
 _SIZE = b"\0" * 8
+_HANGUP_S = 0.1  #: the shell's SIGHUP is there by then: a command that dies by it does not see its reads end first
 _KEYS = 4096  #: more than a terminal holds of what was typed and not read
 
 
@@ -54,7 +56,7 @@ def has_job_control() -> bool:
 
 def raw(modes: list[Any]) -> list[Any]:
     """The modes of a terminal that hands on every key and every byte as it is. A read returns at once, empty or not."""
-    found = [*modes[:_CC], list(modes[_CC])]
+    found = _unbuffered(modes)
     found[_IFLAG] &= ~(
         termios.IGNBRK
         | termios.BRKINT
@@ -67,7 +69,14 @@ def raw(modes: list[Any]) -> list[Any]:
         | termios.IXOFF
     )
     found[_OFLAG] &= ~termios.OPOST
-    found[_LFLAG] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    found[_LFLAG] &= ~(termios.ECHO | termios.ECHONL | termios.ISIG | termios.IEXTEN)
+    return found
+
+
+def _unbuffered(modes: list[Any]) -> list[Any]:
+    """Keys are read without waiting for a line's end; they are echoed, and signals, as before."""
+    found = [*modes[:_CC], list(modes[_CC])]
+    found[_LFLAG] &= ~termios.ICANON
     found[_CC][termios.VMIN] = found[_CC][termios.VTIME] = 0
     return found
 
@@ -98,8 +107,9 @@ class Pty:
         The user's terminal becomes raw. It has echoed what was typed until now (while we were starting): that is handed on without being
         echoed again.
         """
-        termios.tcsetattr(0, termios.TCSANOW, raw(self.modes))
+        termios.tcsetattr(0, termios.TCSANOW, _unbuffered(self.modes))
         typed = os.read(0, _KEYS)
+        termios.tcsetattr(0, termios.TCSANOW, raw(self.modes))
         if not typed:
             return
         modes = termios.tcgetattr(self.slave)
@@ -249,5 +259,6 @@ class Pump(_pump.Pump):
         self._echoes = False
         self._poller.unregister(self.number)
         if self._pty.hangs_up:
+            time.sleep(_HANGUP_S)
             self._drain()
             self._close()
