@@ -8,6 +8,7 @@ the kernel then stops it by Ctrl-Z as little as it would have.
 
 from __future__ import annotations
 
+import array
 import errno
 import fcntl
 import os
@@ -27,7 +28,6 @@ _IFLAG, _OFLAG, _LFLAG, _CC = 0, 1, 3, 6  # where tcgetattr has them
 _IN_FLIGHT = 1 << 16  #: more than the kernel holds of a pty's output
 _SIZE = b"\0" * 8
 _HANGUP_S = 0.1  #: the shell's SIGHUP is there by then: a command that dies by it does not see its reads end first
-_KEYS = 4096  #: more than a terminal holds of what was typed and not read
 
 
 def usable() -> bool:
@@ -55,7 +55,7 @@ def has_job_control() -> bool:
 
 
 def raw(modes: list[Any]) -> list[Any]:
-    """The modes of a terminal that hands on every key and every byte as it is. A read returns at once, empty or not."""
+    """The modes of a terminal that hands on every key and every byte as it is."""
     found = _unbuffered(modes)
     found[_IFLAG] &= ~(
         termios.IGNBRK
@@ -77,8 +77,16 @@ def _unbuffered(modes: list[Any]) -> list[Any]:
     """Keys are read without waiting for a line's end; they are echoed, and signals, as before."""
     found = [*modes[:_CC], list(modes[_CC])]
     found[_LFLAG] &= ~termios.ICANON
-    found[_CC][termios.VMIN] = found[_CC][termios.VTIME] = 0
+    found[_CC][termios.VMIN] = 1  # 0 would be the end of input to a shell that reads on after our death
+    found[_CC][termios.VTIME] = 0
     return found
+
+
+def read_typed(fd: int) -> bytes:
+    """What has been typed on a raw terminal; waits for nothing."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, waiting)
+    return os.read(fd, waiting[0]) if waiting[0] > 0 else b""
 
 
 class Pty:
@@ -108,7 +116,7 @@ class Pty:
         echoed again.
         """
         termios.tcsetattr(0, termios.TCSANOW, _unbuffered(self.modes))
-        typed = os.read(0, _KEYS)
+        typed = read_typed(0)
         termios.tcsetattr(0, termios.TCSANOW, raw(self.modes))
         if not typed:
             return
@@ -171,7 +179,7 @@ class Pty:
         try:
             modes = termios.tcgetattr(self.slave)
             termios.tcsetattr(self.slave, termios.TCSANOW, raw(modes))
-            typed = os.read(self.slave, _KEYS)
+            typed = read_typed(self.slave)
             termios.tcsetattr(self.slave, termios.TCSANOW, modes)
         except (OSError, termios.error):  # it has hung up
             return b""

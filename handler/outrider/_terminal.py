@@ -17,7 +17,6 @@ from _thread import get_ident, start_new_thread
 from outrider import _keeper, _pty
 
 _EVENT = struct.Struct("=iii")
-_KEYS = 4096
 _LOOK_MS = 100  #: how often a background job looks whether it has come to the foreground; not every shell tells
 _TERMINAL_STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
@@ -186,7 +185,7 @@ class Terminal:
             self._look()
             return
         try:
-            self._keys = os.read(0, _KEYS)
+            self._keys = _pty.read_typed(0)
         except OSError:
             self._look()
             return
