@@ -212,6 +212,18 @@ def complain(text: str) -> None:
     """One line on stderr, whatever became of `sys.stderr`."""
     data = f"outrider: {text}\n".encode("utf-8", "surrogateescape" if sys.flags.utf8_mode else "backslashreplace")
     try:
-        os.write(2, data)
+        os.write(2, data.replace(b"\n", b"\r\n") if _is_raw_terminal(2) else data)
     except OSError:
         return
+
+
+def _is_raw_terminal(fd: int) -> bool:
+    """One that makes no carriage returns itself (while a front has it)."""
+    if not os.isatty(fd):
+        return False
+    import termios
+
+    try:
+        return not termios.tcgetattr(fd)[1] & termios.OPOST
+    except termios.error:
+        return False
