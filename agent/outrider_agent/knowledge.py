@@ -48,17 +48,17 @@ class StoreKnowledge:
         #: Set when it is made: the two know one another.
         self.shipper: shipper.Shipper | None = None
 
-    def has_ended(self, run: str) -> bool:
+    def has_ended(self, run: str, attempt: int | None = None) -> bool:
         """`liveness.Known`, and for retention. Raises `Unavailable`."""
         if self.shipper is None:
             raise errors.Unavailable
-        return self.shipper.has_ended(run)
+        return self.shipper.has_ended(run, attempt)
 
     def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
         """`liveness.Known`."""
         found = self._open_runs()
         return {
-            run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot) for one in writers]
+            run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot, attempt=one.attempt) for one in writers]
             for run, writers in found.items()
         }
 
@@ -122,6 +122,7 @@ class Departures:
     def may_go(self, run: str) -> bool:
         """For retention, of any run. Raises `Unavailable`."""
         if not self._known.has_ended(run):
+            self._ended.pop(run, None)  # it may have been resumed
             return False
         if self.collector is None:
             return True

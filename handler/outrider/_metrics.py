@@ -76,7 +76,7 @@ def _own_lines(run_folder: str, *, something_was_written: bool = False) -> list[
         return []
     if ".shipped" in names:
         raise MetricsUnavailable
-    lines: list[bytes] = []
+    streams: list[list[bytes]] = []
     for name in names:
         folder = os.path.join(run_folder, name)
         if name.startswith(".") or name.endswith(".tmp") or not os.path.isdir(folder):
@@ -85,10 +85,21 @@ def _own_lines(run_folder: str, *, something_was_written: bool = False) -> list[
         if found != list(range(len(found))):
             raise MetricsUnavailable
         try:
-            lines += spool.read_lines(folder)
+            streams.append(list(spool.read_lines(folder)))
         except FileNotFoundError:
             raise MetricsUnavailable from None
-    return lines
+    streams.sort(key=_attempt)  # of a run that was resumed, what came first comes first
+    return [line for lines in streams for line in lines]
+
+
+def _attempt(lines: list[bytes]) -> int:
+    """Which attempt of its run a stream belongs to, by its header."""
+    import json
+
+    try:
+        return int(json.loads(lines[0]).get("att", 1))
+    except (IndexError, ValueError, TypeError, AttributeError):
+        return 1
 
 
 def from_lines(lines: Iterable[bytes]) -> dict[str, Any]:

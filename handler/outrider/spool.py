@@ -101,10 +101,13 @@ class Writer:
     nothing can be written, so that the inlined write fails and lands in `recover`.
     """
 
-    def __init__(self, home: str, run: str, kind: str = "py", *, owner: bool = False, experiment: str | None = None) -> None:
+    def __init__(
+        self, home: str, run: str, kind: str = "py", *, owner: bool = False, experiment: str | None = None, attempt: int = 1
+    ) -> None:
         if not valid_name(run):
             raise ValueError(f"{run!r} cannot be a run id: use letters, digits, '_', '.', '-', at most 256, the first a letter or digit")
         self.home, self.run, self.kind, self.owner, self.experiment = os.path.abspath(home), run, kind, owner, experiment
+        self.attempt = attempt
         self.fd = -1
         self.left = -1
         self.refused = 0
@@ -232,7 +235,9 @@ class Writer:
         if self._why and time.monotonic() < self._next_try:
             return self._why
         try:
-            self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment)
+            self._stream = Stream(
+                self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment, attempt=self.attempt
+            )
         except OSError as error:
             self._next_try = time.monotonic() + self._retry_s
             return _stream.reason(error)
