@@ -24,7 +24,7 @@ _LOCKLESS_ALIVE_S = 86_400
 _BEGINNING = 1 << 18
 
 
-class CannotResume(Exception):  # noqa: N818
+class CannotResume(Exception):
     """Its text says why, and what to do."""
 
 

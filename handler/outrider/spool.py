@@ -235,9 +235,7 @@ class Writer:
         if self._why and time.monotonic() < self._next_try:
             return self._why
         try:
-            self._stream = Stream(
-                self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment, attempt=self.attempt
-            )
+            self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment, attempt=self.attempt)
         except OSError as error:
             self._next_try = time.monotonic() + self._retry_s
             return _stream.reason(error)

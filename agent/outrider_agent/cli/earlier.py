@@ -9,7 +9,7 @@ from outrider_agent.cli import fresh
 
 
 def known(home: str, text: str) -> dict[str, Any] | None:
-    """`run`, `attempt`, `experiment` and `name` of the run that the text names; None where the store has none. Raises LookupError: several."""
+    """`run`, `attempt`, `experiment`, `name` of the run that the text names; None where the store has none. LookupError: it has several."""
     try:
         with fresh.store(home) as store:
             run = store.run(store.find_run(text))

@@ -1,9 +1,9 @@
 """
 Dead runs: a run whose owner ended without a word gets its `end` from here, as one more line in the spool.
 
-A run is dead when the owner stream of its newest attempt has no `end` and none of its streams is locked, seen twice at least a second apart; at once, when the
-machine was started anew since. What cannot be told (another machine; a mount that does not show foreign locks) is left as it is, and said.
-Pids are never asked. The agent's own streams (outputs, agent) do not keep a run alive.
+A run is dead when the owner stream of its newest attempt has no `end` and none of its streams is locked, seen twice at least a second
+apart; at once, when the machine was started anew since. What cannot be told (another machine; a mount that does not show foreign locks)
+is left as it is, and said. Pids are never asked. The agent's own streams (outputs, agent) do not keep a run alive.
 """
 
 from __future__ import annotations

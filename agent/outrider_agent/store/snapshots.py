@@ -54,8 +54,8 @@ class Snapshots:
             connection.close()
             if present:
                 raise errors.Unavailable(
-                    f"{self.path} was written by an earlier Outrider (schema {present}, now {migrate.newest()}). Nothing is lost: the agent brings "
-                    f"it up to date when it starts. Run `outrider agent --stop`, then `outrider agent`."
+                    f"{self.path} was written by an earlier Outrider (schema {present}, now {migrate.newest()}). Nothing is lost: the "
+                    f"agent brings it up to date when it starts. Run `outrider agent --stop`, then `outrider agent`."
                 )
         return self._empty()
 
