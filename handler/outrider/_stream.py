@@ -84,6 +84,16 @@ def obstacle(home: str, size: int, reserve: int) -> str:
     return ""
 
 
+def is_everybodys(why: str) -> bool:
+    """Does every process that writes into this home meet this obstacle?"""
+    told = why.partition(": ")[0]
+    return (
+        why == OVER_CAP
+        or why.startswith(("the disk ", "the agent says "))
+        or told in map(os.strerror, (_ENOSPC, _EEXIST, _ENOTDIR, _EROFS))
+    )
+
+
 def reason(error: OSError) -> str:
     """The error in words, with the file where there is one."""
     text = error.strerror or str(error)
@@ -258,4 +268,4 @@ def _padded(block: Mapping[str, Any]) -> bytes:
     return json_text(block).encode("ascii")[: LOCK_BYTES - 1].ljust(LOCK_BYTES)
 
 
-_ENOSPC, _EFBIG = 28, 27  # the same on Linux and macOS
+_ENOSPC, _EFBIG, _EEXIST, _ENOTDIR, _EROFS = 28, 27, 17, 20, 30  # the same on Linux and macOS

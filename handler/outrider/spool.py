@@ -275,6 +275,8 @@ class Writer:
         """Once for each cause: one line on stderr. After the lock is released, for stderr may be an object of the script."""
         if not self._why or self.fd >= 0 or self._ended or self._why in self._said:
             return
+        if self.kind == "py" and os.environ.get("OUTRIDER_KEEPER") and _stream.is_everybodys(self._why):
+            return  # the keeper says it, once for all processes of the command
         self._said.add(self._why)
         message = (
             f"outrider: cannot write to the spool in {self.home}: {self._why}. Your script goes on; what it logs is counted and left out "
