@@ -5,7 +5,7 @@ export PYTHON
 BIN := .venv/bin
 TOOLS := $(BIN)/python -m
 
-.PHONY: help demo test full fault lint types format coverage bench peers wheel clean
+.PHONY: help demo test full fault lint types format coverage bench neutrality peers wheel clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,9 @@ coverage: .venv/.dev  ## what unit and contract tests cover, in their own proces
 
 bench: .venv/.dev  ## each figure beside its floor and its bar
 	@$(TOOLS) benchmarks $(ARGS)
+
+neutrality: .venv/.dev  ## runs every kind of script under every condition, bare and tracked, and writes docs/neutrality.md
+	@PYTHONPATH=tests:tests/neutrality $(TOOLS) matrix $(ARGS)
 
 peers: .venv/.dev  ## installs the trackers that `make bench` then measures beside ours, apart in .venv/peers
 	@$(BIN)/python -m venv .venv/peers && .venv/peers/bin/python -m pip install --quiet trackio wandb tensorboard

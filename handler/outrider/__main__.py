@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import sys
 
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from typing import Any
+
 #: Every command in one line (a test compares it with the agent's own list).
 COMMANDS = {
     "run": "run a command and track it",
@@ -80,7 +84,7 @@ def run(arguments: list[str]) -> int:
     from outrider import _launch
 
     try:
-        launch = _launch.parse(arguments)
+        launch = _launch.parse(arguments, ask_store)
     except _launch.Usage as problem:
         sys.stderr.write(f"outrider run: {problem}\n\nMore, with examples: outrider run --help\n")
         return 2
@@ -89,6 +93,16 @@ def run(arguments: list[str]) -> int:
     from outrider import _front
 
     return _front.run(launch)
+
+
+def ask_store(home: str, text: str) -> dict[str, Any] | None:
+    """What the store knows of the run that the text names; None where it has none, or the agent's package is not there to read it."""
+    try:
+        from outrider_agent.cli import earlier
+    except ImportError:
+        return None
+    found: dict[str, Any] | None = earlier.known(home, text)
+    return found
 
 
 def agent(arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from outrider import record, spool
+from outrider import _memory, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def of_a_run(experiment: str | None, name: str | None, parent: str | None, more:
         "python": sys.version.split()[0],
         "exe": sys.executable or None,
         "parent": parent,
+        "oom": _memory.mark(),
         "tags": tags_of(os.environ.get("OUTRIDER_TAGS", "")) or None,
     }
     line["tags"] = {**(line["tags"] or {}), **(more.get("tags") or {})} or None

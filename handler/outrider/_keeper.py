@@ -15,7 +15,7 @@ import struct
 import time
 from _thread import allocate_lock, start_new_thread
 
-from outrider import _command, _launch, _pump, record, spool
+from outrider import _command, _launch, _memory, _pump, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Keeper:
         self._front = front
         self._mask = mask
         self._folder = os.path.join(launch.home, "spool", launch.run)
-        self._writer = spool.Writer(launch.home, launch.run, "keeper", owner=True, experiment=launch.experiment)
+        self._writer = spool.Writer(launch.home, launch.run, "keeper", owner=True, experiment=launch.experiment, attempt=launch.attempt)
         self._pumps: list[_pump.Pump] = []
         self._pid = 0
         self._gone = False  # reaped: its pid may be somebody else's
@@ -73,13 +73,15 @@ class Keeper:
         self._cancel: Cancel | None = None
         self._told = _pump.Gate()
         self._witness: _witness.Witness | None = None  # where we have left the front's group
+        self._memory: dict[str, Any] | None = None
         self._witnessed: dict[tuple[int, int], float] = {}  # (signal, sender) -> when it reached us too
 
     def run(self, closed: Collection[int], inherited: list[int]) -> None:
         """Returns when nothing is left to keep. `inherited` are the user's descriptors: the command's, not ours."""
         environ = self._launch.environment(os.getpid())
         exe = _command.find(self._launch.command[0], environ, self._launch.cwd)
-        self._append(self._launch.run_record(exe))
+        self._memory = _memory.mark()
+        self._append({**self._launch.run_record(exe), "oom": self._memory} if self._memory else self._launch.run_record(exe))
         pty = self._front.pty
         self._make_pumps(closed)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
@@ -204,11 +206,15 @@ class Keeper:
     def _end(self, code: int, number: int) -> dict[str, Any]:
         found: dict[str, Any] = {"k": record.END, "status": record.FAILED, "reason": "signal" if number else "exit-code"}
         found.update({"sig": number} if number else {"code": code})
-        raised = self._raised()
+        raised, killed = self._raised(), _memory.since(self._memory)
+        if killed is not None:
+            found["oom"] = killed
         if self._cancel is not None:
             found.update({"status": record.CANCELED, "reason": "canceled", "by": self._cancel.by})
         elif code == 0 and number == 0:
             found.update({"status": record.COMPLETED, "reason": "completed"})
+        elif number == signal.SIGKILL and killed is not None:
+            found["reason"] = "oom-killed"
         elif raised is not None and code == 1:  # what Python makes of an uncaught exception
             found.update({"reason": "exception", "err": raised})
         return found

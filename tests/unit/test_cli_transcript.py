@@ -18,6 +18,7 @@ class Chunk(NamedTuple):
     offset: int
     time: int
     data: bytes
+    attempt: int = 1
 
 
 def chunked(data, cuts, fd=1):
@@ -35,6 +36,19 @@ def test_lines_do_not_depend_on_how_the_console_was_cut_into_chunks(data, cuts):
     assert all(line.whole for line in lines[:-1])
     if lines:
         assert lines[-1].whole == data.endswith(b"\n")
+
+
+def test_each_attempt_of_a_run_has_streams_of_its_own():
+    """What an earlier attempt left behind may still print: the two are not mixed, and a line cut off by the end of one stays cut off."""
+    chunks = [
+        Chunk(1, 0, 1, b"first"),
+        Chunk(1, 0, 2, b"sec", 2),
+        Chunk(1, 5, 3, b" line\n"),
+        Chunk(1, 3, 4, b"ond\n", 2),
+        Chunk(1, 11, 5, b"cut"),
+    ]
+    lines = list(transcript.lines(chunks))
+    assert [(line.text, line.whole) for line in lines] == [("first line", True), ("second", True), ("cut", False)]
 
 
 def test_stdout_and_stderr_are_lines_of_their_own():

@@ -57,12 +57,12 @@ def run(given: records.Run, now_ns: int) -> Document:
     }
 
 
-def duration_s(given: records.Run, now_ns: int) -> float:
+def duration_s(given: records.Run | records.Attempt, now_ns: int) -> float:
     """Seconds from start to end, or until now while it runs."""
     return ((now_ns if given.ended is None else given.ended) - given.started) / fmt.SECOND_NS
 
 
-def error(given: records.Run) -> Document | None:
+def error(given: records.Run | records.Attempt) -> Document | None:
     """What made the run fail, where it is known."""
     if given.error_type is None and given.error_message is None and given.traceback is None:
         return None
@@ -80,6 +80,25 @@ def details(given: records.Run) -> Document:
         "outputs": given.outputs,
         "ended_by": given.ended_by,
         "error": error(given),
+        "evidence": given.evidence,
+    }
+
+
+def attempt(given: records.Attempt, now_ns: int) -> Document:
+    """One of the `attempts` of `show --json`."""
+    return {
+        "attempt": given.attempt,
+        "status": given.status,
+        "reason": given.reason,
+        "exit_code": given.exit_code,
+        "signal": given.signal,
+        "started": fmt.iso(given.started),
+        "ended": fmt.iso(given.ended),
+        "duration_s": duration_s(given, now_ns),
+        "host": given.host,
+        "ended_by": given.ended_by,
+        "error": error(given),
+        "evidence": given.evidence,
     }
 
 

@@ -31,6 +31,11 @@ class Chunk(Protocol):
     """What the keeper read at once."""
 
     @property
+    def attempt(self) -> int:
+        """Of the run: each has streams of its own."""
+        ...
+
+    @property
     def fd(self) -> int:
         """1 or 2."""
         ...
@@ -73,14 +78,15 @@ class Assembler:
     """Makes lines of raw chunks, each stream of the console by itself. A line's time is when its first bytes were read."""
 
     def __init__(self) -> None:
-        self._partials: dict[int, _Partial] = {}
+        self._partials: dict[tuple[int, int], _Partial] = {}
 
     def feed(self, chunk: Chunk) -> list[Line]:
         """The lines that this chunk completes. A hole before it (refused bytes) ends the line before it."""
-        partial = self._partials.setdefault(chunk.fd, _Partial())
+        which = (chunk.attempt, chunk.fd)
+        partial = self._partials.setdefault(which, _Partial())
         lines = []
         if partial.data and chunk.offset != partial.expected:
-            lines.append(self._take(chunk.fd, whole=False))
+            lines.append(self._take(which, whole=False))
         partial.expected = chunk.offset + len(chunk.data)
         *complete, rest = chunk.data.split(b"\n")
         for piece in complete:
@@ -93,16 +99,16 @@ class Assembler:
                 partial.began = chunk.time
             partial.data += rest
         if len(partial.data) > LONGEST_LINE:
-            lines.append(self._take(chunk.fd, whole=False))
+            lines.append(self._take(which, whole=False))
         return lines
 
     def rest(self) -> list[Line]:
         """What has no newline yet, and forgets it."""
-        return sorted(self._take(fd, whole=False) for fd, partial in self._partials.items() if partial.data)
+        return sorted(self._take(which, whole=False) for which, partial in self._partials.items() if partial.data)
 
-    def _take(self, fd: int, *, whole: bool) -> Line:
-        partial = self._partials[fd]
-        line = Line(partial.began, stream(fd), text(partial.data), whole)
+    def _take(self, which: tuple[int, int], *, whole: bool) -> Line:
+        partial = self._partials[which]
+        line = Line(partial.began, stream(which[1]), text(partial.data), whole)
         partial.data.clear()
         return line
 

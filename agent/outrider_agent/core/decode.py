@@ -22,6 +22,7 @@ HEAD_BYTES = 64 << 10
 
 # Whatever a database binds as an integer.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Attempt = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Step = Int64 | float | None
 #: A number, true, false, null, a string ("NaN", "Infinity" and "-Infinity" are those floats), or [text].
 Value = int | float | bool | str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] | None
@@ -41,6 +42,7 @@ class Head(msgspec.Struct, frozen=True, tag_field="k", tag=record.HEAD):
     rank: Int64 | None = None
     exp: str | None = None
     own: bool = False
+    att: Attempt = 1
 
 
 class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
@@ -56,7 +58,7 @@ class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
     user: str | None = None
     python: str | None = None
     parent: str | None = None
-    attempt: Int64 | None = None
+    attempt: Attempt | None = None
     default: bool = False
     tags: dict[str, Any] | None = None
     exe: str | None = None
@@ -193,6 +195,7 @@ class End(msgspec.Struct, frozen=True, tag_field="k", tag=record.END):
     sig: Int64 | None = None
     err: Failure | None = None
     by: str | None = None
+    oom: dict[str, Any] | None = None
 
 
 class Gap(msgspec.Struct, frozen=True, tag_field="k", tag=record.GAP):

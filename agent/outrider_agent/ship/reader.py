@@ -116,6 +116,8 @@ class SpoolReader:
         """
         What comes after these positions (streams that they lack are left out), shared fairly; None where there is nothing.
 
+        Of a run that was resumed, what is there of an earlier attempt comes before anything of a later one.
+
         A batch is larger than its limits only by one line that is longer.
         """
         at = {name: position for name, position in positions.items() if name in self._streams}
@@ -126,8 +128,9 @@ class SpoolReader:
         ready = ready[self._turn % len(ready) :] + ready[: self._turn % len(ready)]
         taken: list[model.Slice] = []
         while ready and max_bytes > 0 and max_records > 0:
-            share, still = max(QUANTUM, max_bytes // len(ready)), []
-            for name in ready:
+            now, still = self._in_turn(ready)
+            share = max(QUANTUM, max_bytes // len(now))
+            for name in now:
                 if max_bytes <= 0 or max_records <= 0:
                     break
                 piece = self._read(self._streams[name], at[name], min(share, max_bytes), max_records)
@@ -143,6 +146,17 @@ class SpoolReader:
         self._batches += bool(taken)
         self._bytes += sum(len(piece.data) for piece in taken)
         return model.Batch(slices=tuple(taken)) if taken else None
+
+    def _in_turn(self, ready: list[model.StreamId]) -> tuple[list[model.StreamId], list[model.StreamId]]:
+        """Those of the earliest attempt of each run, and those that wait for them."""
+        attempts = [self._streams[name].attempt for name in ready]
+        if max(attempts) == 1:
+            return ready, []
+        earliest: dict[str, int] = {}
+        for name, attempt in zip(ready, attempts, strict=True):
+            earliest[name.run] = min(attempt, earliest.get(name.run, attempt))
+        now = [name for name, attempt in zip(ready, attempts, strict=True) if attempt == earliest[name.run]]
+        return now, [name for name, attempt in zip(ready, attempts, strict=True) if attempt > earliest[name.run]]
 
     def lag(self, positions: Mapping[model.StreamId, model.Position]) -> list[model.StreamLag]:
         """How far each stream is ahead of its position."""

@@ -60,6 +60,10 @@ class Ingest:
             if kind is decode.Metric:
                 self._metrics(place, list(group))
                 continue
+            if kind is decode.Run:
+                for item in group:
+                    place = self._places[stream_key] = self._runs.describe(place, item)
+                continue
             handle = self._BY_KIND[kind]
             for item in group:
                 handle(self, place, item)
@@ -186,18 +190,12 @@ class Ingest:
     def _head(self, place: runs.Place, item: decode.Head) -> None:
         self._runs.head(place, item)
 
-    def _run(self, place: runs.Place, item: decode.Run) -> None:
-        self._runs.describe(place, item)
-        if item.attempt is not None:
-            self._places.clear()
-
     def _end(self, place: runs.Place, item: decode.End) -> None:
         self._runs.end(place, item)
 
     #: Unbound: an instance that holds its own methods is a cycle, and its points would wait for the garbage collector.
     _BY_KIND: ClassVar[dict[Any, Callable[[Ingest, runs.Place, Any], None]]] = {
         decode.Head: _head,
-        decode.Run: _run,
         decode.List: _list,
         decode.Row: _row,
         decode.Table: _row,

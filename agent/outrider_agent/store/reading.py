@@ -23,7 +23,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 SQL = queries.load("read")
 #: Columns that hold JSON, by the model's field.
-JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exception", "metrics"})
+JSON_FIELDS = frozenset({"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics"})
 SUMMARY = packing.Summary.__struct_fields__
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
@@ -107,6 +107,10 @@ class Reader:
     def streams(self, run_id: str | None = None) -> list[records.Stream]:
         """The streams of a run, or of all runs, and how much of each is committed. Empty for an unknown run."""
         return [convert(records.Stream, row) for row in self._rows(SQL.streams, run_id=run_id)]
+
+    def attempts(self, run_id: str) -> list[records.Attempt]:
+        """A run's attempts in order: one, but for a run that was resumed."""
+        return [convert(records.Attempt, row) for row in self._of_run(SQL.attempts, run_id)]
 
     def series(self, run_id: str, name: str | None = None, source: str | None = None) -> list[records.Series]:
         """A run's metrics in the order they appeared."""

@@ -109,10 +109,10 @@ class SqliteStore:
             ingest.Ingest(self._connection, self._series).set_aside(key, piece.end.segment, [whole])
             self._move(key, piece, 0)
 
-    def has_ended(self, run: str) -> bool:
-        """Has the run a status that is final (or was it deleted)? False for an unknown one."""
+    def has_ended(self, run: str, attempt: int | None = None) -> bool:
+        """Has the run (or that attempt of it) a status that is final, or was it deleted? False for an unknown one."""
         with self._guarded():
-            row = self._connection.execute(SQL.status, {"run": run}).fetchone()
+            row = self._connection.execute(SQL.status, {"run": run, "attempt": attempt}).fetchone()
             if row is None:
                 return self._connection.execute(SQL.is_deleted, {"run": run}).fetchone() is not None
             return bool(row[0] != "Running")
