@@ -23,7 +23,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 SQL = queries.load("read")
 #: Columns that hold JSON, by the model's field.
-JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exception", "metrics"})
+JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exception", "metrics", "printers"})
 SUMMARY = packing.Summary.__struct_fields__
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
@@ -158,6 +158,10 @@ class Reader:
         else:
             found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit)
         return [convert(records.LogRecord, row) for row in found]
+
+    def prints(self, run_id: str, after: int | None = None) -> list[records.Print]:
+        """How the run's loggers print their records, in the order told."""
+        return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
     def console(self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False) -> list[records.ConsoleChunk]:
         """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""
