@@ -26,7 +26,6 @@ _current: Any = None
 _encode: Any = None
 _once: Any = None
 _prints: Any = None
-_pid = 0
 _loading = False
 _early: list[logging.LogRecord] = []  #: made while the rest of us was being imported
 _foreign: dict[
@@ -53,13 +52,11 @@ def install(module: ModuleType, *, implicit: bool = False) -> None:
     if logger_class.filter.__module__ == __name__:
         return
     logger_class.filter = _hooked(logger_class.filter)
-    _after_fork()
     os.register_at_fork(after_in_child=_after_fork)
 
 
 def _after_fork() -> None:
-    global _pid
-    _pid = os.getpid()
+    """In the child: its stream has been told nothing yet."""
     _ways.clear()
 
 
@@ -188,7 +185,6 @@ def _load() -> None:
 
     from outrider import _current, _encode, _handler, _once, _prints
 
-    _once.watch_processes(_is_foreign)
     _tells = bool(os.environ.get("OUTRIDER_KEEPER"))
     _keep = _new_ear(_handler).handle
 
@@ -202,7 +198,7 @@ def _new_ear(module: Any) -> Any:
     return ear
 
 
-def _is_foreign(process: int | None) -> bool:
+def is_foreign(process: int | None) -> bool:
     """Was it made by another process of this run, which keeps its own records?"""
     if not process:
         return False

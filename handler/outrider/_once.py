@@ -8,6 +8,7 @@ The state is the process's, and bounded; `armed` is False until there is somethi
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from _thread import get_ident
 from itertools import islice
@@ -23,14 +24,9 @@ _SOON_S = 1.0  #: an event of structlog's reaches `logging` at once
 armed = False
 _kept: dict[tuple[object, ...], Any] = {}  #: what a record is known by -> a weak reference to it, for its copies look the same
 _said: dict[int, tuple[str, int, str, float]] = {}  #: by thread: logger, level, text and time of the event that structlog passes on
-_is_foreign: Callable[[int | None], bool] | None = None  #: was this process's record kept by that process itself?
+_hook = sys.modules.get("outrider._hook")  #: where it is there, other processes of the run have it too, and keep what they made
+_is_foreign: Callable[[int | None], bool] | None = None if _hook is None else _hook.is_foreign
 _pid = os.getpid()
-
-
-def watch_processes(is_foreign: Callable[[int | None], bool]) -> None:
-    """The hook is there: other processes of the run may have it too, and keep what they made."""
-    global _is_foreign
-    _is_foreign = is_foreign
 
 
 def remember(record: logging.LogRecord) -> None:

@@ -6,7 +6,6 @@ Everything here raises OSError; `spool.Writer` decides what that means. Not thre
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 
@@ -236,7 +235,7 @@ def _high(fd: int) -> int:
     """
     floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
     try:
-        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
+        high = _locks.fcntl.fcntl(fd, _locks.fcntl.F_DUPFD_CLOEXEC, floor)
     except (OSError, ValueError):
         return fd
     os.close(fd)

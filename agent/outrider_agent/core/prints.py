@@ -110,7 +110,8 @@ class Layout:
             piece = part if isinstance(part, str) else self._field(record, *part)
             if isinstance(piece, str):
                 first, *more = piece.split("\n")
-                found[-1].append(first)
+                before = found[-1].pop() if found[-1] else ""
+                found[-1] += [before + first] if isinstance(before, str) else [before, first]
                 found += [[line] for line in more]
             else:
                 found[-1].append(piece)

@@ -82,6 +82,13 @@ class _Loader(object):
         _quietly(_listen, module)
 
 
+def _as_importlib(function):
+    """Of an import that fails Python shows no frame of its own machinery: let this be one."""
+    code = function.__code__
+    if hasattr(code, "replace"):  # since Python 3.8
+        function.__code__ = code.replace(co_filename="<frozen importlib._bootstrap>")
+
+
 def _quietly(step, argument=None):
     """The one place that swallows: whatever is wrong with us is not the script's business."""
     try:
@@ -122,6 +129,7 @@ def _at_exit(pid):
         _hook.leave_exception()
 
 
+_quietly(_as_importlib, _Loader.exec_module)
 _quietly(_begin)
 
 # The next one takes our place in sys.modules. There is none: its ImportError is what `site` expects, and leaves no trace of us.
