@@ -31,12 +31,18 @@ _early: list[logging.LogRecord] = []  #: made while the rest of us was being imp
 _foreign: dict[
     int, float
 ] = {}  #: a process whose records came to us -> until when it is known to have no stream of its own (0: it has one)
+_TOOLS = frozenset(
+    {"pip", "pipx", "ensurepip", "venv", "virtualenv", "build", "conda", "poetry", "outrider", "outrider_agent"}
+    | {"jupyter", "jupyterlab", "jupyterhub", "jupyter_server", "notebook"}
+)
+_MACHINERY = frozenset({"IPKernelApp", "traitlets", "ipykernel", "asyncio", "tornado", "comm", "parso"})  #: what a kernel says by itself
+_WARNING = 30
 _LOOK_S = 1.0
 _FOREVER = float("inf")
 _MAX_TRACEBACK = 256 * 1024
 
-#: What the handlers on a record's way mean for it: a RunHandler keeps it, or one may pass it on to another.
-_KEPT, _PASSED_ON = 1, 2
+#: What the handlers on a record's way mean for it: a RunHandler keeps it, or one may pass it on to another. Or it is a notebook kernel's.
+_KEPT, _PASSED_ON, _KERNELS = 1, 2, 4
 #: A logger's name -> the sum of its handlers' ids, what they mean, until when nobody asks again how they print, what was told of that, and
 #: to which stream. A handler that dies clears it: its id may be another's.
 _ways: dict[str, tuple[int, int, float, str, str]] = {}
@@ -68,7 +74,7 @@ def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  
     gives_record = sys.version_info >= (3, 12)  # since then a filter may put another record in the place of this one
     way_of = _ways.get
 
-    def filter(self: logging.Logger, record: logging.LogRecord) -> Any:  # noqa: A001, C901
+    def filter(self: logging.Logger, record: logging.LogRecord) -> Any:  # noqa: A001, C901, PLR0912
         kept = record
         if self.filters:
             passed = original(self, record)
@@ -96,6 +102,8 @@ def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  
             elif means == _PASSED_ON:
                 _keep(kept)
                 _once.remember(kept)
+            elif means == _KERNELS and record.levelno >= _WARNING:  # below it tells of each message, though nobody listens
+                _keep(kept)
             if _tells and record.created > way[2]:
                 _tell(self, record, way)
         except Exception:  # noqa: BLE001, S110 -- law 1. (What a signal handler raises is the script's, and goes on.)
@@ -121,6 +129,8 @@ def _look(logger: Any, handlers: int) -> Any:
     means, found = 0, _handlers(logger)
     for handler in found:
         means |= _meaning(type(handler))
+    if not means & _KEPT and _is_kernels(logger.name):
+        means = _KERNELS
     way = (handlers, means, 0.0, "", "")
     try:
         _watched.update((id(handler), weakref.ref(handler, _forget)) for handler in found if id(handler) not in _watched)
@@ -130,6 +140,11 @@ def _look(logger: Any, handlers: int) -> Any:
         _ways.clear()
     _ways[logger.name] = way
     return way
+
+
+def _is_kernels(name: str) -> bool:
+    """Is it a logger of the machinery of a notebook's kernel, and this process one?"""
+    return name.partition(".")[0] in _MACHINERY and "ipykernel" in sys.modules
 
 
 def _forget(_: Any) -> None:
@@ -164,7 +179,7 @@ def _tell(logger: Any, record: logging.LogRecord, way: Any) -> None:
 def _open_ear(record: logging.LogRecord) -> bool:
     """The rest of the handler comes with the first record. False: not yet (the record waits), or not in a run at all."""
     global _loading
-    if not _implicit and not os.environ.get("OUTRIDER_RUN_ID"):
+    if not os.environ.get("OUTRIDER_RUN_ID") and (not _implicit or _is_kernels(record.name) or _is_tool()):
         return False
     if _loading:
         _early.append(record)
@@ -177,6 +192,21 @@ def _open_ear(record: logging.LogRecord) -> bool:
     while _early:
         _keep(_early.pop(0))
     return True
+
+
+def _is_tool() -> bool:
+    """Is this process no script of anybody's, but an installer, a server of notebooks (their kernels are scripts) or ourselves?"""
+    if "PIP_BUILD_TRACKER" in os.environ or "_PYPROJECT_HOOKS_BUILD_BACKEND" in os.environ:
+        return True
+    first = sys.argv[0] if sys.argv else ""
+    words = [os.path.basename(os.path.dirname(first) if first.endswith("__main__.py") else first)]
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is not None:
+        words.append(spec.name.partition(".")[0])
+    if first == "-m":  # it is still being looked for
+        given = getattr(sys, "orig_argv", [])
+        words += given[given.index("-m") + 1 :][:1] if "-m" in given else []
+    return any(word.rstrip("0123456789.") in _TOOLS or word.startswith("jupyter-") for word in words)
 
 
 def _load() -> None:
@@ -192,7 +222,7 @@ def _load() -> None:
 def _new_ear(module: Any) -> Any:
     """A RunHandler that `logging` does not know of: else it would stand in its list of handlers, and dictConfig would close it."""
     ear = module.RunHandler.__new__(module.RunHandler)
-    ear.via, ear.filters = "hook", []
+    ear.via, ear.filters, ear.level, ear._name = "hook", [], 0, None  # noqa: SLF001
     ear.experiment = ear.run_name = ear._writer = None  # noqa: SLF001
     ear._sites = module._caches.setdefault("hook", {})  # noqa: SLF001
     return ear

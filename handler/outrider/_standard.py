@@ -1,4 +1,4 @@
-"""A module of the standard library, even where the script's folder holds a file of its name: that file is the script's to import, not ours."""
+"""A module of the standard library, even where the script's folder holds a file of its name: that is the script's to import, not ours."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ def _high(fd: int) -> int:
     """
     floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
     try:
-        high = _locks.fcntl.fcntl(fd, _locks.fcntl.F_DUPFD_CLOEXEC, floor)
+        high: int = _locks.fcntl.fcntl(fd, _locks.fcntl.F_DUPFD_CLOEXEC, floor)
     except (OSError, ValueError):
         return fd
     os.close(fd)
