@@ -45,7 +45,7 @@ What was tracked stays. An environment where Outrider was uninstalled without th
 }
 
 
-class Problem(Exception):  # noqa: N818
+class Problem(Exception):
     """It cannot be done; its text says why, and what to do."""
 
 
