@@ -1,5 +1,5 @@
 """
-The entry of the command line: `outrider run` is here, and works with the handler alone; every other command is the agent's.
+The entry of the command line: `run`, `enable` and `disable` are here, and work with the handler alone; every other command is the agent's.
 
 Here: which command it is, help, the version. Never here: what a command does. Nothing heavy is imported on the way to `run`.
 """
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: Every command in one line (a test compares it with the agent's own list).
 COMMANDS = {
     "run": "run a command and track it",
+    "enable": "track the scripts and notebooks of an environment without `outrider run`",
+    "disable": "undo `outrider enable`",
     "experiments": "list experiments",
     "runs": "list runs, newest first",
     "show": "one run in one screen",
@@ -68,6 +70,10 @@ def main(argv: list[str] | None = None) -> int:
     command = arguments[0] if arguments else "--help"
     if command == "run":
         return run(arguments[1:])
+    if command in ("enable", "disable"):
+        from outrider import _enable
+
+        return _enable.main(command, arguments[1:])
     if command in ("-h", "--help", "help"):
         sys.stdout.write(HELP.format(commands="\n".join(f"  {name:<13} {text}" for name, text in COMMANDS.items())))
         return 0

@@ -49,6 +49,8 @@ def script_name() -> str:
     name = os.path.basename(first)
     if name == "__main__.py":
         name = os.path.basename(os.path.dirname(first)) or name
+    if name == "ipykernel_launcher.py":
+        return os.path.basename(os.environ.get("JPY_SESSION_NAME", "")) or "notebook"
     return "interactive" if name in ("", "-", "-c") else name
 
 

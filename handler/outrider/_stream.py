@@ -6,7 +6,6 @@ Everything here raises OSError; `spool.Writer` decides what that means. Not thre
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import time
@@ -288,7 +287,7 @@ def _high(fd: int) -> int:
     """
     floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
     try:
-        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
+        high: int = _locks.fcntl.fcntl(fd, _locks.fcntl.F_DUPFD_CLOEXEC, floor)
     except (OSError, ValueError) as error:
         _signals.pass_on(error)
         return fd

@@ -72,7 +72,7 @@ def test_every_documented_shape_has_the_keys_of_the_answer(tracked, capsys, head
 def test_every_command_is_on_the_page():
     """And the page has no other."""
     listed = set(re.findall(r"^\| `(\w+)", PAGE, re.MULTILINE))
-    assert listed == {*main.COMMANDS, "run"}
+    assert listed == {*main.COMMANDS, *main.HANDLERS}
 
 
 def test_the_exit_codes_are_those_of_the_page():

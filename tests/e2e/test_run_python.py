@@ -157,11 +157,18 @@ def test_a_sitecustomize_that_fails_fails_as_ever(script, tmp_path, monkeypatch)
     assert b"no_such_module_anywhere" in same([sys.executable, script(SCRIPT)], run=DEAF)[2]
 
 
-@pytest.mark.parametrize("name", ["random.py", "outrider.py", "json.py", "traceback.py", "sitecustomize.py"])
+@pytest.mark.parametrize("name", ["random.py", "outrider.py", "json.py", "struct.py", "traceback.py", "fcntl.py", "sitecustomize.py"])
 def test_files_of_the_script_that_shadow_a_module_are_not_touched(script, name):
     """We import nothing that the script has not imported, by a name that is its own."""
     script("print('shadow', __name__)\n", name)
     assert same([sys.executable, script(SCRIPT)])[0] == 0
+
+
+@pytest.mark.parametrize("name", ["weakref.py", "string.py", "threading.py"])
+def test_a_file_of_the_script_that_breaks_logging_breaks_it_as_ever(script, name):
+    """The traceback of an `import logging` that fails shows no frame of ours."""
+    script("print('shadow', __name__)\n", name)
+    assert same([sys.executable, script(SCRIPT)])[0] == 1
 
 
 CHILDREN = """\

@@ -40,7 +40,7 @@ ALLOWED = {
     "store": {"core", "crashpoints"},
     "sinks": {"store"},  # the store's sink writes through the store; no other sink may
     "server": set(),
-    "cli": {"agent_lock", "layout", "settings", "store"},  # reads the store by itself, without the agent
+    "cli": {"agent_lock", "core", "layout", "settings", "store"},  # reads the store by itself, without the agent
     # The agent as a whole: what it knows, says, does on request, and the order of its life. They get their parts from main.
     "knowledge": {"collect", "ship", "store"},
     "report": {"collect", "layout", "ship", "supervise"},

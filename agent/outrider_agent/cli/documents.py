@@ -240,6 +240,7 @@ def log(given: records.LogRecord) -> Document:
         "level": level_name(given),
         "logger": given.logger,
         "message": given.message,
+        "record": given.key,
     }
     sometimes: Mapping[str, Any] = {
         "levelno": given.level,
@@ -259,7 +260,8 @@ def log(given: records.LogRecord) -> Document:
     return always | {key: value for key, value in sometimes.items() if value is not None}
 
 
-def console(given: transcript.Line, *, echo: bool) -> Document:
-    """A line of the console as one line of `logs --json`."""
-    document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
-    return document | ({"echo": True} if echo else {}) | ({} if given.whole else {"partial": True})
+def console(given: transcript.Line, *, echo: int | None) -> Document:
+    """A line of the console as one line of `logs --json`; `echo`: the record that it is a print of."""
+    document: Document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
+    document |= {"offset": given.offset, "length": given.length}
+    return document | ({} if echo is None else {"echo": True, "echo_of": echo}) | ({} if given.whole else {"partial": True})

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
-#: Every command: its group's file, and what it does in one line.
+#: The handler's own commands, which work without the agent: its entry takes them before they come here.
+HANDLERS: dict[str, str] = {
+    "run": "run a command and track it",
+    "enable": "track the scripts and notebooks of an environment without `outrider run`",
+    "disable": "undo `outrider enable`",
+}
+#: Every other command: its group's file, and what it does in one line.
 COMMANDS: dict[str, tuple[str, str]] = {
     "experiments": ("runs", "list experiments"),
     "runs": ("runs", "list runs, newest first"),
@@ -44,7 +50,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 EPILOG = """\
 commands:
-  run           run a command and track it: outrider run -- python train.py
 {commands}
 
 RUN may be a run's id, the beginning of one, `latest`, or EXPERIMENT#NUMBER.
@@ -112,7 +117,8 @@ def _help(parser: argparse.ArgumentParser) -> int:
 
 
 def _top() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:<13} {text}" for name, (_, text) in COMMANDS.items())
+    texts = {**HANDLERS, **{name: text for name, (_, text) in COMMANDS.items()}}
+    commands = "\n".join(f"  {name:<13} {text}" for name, text in texts.items())
     parser = argparse.ArgumentParser(
         prog="outrider",
         usage="outrider COMMAND [options]",
@@ -143,7 +149,7 @@ def command_parser(name: str) -> argparse.ArgumentParser:
 
 
 def _unknown(name: str) -> int:
-    close = difflib.get_close_matches(name, [*COMMANDS, "run"], n=1)
+    close = difflib.get_close_matches(name, [*COMMANDS, *HANDLERS], n=1)
     hint = f"did you mean `outrider {close[0]}`?" if close else "`outrider --help` lists the commands."
     output.tell(f"there is no command {name!r}; {hint}")
     return 2

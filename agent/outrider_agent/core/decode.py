@@ -132,6 +132,25 @@ class Log(msgspec.Struct, frozen=True, tag_field="k", tag=record.LOG):
     via: str | None = None
 
 
+class Printer(msgspec.Struct, frozen=True):
+    """A handler whose print of a record may reach the console; `f` 0: nobody knows on which of the two streams."""
+
+    f: Literal[0, 1, 2]
+    lv: Int64 = 0
+    fmt: str | None = None
+    st: str | None = None
+    df: str | None = None
+    own: bool = False
+
+
+class Print(msgspec.Struct, frozen=True, tag_field="k", tag=record.PRINT):
+    """How records of a logger are printed, in this stream and from this time on."""
+
+    t: Int64
+    lg: str
+    to: list[Printer]
+
+
 class Console(msgspec.Struct, frozen=True, tag_field="k", tag=record.CONSOLE):
     """A raw chunk of the console: text, or bytes."""
 
@@ -216,7 +235,7 @@ class Note(msgspec.Struct, frozen=True, tag_field="k", tag=record.NOTE):
     lv: Int64 | None = None
 
 
-Wire = Head | Run | Metric | List | Row | Table | Log | Console | Tag | Param | Property | Artifact | Seen | End | Gap | Note
+Wire = Head | Run | Metric | List | Row | Table | Log | Print | Console | Tag | Param | Property | Artifact | Seen | End | Gap | Note
 
 DECODER = msgspec.json.Decoder(Wire)
 FAILURES = (msgspec.MsgspecError, ValueError, RecursionError)

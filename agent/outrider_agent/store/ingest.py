@@ -10,6 +10,8 @@ import os
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from outrider_agent.core import decode, points
 from outrider_agent.store import queries, runs
 from outrider_agent.store import series as series_store
@@ -145,6 +147,9 @@ class Ingest:
             columns.steps.append(item.s)
             columns.values.append(value)
 
+    def _print(self, place: runs.Place, item: decode.Print) -> None:
+        self._execute(SQL.add_print, (place.run_key, place.stream_key, item.t, item.lg, points.json_text(msgspec.to_builtins(item.to))))
+
     def _chunk(self, place: runs.Place, item: decode.Console) -> None:
         data = item.d.encode("utf-8") if item.d is not None else item.b or b""
         self._console.append((place.run_key, place.stream_key, place.attempt, item.f, item.o, item.t, data))
@@ -200,6 +205,7 @@ class Ingest:
         decode.Row: _row,
         decode.Table: _row,
         decode.Log: _log,
+        decode.Print: _print,
         decode.Console: _chunk,
         decode.Tag: _tag,
         decode.Param: _param,

@@ -160,6 +160,16 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     via: str | None
 
 
+class Print(msgspec.Struct, frozen=True, kw_only=True):
+    """How the records of a logger, of one writer and from a time on, are printed: docs/spool.md, `pr`. `key` is what `after` takes."""
+
+    key: int
+    writer: str
+    time: int
+    logger: str
+    printers: list[dict[str, Any]]
+
+
 class ConsoleChunk(msgspec.Struct, frozen=True, kw_only=True):
     """What the command wrote to `fd` (1 or 2), from byte `offset` of that stream on; `key` is what `after` takes."""
 

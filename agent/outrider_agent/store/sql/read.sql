@@ -88,6 +88,11 @@ SELECT log_key AS key, s.writer, time, level, level_name, logger, message, file,
 FROM logs JOIN streams s USING (stream_key)
 WHERE run_key = :run_key AND log_key > :after AND level >= :level ORDER BY log_key LIMIT coalesce(:limit, -1);
 
+-- name: prints
+-- How a run's loggers print their records, in the order told.
+SELECT print_key AS key, s.writer, time, p.logger, p.printers FROM prints p JOIN streams s USING (stream_key)
+WHERE run_key = :run_key AND print_key > :after ORDER BY print_key;
+
 -- name: last_logs
 -- A run's last log records, the last one first.
 SELECT log_key AS key, s.writer, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,

@@ -190,6 +190,10 @@ INSERT INTO logs (run_key, stream_key, time, level, level_name, logger, message,
        exception, stack, metrics, step, degraded, via)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: add_print
+-- How a logger's records are printed from now on.
+INSERT INTO prints (run_key, stream_key, time, logger, printers) VALUES (?, ?, ?, ?, ?);
+
 -- name: add_console
 -- A raw chunk of the console.
 INSERT INTO console (run_key, stream_key, attempt, fd, "offset", time, data) VALUES (?, ?, ?, ?, ?, ?, ?);
