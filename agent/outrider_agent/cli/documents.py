@@ -217,7 +217,9 @@ def table_rows(row: records.Row) -> list[Document]:
     """The rows of a row (one) or a table, column -> value."""
     if row.kind == "row":
         return [{name: records.json_value(cell) for name, cell in row.columns.items()}]
-    return [{name: records.json_value(cells[index]) for name, cells in row.columns.items()} for index in range(_height(row))]
+    # An earlier version kept tables whose columns differ in length.
+    cells = itertools.zip_longest(*row.columns.values())
+    return [{name: records.json_value(cell) for name, cell in zip(row.columns, values, strict=True)} for values in cells]
 
 
 def columns(rows: Sequence[records.Row]) -> dict[str, list[Any]]:

@@ -99,6 +99,10 @@ class Table(msgspec.Struct, frozen=True, tag_field="k", tag=record.TABLE):
     c: dict[str, list[Any]]
     d: str | None = None
 
+    def __post_init__(self) -> None:
+        if len({len(cells) for cells in self.c.values()}) > 1:
+            raise ValueError("columns differ in length")
+
 
 class Failure(msgspec.Struct, frozen=True):
     """An exception."""
