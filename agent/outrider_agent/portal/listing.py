@@ -139,7 +139,7 @@ def key_params(found: Sequence[browsing.Listed], count: int = PARAMS) -> list[st
     for one in found:
         for key, value in one.run.params.items():
             values[key].append(fmt.value(value))
-    differ = [key for key, given in values.items() if len(set(given)) > 1 or len(given) < len(found)]
+    differ = [key for key, given in values.items() if len(set(given)) > 1]
     return sorted(differ, key=lambda key: -len(values[key]))[:count]
 
 

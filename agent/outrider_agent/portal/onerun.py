@@ -68,6 +68,7 @@ def start(seen: Seen) -> dict[str, Any]:
         "file_count": len(seen.files),
         "logs": [shapes.log(one) for one in seen.logs],
         "console": [shapes.chunk(one) for one in seen.console],
+        "is_whole": len(seen.logs) < CHUNKS and len(seen.console) < CHUNKS,
         "since": f"{seen.logs[-1].key if seen.logs else 0}.{seen.console[-1].key if seen.console else 0}",
     }
 

@@ -107,14 +107,13 @@ def name(text: str) -> Safe:
 
 def definition(pairs: Iterable[tuple[str, Safe | str | None]]) -> Safe:
     """Names and what they mean; those without a value are left out."""
-    return tag(
-        "dl", *[markup.join((tag("dt", key), tag("dd", value))) for key, value in pairs if value not in (None, "", "-")], class_="facts"
-    )
+    given = [tag("div", tag("dt", key), tag("dd", value)) for key, value in pairs if value not in (None, "", "-")]
+    return tag("dl", *given, class_="facts")
 
 
 def values(title: str, given: dict[str, object]) -> Safe:
     """Params or tags as a small table."""
-    rows = [tag("tr", tag("th", name(key), scope="row"), tag("td", tag("bdi", fmt.value(value)))) for key, value in given.items()]
+    rows = [tag("tr", tag("th", name(key), scope="row"), tag("td", tag("bdi", fmt.value(value) if value not in (None, "") else ""))) for key, value in given.items()]
     return tag("section", tag("h2", title), tag("table", tag("tbody", *rows), class_="pairs"), class_="card") if rows else Safe("")
 
 
