@@ -63,7 +63,7 @@ export class Chart {
       width: this.width,
       height: HEIGHT,
       legend: { show: false },
-      padding: [10, 12, 0, 0],
+      padding: [10, 18, 0, 0],
       cursor: { sync: { key: "run", setSeries: false, filters: { pub: () => true, sub: isMove } }, points: { size: 7, fill: line ?? "" }, drag: { x: true, y: false, setScale: false }, y: false, bind: { dblclick: () => () => (this.how.zoom(null), null) } },
       scales: { x: { time: false, range: () => this.range ?? wide(this.data?.x ?? data.x) }, y: this.how.log ? { distr: 3 } : {} },
       axes: [{ ...axis, values, size: 28, ...(this.how.axis === "step" ? { incrs: WHOLE } : {}) }, { ...axis, values, size: 54 }],

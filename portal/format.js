@@ -83,6 +83,11 @@ function roughly(seconds) {
   return [Math.floor(days / 365), "year"];
 }
 
+/** "1 row", "2,000 rows". @param {number} count @param {string} noun */
+export function plural(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** Hours to milliseconds. @param {number} time milliseconds */
 export function clock(time) {
   const at = new Date(time);

@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Chart } from "./chart.js";
 import { Curve, keyOf } from "./curve.js";
-import { figure, plain, value } from "./format.js";
+import { figure, plain, plural, value } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { Run, Series, SeriesNews } from "./types" */
@@ -148,7 +148,7 @@ function Note({ curve, chart, log }) {
   const { series } = curve;
   const bad = chart?.data?.bad.reduce((sum, count) => sum + count, 0) ?? 0;
   const isHidden = log && series.min !== null && series.min <= 0;
-  return html`${series.count.toLocaleString("en")} ${series.count === 1 ? "point" : "points"}${bad > 0 && html` · <span class="bad">${bad} not a number</span>`}${isHidden && " · values of 0 and below have no place on a log scale"}`;
+  return html`${plural(series.count, "point")}${bad > 0 && html` · <span class="bad">${bad} not a number</span>`}${isHidden && " · values of 0 and below have no place on a log scale"}`;
 }
 
 /** Is it on the screen, or near? @param {{ current: HTMLElement | null }} box */
@@ -207,7 +207,7 @@ function useChart(box, how) {
 /** @param {{ curve: Curve, metrics: Metrics }} props */
 function Text({ curve, metrics }) {
   metrics.moved.value.get(curve.key);
-  return html`<tr><th scope="row"><bdi>${title(curve)}</bdi></th><td><bdi>${value(curve.series.last)}</bdi> <span class="dim small">${curve.series.count} values</span></td></tr>`;
+  return html`<tr><th scope="row"><bdi>${title(curve)}</bdi></th><td><bdi>${value(curve.series.last)}</bdi> <span class="dim small">${plural(curve.series.count, "value")}</span></td></tr>`;
 }
 
 /** @param {{ tables: [string, { kind: string, count: number, last: Record<string, any> | null }][] }} props */
@@ -215,7 +215,7 @@ function Tables({ tables }) {
   return html`<div class="card scroll"><table class="pairs"><tbody>
     ${tables.map(([name, table]) => html`<tr>
       <th scope="row"><bdi>${plain(name)}</bdi></th>
-      <td>${table.count.toLocaleString("en")} rows <span class="dim small">${table.last && `the last: ${Object.entries(table.last).map(([key, cell]) => `${plain(key)}=${value(cell)}`).join(" ")}`}</span></td>
+      <td>${plural(table.count, "row")} <span class="dim small">${table.last && `the last: ${Object.entries(table.last).map(([key, cell]) => `${plain(key)}=${value(cell)}`).join(" ")}`}</span></td>
     </tr>`)}
   </tbody></table></div>`;
 }

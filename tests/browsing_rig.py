@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 from waiting import until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -60,7 +60,15 @@ class Window:
 
     def wait(self, expression, argument=None):
         """Until the expression is true in the page. Asked from outside: inside, the page's policy forbids to evaluate a text."""
-        return until(lambda: self.page.evaluate(expression, argument), message=f"{expression} in {self.page.url}")
+        return until(lambda: self._evaluated(expression, argument), message=f"{expression} in {self.page.url}")
+
+    def _evaluated(self, expression, argument):
+        try:
+            return self.page.evaluate(expression, argument)
+        except Error as error:
+            if "navigation" in str(error):  # the page is on its way to the next one
+                return False
+            raise
 
     def shot(self, name):
         """Keeps a picture of the whole page."""

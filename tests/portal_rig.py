@@ -118,11 +118,12 @@ class Portal:
         finally:
             connection.close()
 
-    def run(self, code, folder, *, experiment="e", wait=True):
+    def run(self, code, folder, *, experiment="e", name="train", wait=True):
         """Tracks a script with `outrider run`: the process; with `wait`, after it has ended."""
         script = Path(folder) / "train.py"
         script.write_text(code)
-        command = [sys.executable, "-m", "outrider", "run", "--no-agent", "--experiment", experiment, "--", sys.executable, str(script)]
+        command = [sys.executable, "-m", "outrider", "run", "--no-agent", "--experiment", experiment, "--name", name]
+        command += ["--", sys.executable, str(script)]
         environ = {**os.environ, "OUTRIDER_HOME": str(self.path), "PYTHONPATH": f"{ROOT / 'handler'}:{ROOT / 'agent'}"}
         options = {"cwd": folder, "env": environ, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if wait:

@@ -27,7 +27,7 @@ os.makedirs("outputs", exist_ok=True)
 open("outputs/model.bin", "wb").write(bytes(5000))
 open("outputs/picture.svg", "w").write('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3"><rect width="9" height="3" fill="teal"/><script>parent.document.title="pwned"</script></svg>')
 open("outputs/report.html", "w").write('<script>document.title="pwned"; fetch("/api/v1/runs").then(r => r.text()).then(t => document.title = t)</script><h1>hello</h1>')
-run = outrider.start_run(name="resnet")
+run = outrider.start_run()
 for name, value in {"lr": 3e-4, "batch": 64, "optimizer": "adamw"}.items():
     run.param(name, value)
 run.tag("team", "vision")
@@ -47,7 +47,7 @@ EVIL_RUN = f"""
 import logging, os, outrider
 evil = {EVIL!r}
 logging.basicConfig()
-run = outrider.start_run(name=evil)
+run = outrider.start_run()
 run.log(evil, 1.5); run.log(evil + "text", evil); run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
 print(evil); print("</script><script>alert(3)</script>")
 logging.error(evil)
@@ -85,11 +85,11 @@ def portal(tmp_path_factory):
     ridge(made.home)
     made.home.ingest()
     made.start(OUTRIDER_PORTAL_PORT="0")
-    made.run(TRAINS, tmp_path_factory.mktemp("train"), experiment="vision")
+    made.run(TRAINS, tmp_path_factory.mktemp("train"), experiment="vision", name="resnet")
     made.flush()
     made.run("print('hello')\nraise SystemExit(3)", tmp_path_factory.mktemp("fails"), experiment="vision")
     made.flush()
-    made.run(EVIL_RUN, tmp_path_factory.mktemp("evil"), experiment=EVIL)
+    made.run(EVIL_RUN, tmp_path_factory.mktemp("evil"), experiment=EVIL, name=EVIL)
     made.flush()
     yield made
     made.stop()
@@ -404,7 +404,7 @@ def test_the_first_page_and_all_pages_are_light(portal, window):
     first, run = weights.values()
     (SHOTS / "weights.json").write_text(json.dumps({"first": first, "run": run}))
     assert first <= 60_000
-    assert run <= 60_000
+    assert run <= 120_000
 
 
 def test_the_scripts_weave_the_log_as_the_command_line_does(portal, window, home):
@@ -417,20 +417,24 @@ def test_the_scripts_weave_the_log_as_the_command_line_does(portal, window, home
         told(home_, choose)
         home_.ingest()
         with reading.Reader(home_.path / "outrider.db") as store:
-            # The first byte of a sign that is not there yet is nothing in a browser, and a replacement sign on a terminal.
             entries = journal.tail(store, "woven", 10_000, echoes=True)
-            expected = [[one.stream, one.text, one.echo] for one in entries if one.line is None or one.line.whole]
-            for one in (one for one in entries if one.line is not None and not one.line.whole):
-                expected += [[one.stream, one.text.rstrip("\ufffd"), one.echo]] if one.text.rstrip("\ufffd") else []
             logs, chunks = store.logs("woven"), store.console("woven")
         news = {"logs": [json.loads(shaped(one, "log")) for one in logs], "console": [json.loads(shaped(one, "chunk")) for one in chunks], "skipped": False}
-        given = seen.page.evaluate(
-            "async ([root, news]) => { const { Transcript } = await import(`${root}/transcript.js`); const all = new Transcript(); all.add(news);"
-            " return [...all.entries, ...all.rest()].map(e => [e.time, e.stream, e.text, e.echo]); }",
-            [root, news],
-        )
-        assert sorted(entry[1:] for entry in given) == sorted(expected)
-        assert [entry[1:] for entry in given if entry[1] == "log"] == [entry for entry in expected if entry[0] == "log"]
+        lines, rest = seen.page.evaluate(WEAVE, [root, news])
+        whole = [[one.stream, one.text, one.echo] for one in entries if one.line is None or one.line.whole]
+        assert sorted(lines) == sorted(whole)
+        assert [one for one in lines if one[0] == "log"] == [one for one in whole if one[0] == "log"]
+        # The first byte of a sign that is not there yet is nothing in a browser, and a replacement sign on a terminal.
+        open_ = [one.text.rstrip("\ufffd") for one in entries if one.line is not None and not one.line.whole]
+        assert [text.rstrip("\ufffd") for text in rest if text.rstrip("\ufffd")] == [text for text in open_ if text]
+
+
+WEAVE = """async ([root, news]) => {
+  const { Transcript } = await import(`${root}/transcript.js`);
+  const all = new Transcript();
+  all.add(news);
+  return [all.entries.map((one) => [one.stream, one.text, one.echo]), all.rest().map((one) => one.text)];
+}"""
 
 
 def shaped(one, kind):
