@@ -22,8 +22,8 @@ demo: .venv/.demo  ## runs an ordinary training script under Outrider and shows 
 portal: .venv/.dev  ## the portal's scripts, styles and libraries, into the package; an editable install does it too
 	@$(BIN)/python hatch_build.py
 
-scripts: .venv/.dev  ## tsc over the portal's scripts; needs npm
-	@cd portal && npm ci --silent && npx tsc -p .
+scripts: .venv/.dev  ## tsc over the portal's scripts
+	@$(BIN)/python hatch_build.py check
 
 test: portal  ## the whole suite but what is marked `full`
 	@$(TOOLS) pytest -m 'not full' $(ARGS)

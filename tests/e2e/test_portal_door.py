@@ -78,7 +78,9 @@ def test_another_users_page_on_another_port_can_ask_for_nothing(portal):
     assert portal.ask("/", key=False, **framed).status == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:7433", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::2]", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:7433", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::2]", "10.0.0.1"]
+)
 def test_a_name_that_is_not_loopbacks_is_refused(portal, host):
     """DNS rebinding: the browser believes that it speaks with its own site. The key does not help."""
     answer = portal.ask("/", Host=host)

@@ -1,4 +1,4 @@
-"""The pages in a real browser, over a real agent and real runs: what they show, that they are live, and that nothing in a run can script them."""
+"""The pages in a real browser, over a real agent and real runs: what they show, that they are live, that nothing in a run can script them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ log = logging.getLogger("train")
 random.seed(5)
 os.makedirs("outputs", exist_ok=True)
 open("outputs/model.bin", "wb").write(bytes(5000))
-open("outputs/picture.svg", "w").write('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3"><rect width="9" height="3" fill="teal"/><script>parent.document.title="pwned"</script></svg>')
-open("outputs/report.html", "w").write('<script>document.title="pwned"; fetch("/api/v1/runs").then(r => r.text()).then(t => document.title = t)</script><h1>hello</h1>')
+box = '<rect width="9" height="3" fill="teal"/><script>parent.document.title="pwned"</script>'
+open("outputs/picture.svg", "w").write(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3">{box}</svg>')
+script = 'document.title="pwned"; fetch("/api/v1/runs").then(r => r.text()).then(t => document.title = t)'
+open("outputs/report.html", "w").write(f"<script>{script}</script><h1>hello</h1>")
 run = outrider.start_run()
 for name, value in {"lr": 3e-4, "batch": 64, "optimizer": "adamw"}.items():
     run.param(name, value)
@@ -361,7 +363,10 @@ def test_a_runs_html_cannot_script_the_portal(portal, window):
     seen.wrong.clear()
     page = seen.open("/")
     with page.expect_download() as download:
-        page.evaluate("url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }", files["outputs/report.html"])
+        page.evaluate(
+            "url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }",
+            files["outputs/report.html"],
+        )
     assert download.value.suggested_filename == "report.html"
 
 
@@ -419,7 +424,11 @@ def test_the_scripts_weave_the_log_as_the_command_line_does(portal, window, home
         with reading.Reader(home_.path / "outrider.db") as store:
             entries = journal.tail(store, "woven", 10_000, echoes=True)
             logs, chunks = store.logs("woven"), store.console("woven")
-        news = {"logs": [json.loads(shaped(one, "log")) for one in logs], "console": [json.loads(shaped(one, "chunk")) for one in chunks], "skipped": False}
+        news = {
+            "logs": [json.loads(shaped(one, "log")) for one in logs],
+            "console": [json.loads(shaped(one, "chunk")) for one in chunks],
+            "skipped": False,
+        }
         lines, rest = seen.page.evaluate(WEAVE, [root, news])
         whole = [[one.stream, one.text, one.echo] for one in entries if one.line is None or one.line.whole]
         assert sorted(lines) == sorted(whole)
@@ -462,7 +471,9 @@ def told(home, choose):
             piece = text[:cut]
             import base64
 
-            home.write("woven", "keeper-1-bbbbbbbb", {"k": "c", "t": at + 5_000_000, "f": 1, "o": offset, "b": base64.b64encode(piece).decode()})
+            home.write(
+                "woven", "keeper-1-bbbbbbbb", {"k": "c", "t": at + 5_000_000, "f": 1, "o": offset, "b": base64.b64encode(piece).decode()}
+            )
             offset, text = offset + cut, text[cut:]
     home.write("woven", "py-1-aaaaaaaa", *lines, own=False)
 

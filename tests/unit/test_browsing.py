@@ -38,7 +38,13 @@ def test_what_came_since_is_everything_once(made):
         log, console, counts, told = 0, 0, None, []
         for step in range(6):
             at = START + step * SECOND
-            made.write("r", "py-1-aaaaaaaa", {"k": "m", "t": at, "n": "x", "v": step}, {"k": "l", "t": at, "lv": 20, "msg": str(step)}, {"k": "c", "t": at, "f": 1, "o": step, "d": "."})
+            made.write(
+                "r",
+                "py-1-aaaaaaaa",
+                {"k": "m", "t": at, "n": "x", "v": step},
+                {"k": "l", "t": at, "lv": 20, "msg": str(step)},
+                {"k": "c", "t": at, "f": 1, "o": step, "d": "."},
+            )
             if step % 2:
                 continue
             made.ingest()
@@ -58,7 +64,12 @@ def test_what_came_since_is_everything_once(made):
 def test_too_much_is_told_by_its_end(made):
     """Bounded, and said: the last records, and at least one chunk however large it is."""
     made.write("r", "py-1-aaaaaaaa", *[{"k": "l", "t": START, "lv": 20, "msg": str(number)} for number in range(browsing.LOOK_RECORDS + 5)])
-    made.write("r", "keeper-1-bbbbbbbb", {"k": "c", "t": START, "f": 1, "o": 0, "d": "a"}, {"k": "c", "t": START, "f": 1, "o": 1, "d": "b" * (browsing.LOOK_BYTES + 1)})
+    made.write(
+        "r",
+        "keeper-1-bbbbbbbb",
+        {"k": "c", "t": START, "f": 1, "o": 0, "d": "a"},
+        {"k": "c", "t": START, "f": 1, "o": 1, "d": "b" * (browsing.LOOK_BYTES + 1)},
+    )
     made.ingest()
     with store(made) as reader:
         since = reader.since("r", 0, 0, None)

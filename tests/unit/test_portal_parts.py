@@ -41,7 +41,9 @@ def seen(document):
     return parser
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")) | st.sampled_from(["</p>", "<!--", '"><script>', "&lt;", "'", "]]>"])
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")) | st.sampled_from(
+    ["</p>", "<!--", '"><script>', "&lt;", "'", "]]>"]
+)
 
 
 @given(TEXT, TEXT)
@@ -127,5 +129,14 @@ def test_scripts_are_small_and_open_with_their_rules(path):
     text = path.read_text()
     assert text.startswith("// ")
     assert text.count("\n") <= 400
-    for forbidden in ("innerHTML =", "outerHTML", "insertAdjacentHTML", "eval(", "new Function", "dangerouslySetInnerHTML", "document.write", "https://"):
+    for forbidden in (
+        "innerHTML =",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "eval(",
+        "new Function",
+        "dangerouslySetInnerHTML",
+        "document.write",
+        "https://",
+    ):
         assert forbidden not in text, forbidden

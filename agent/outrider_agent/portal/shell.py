@@ -113,7 +113,10 @@ def definition(pairs: Iterable[tuple[str, Safe | str | None]]) -> Safe:
 
 def values(title: str, given: dict[str, object]) -> Safe:
     """Params or tags as a small table."""
-    rows = [tag("tr", tag("th", name(key), scope="row"), tag("td", tag("bdi", fmt.value(value) if value not in (None, "") else ""))) for key, value in given.items()]
+    rows = [
+        tag("tr", tag("th", name(key), scope="row"), tag("td", tag("bdi", fmt.value(value) if value not in (None, "") else "")))
+        for key, value in given.items()
+    ]
     return tag("section", tag("h2", title), tag("table", tag("tbody", *rows), class_="pairs"), class_="card") if rows else Safe("")
 
 
