@@ -1,4 +1,4 @@
-"""The pages in a real browser, over a real agent and real runs: what they show, that they are live, that nothing in a run can script them."""
+"""The pages in a real browser, over a real agent and real runs: what they show, that they are live, that no run can script them."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _refused(home: str) -> str | None:
 
 
 def _open(where: layout.Layout, url: str) -> bool:
-    """Opens the browser, where there is a desktop. Command lines are seen by every user: a 0600 page of the home leads it to the address."""
+    """Opens the browser, where there is a desktop. Every user sees command lines: a 0600 page of the home leads it to the address."""
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("BROWSER")):
         return False
     _sweep(where)

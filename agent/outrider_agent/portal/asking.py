@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Wrong(Exception):  # noqa: N818 -- as `errors` names its own
+class Wrong(Exception):
     """The request asks for what cannot be."""
 
 
