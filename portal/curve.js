@@ -39,8 +39,10 @@ export class Curve {
     /** How many points the buckets stand for, from the first on. */
     this.end = 0;
     this.isLoaded = false;
-    /** @type {Promise<void> | null} */
+    /** What is being read, and of which range. @type {Promise<void> | null} */
     this.loading = null;
+    this.reading = "";
+    this.isStepped = false;
   }
 
   get key() {
@@ -49,8 +51,14 @@ export class Curve {
 
   /** Reads the buckets, all of them or of a range of steps. @param {[number, number] | null} range */
   load(range) {
-    this.loading ??= this.read(range).finally(() => (this.loading = null));
-    return this.loading;
+    const key = range?.join() ?? "";
+    if (this.loading && this.reading === key) return this.loading;
+    const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {
+      if (this.loading === mine) this.loading = null;
+    });
+    this.reading = key;
+    this.loading = mine;
+    return mine;
   }
 
   /** @param {[number, number] | null} range */
@@ -66,6 +74,7 @@ export class Curve {
     this.buckets = buckets;
     this.end = range ? Math.max(end, this.series.count) : end;
     this.isLoaded = true;
+    this.isStepped ||= buckets.some((bucket) => bucket.step !== null);
   }
 
   /** Adds what came. False: some of it is missing, so load again. @param {Series} series @param {NewPoints | null} news */
@@ -83,8 +92,9 @@ export class Curve {
     return this.end === series.count;
   }
 
+  /** Has any of its points a step? */
   get hasSteps() {
-    return this.buckets.some((bucket) => bucket.step !== null);
+    return (this.isStepped ||= this.buckets.some((bucket) => bucket.step !== null));
   }
 
   /** Columns in the order of x. @param {"step" | "time"} axis @param {number} started milliseconds @returns {Drawn} */

@@ -27,7 +27,12 @@ def portal(tmp_path_factory):
 @pytest.mark.parametrize("path", PAGES)
 def test_without_a_key_nothing_is_shown_but_what_to_type(portal, path):
     """Loopback is everybody's: a port number is no permission."""
-    for given in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"{portal.cookie().split('=')[0]}=wrong"}):
+    for given in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": b"Bearer \xff\xfe"},
+        {"Cookie": f"{portal.cookie().split('=')[0]}=wrong"},
+    ):
         answer = portal.ask(path, key=False, **given)
         assert answer.status == 401
         assert "outrider ui" in answer.text

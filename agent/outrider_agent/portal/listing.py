@@ -147,8 +147,8 @@ def _table(page: browsing.Page, wanted: browsing.Wanted, now: int) -> Safe:
     measured = [documents.metrics(one.series, []) for one in page.runs]
     metrics, params = key_metrics(measured), key_params(page.runs)
     heads = [_head(wanted, "#", "number"), _head(wanted, "Run", "name"), _head(wanted, "Status", "status")]
-    heads += [_head(wanted, "Started", "started", right=True), _head(wanted, "Duration", "duration", right=True)]
-    heads += [_head(wanted, name, "metric", metric=name, right=True) for name in metrics]
+    heads += [_head(wanted, "Started", "started", kind="right wide"), _head(wanted, "Duration", "duration", kind="right wide")]
+    heads += [_head(wanted, name, "metric", metric=name, kind="right") for name in metrics]
     heads += [tag("th", shell.name(name), scope="col", class_="right wide param") for name in params]
     rows = [
         _run(one, of_run, metrics, params, of_all=not wanted.experiment, now=now) for one, of_run in zip(page.runs, measured, strict=True)
@@ -156,14 +156,14 @@ def _table(page: browsing.Page, wanted: browsing.Wanted, now: int) -> Safe:
     return tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
 
 
-def _head(wanted: browsing.Wanted, text: str, sort: str, *, metric: str | None = None, right: bool = False) -> Safe:
+def _head(wanted: browsing.Wanted, text: str, sort: str, *, metric: str | None = None, kind: str | None = None) -> Safe:
     """A column's head: sorts by it, and the other way round when it is the order already."""
     is_order = (wanted.sort, wanted.metric) == (sort, metric)
     down = not wanted.down if is_order else sort != "name"
     arrow = tag("span", " ↓" if wanted.down else " ↑", aria_hidden="true") if is_order else None
     order = ("descending" if wanted.down else "ascending") if is_order else None
     to = _address(wanted, sort=sort, metric=metric, down=down, offset=0)
-    return tag("th", tag("a", shell.name(text), arrow, href=to), scope="col", class_="right" if right else None, aria_sort=order)
+    return tag("th", tag("a", shell.name(text), arrow, href=to), scope="col", class_=kind, aria_sort=order)
 
 
 def _run(one: browsing.Listed, measured: dict[str, Any], metrics: Sequence[str], params: Sequence[str], *, of_all: bool, now: int) -> Safe:
@@ -174,8 +174,8 @@ def _run(one: browsing.Listed, measured: dict[str, Any], metrics: Sequence[str],
         tag("td", tag("a", f"#{run.number}", href=f"/runs/{run.run_id}", class_="main"), class_="figure"),
         tag("td", tag("span", shell.name(run.name or run.run_id), class_="clip"), where, _tags(run.tags)),
         tag("td", shell.run_pill(run)),
-        tag("td", shell.when(run.started, now), class_="right dim"),
-        tag("td", shell.lasted(run, now), class_="right"),
+        tag("td", shell.when(run.started, now), class_="right dim wide"),
+        tag("td", shell.lasted(run, now), class_="right wide"),
         *[_metric(name, measured.get(name)) for name in metrics],
         *[tag("td", tag("bdi", fmt.value(run.params[key]) if key in run.params else "-"), class_="right wide figure") for key in params],
     )

@@ -70,6 +70,7 @@ class Portal:
         try:
             await self._start()
         except OSError as exc:
+            await self._stop()
             self.port, self.error = (
                 None,
                 f"The portal could not be started: {exc}. Everything else goes on; restart the agent to try again.",
@@ -79,14 +80,17 @@ class Portal:
     async def close(self) -> None:
         """Ends the streams, stops listening, closes the store's connections. Idempotent."""
         self._closing.set()
+        await self._stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._parts.store.close()
+        self._parts.changes.close()
+
+    async def _stop(self) -> None:
         runner, self._runner = self._runner, None
         if runner is not None:
             with contextlib.suppress(OSError):
                 self._remove_info()
             await runner.cleanup()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._parts.store.close()
-        self._parts.changes.close()
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
