@@ -15,7 +15,7 @@ import msgspec
 from outrider import spool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from outrider_agent import layout, model, supervise
     from outrider_agent.collect import liveness, outputs
@@ -42,6 +42,8 @@ class Report:
     def __init__(self, looked: Looked) -> None:
         self._looked = looked
         self._begun = time.monotonic()
+        #: Where the portal is. Set when it is made.
+        self.portal: Callable[[], dict[str, Any]] = dict
 
     def health(self) -> dict[str, Any]:
         """`ok` is false when something is pending and nothing moves, and when a sink has stopped for good."""
@@ -69,6 +71,7 @@ class Report:
             "streams": [_stream(one, sink.name) for one in lag],
             "collectors": self._collectors(),
             "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
+            "portal": self.portal(),
             "wrong": self._wrong(sink, refused),
         }
 
@@ -106,6 +109,8 @@ class Report:
                 f"{refused:,} records were refused by their writers (no room, or the home could not be written); each gap is recorded in "
                 "its run. Free some disk space before the next run."
             )
+        if error := self.portal().get("error"):
+            sentences.append(str(error))
         return sentences + self._of_runs() + self._of_parts() + self._of_spool()
 
     def _of_runs(self) -> list[str]:

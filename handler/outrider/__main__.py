@@ -24,6 +24,7 @@ COMMANDS = {
     "logs": "what a run logged and printed, by time; -f follows it",
     "artifacts": "the files a run left",
     "download": "copy a run's files here, verified",
+    "ui": "the portal: prints the address that opens it in a browser",
     "status": "what is collected, how far each sink is behind, what is wrong",
     "flush": "wait until everything written is in the store",
     "cancel": "ask a running run to stop",
@@ -48,6 +49,7 @@ examples:
   outrider runs                         what ran
   outrider show latest                  the last one, in one screen
   outrider logs latest -f               follow it
+  outrider ui                           see all of it in a browser
   outrider COMMAND --help               more, with examples
 
 environment:

@@ -46,7 +46,7 @@ def tracked(home, monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("heading", EXAMPLES)
+@pytest.mark.parametrize("heading", sorted(set(EXAMPLES) - {"ui"}))  # needs an agent: tests/e2e/test_ui.py
 def test_every_documented_shape_has_the_keys_of_the_answer(tracked, capsys, heading):
     """None missing, none more."""
     words = heading.replace("RUN", "9f3c0aa1b2c4").replace("NAME", "loss").split()

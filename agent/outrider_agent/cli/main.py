@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "what a run logged and printed, by time; -f follows it"),
     "artifacts": ("artifacts", "the files a run left"),
     "download": ("artifacts", "copy a run's files here, verified"),
+    "ui": ("ui", "the portal: prints the address that opens it in a browser"),
     "status": ("status", "what is collected, how far each sink is behind, what is wrong"),
     "flush": ("agent", "wait until everything written is in the store"),
     "cancel": ("edit", "ask a running run to stop"),
@@ -59,6 +60,7 @@ examples:
   outrider runs                         what ran
   outrider show latest                  the last one, in one screen
   outrider logs latest -f               follow it
+  outrider ui                           see all of it in a browser
   outrider COMMAND --help               more, with examples
 
 environment:

@@ -90,6 +90,7 @@ def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
         "streams": [one.document() for one in streams],
         "collectors": [],
         "spool": spool_,
+        "portal": {"url": None, "error": None},
         "wrong": sentences,
     }
 
@@ -102,6 +103,8 @@ def _print(document: dict[str, Any]) -> None:
         up = agent.get("uptime_s")
         lasted = f", up {fmt.duration(up)}" if up is not None else ""
         output.say(f"agent      pid {agent['pid']}, version {agent.get('version')}{lasted}, home {agent.get('home')}")
+    if url := (document.get("portal") or {}).get("url"):
+        output.say(f"portal     {url} (`outrider ui` prints the address that opens it)")
     _print_spool(document["spool"])
     for collector in document["collectors"]:
         output.say(f"collects   {_described(collector)}")
