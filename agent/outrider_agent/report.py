@@ -101,12 +101,14 @@ class Report:
             )
         if sink.set_aside:
             sentences.append(
-                f"{sink.set_aside:,} lines could not be read and were set aside with their place; all others went on. "
+                f"{_lines(sink.set_aside)} could not be read and {'was' if sink.set_aside == 1 else 'were'} set aside with "
+                f"{'its' if sink.set_aside == 1 else 'their'} place; all others went on. "
                 "`outrider show RUN` lists them."
             )
         if refused:
             sentences.append(
-                f"{refused:,} records were refused by their writers (no room, or the home could not be written); each gap is recorded in "
+                f"{'1 record was' if refused == 1 else f'{refused:,} records were'} refused by their writers (no room, or the home could "
+                "not be written); each gap is recorded in "
                 "its run. Free some disk space before the next run."
             )
         if error := self.portal().get("error"):
@@ -134,6 +136,10 @@ class Report:
     def _of_spool(self) -> list[str]:
         troubles = self._looked.shipper.reader.statistics().troubles
         return [f"In the spool: {one.place}: {one.message}." for one in troubles[-5:]]
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line" if count == 1 else f"{count:,} lines"
 
 
 def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:
