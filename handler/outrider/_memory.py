@@ -2,7 +2,7 @@
 How often the kernel has killed for memory in this process's cgroup: the one evidence for `oom-killed`.
 
 Here: where the counter is (`memory.events` of cgroup v2, `memory.oom_control` of v1) and what it says. Never here: what that means for a
-run. A few small reads; nothing is raised: no counter, no evidence.
+run. A few small reads, as bytes (a process that has changed its root has no codecs left); nothing is raised: no counter, no evidence.
 """
 
 from __future__ import annotations
@@ -47,12 +47,7 @@ def since(marked: dict[str, Any] | None) -> dict[str, Any] | None:
 def _candidates() -> Iterator[str]:
     """The counter's file: in the cgroup's own folder, or, in a container that sees only its own cgroup, at the top."""
     root = os.environ.get("OUTRIDER_CGROUP_ROOT") or _ROOT
-    try:
-        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            found = [line.rstrip("\n").split(":", 2) for line in file]
-    except OSError:
-        return
-    for fields in found:
+    for fields in [os.fsdecode(line).split(":", 2) for line in _read("/proc/self/cgroup").split(b"\n")]:
         if len(fields) == 3 and not fields[1]:
             for top in (root, os.path.join(root, "unified")):
                 yield os.path.join(top, fields[2].lstrip("/"), "memory.events")
@@ -64,9 +59,9 @@ def _candidates() -> Iterator[str]:
 
 def _kills(path: str) -> int | None:
     """The number behind `oom_kill`; both versions spell it so."""
-    for line in _read(path).split("\n"):
-        word, _, number = line.partition(" ")
-        if word == "oom_kill" and number.strip().isdigit():
+    for line in _read(path).split(b"\n"):
+        word, _, number = line.partition(b" ")
+        if word == b"oom_kill" and number.strip().isdigit():
             return int(number)
     return None
 
@@ -79,9 +74,9 @@ def _limit(folder: str) -> int | None:
     return None
 
 
-def _read(path: str) -> str:
+def _read(path: str) -> bytes:
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
+        with open(path, "rb", buffering=0) as file:
             return file.read(1 << 16)
     except OSError:
-        return ""
+        return b""
