@@ -38,10 +38,10 @@ def portal(tmp_path_factory):
 def test_a_running_script_is_seen_within_a_second_without_a_reload(portal, window, tmp_path):
     """print() to screen: half of the lines within 1 s, and the chart and the status go along."""
     (tmp_path / "go").touch()
-    seen = window()
     process = portal.run(FOLLOWED, tmp_path, experiment="followed", wait=False)
     try:
         run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=followed")["runs"]), None))
+        seen = window()
         page = seen.open(f"/runs/{run}")
         page.evaluate(WATCH)
         seen.wait("window.arrivals.length >= 25")
@@ -92,10 +92,10 @@ def test_the_list_shows_a_run_that_begins_and_ends_without_a_reload(portal, wind
 def test_a_run_is_stopped_from_its_page(portal, window, tmp_path):
     """The button asks first; the write carries our own origin."""
     (tmp_path / "go").touch()
-    seen = window()
     process = portal.run(FOLLOWED, tmp_path, experiment="stopped", wait=False)
     try:
         run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=stopped")["runs"]), None))
+        seen = window()
         page = seen.open(f"/runs/{run}")
         page.click("button:has-text('Stop')")  # dismissed: nothing happens
         assert [text for text in seen.wrong if text.startswith("dialog: Stop this run?")]
