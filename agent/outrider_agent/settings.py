@@ -81,7 +81,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     enabled: Annotated[bool, Meta(description="Whether files of the outputs folders are collected as artifacts.")] = True
     existing: Annotated[
         bool,
-        Meta(description="Whether files that lay in an outputs folder untouched since 2 s before the run began are its artifacts."),
+        Meta(description="Whether files that lay in an outputs folder untouched since 10 s before the run began are its artifacts."),
     ] = False
     settle_s: Annotated[float, Meta(ge=0, description="Seconds that a file must not have changed before it is taken as whole.")] = 2.0
     sweep_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the outputs of a run that writes some.")] = 1.0

@@ -49,9 +49,9 @@ def test_flush_captures_the_outputs_of_a_run_that_has_ended(home, tmp_path):
     """Rule: after `flush RUN` of an ended run its artifacts are in the store too."""
     outputs = tmp_path / "outputs"
     outputs.mkdir()
-    (outputs / "model.bin").write_bytes(b"x" * 1000)
     with agents.running(home):
         writer = spool.Writer(str(home), "r1", owner=True)
+        (outputs / "model.bin").write_bytes(b"x" * 1000)
         for line in (
             {"k": "run", "t": time.time_ns(), "experiment": "life", "outputs": [str(outputs)]},
             {"k": "end", "t": time.time_ns(), "status": "Completed", "reason": "completed"},

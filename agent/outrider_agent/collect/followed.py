@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: After a run's end: a file that was changed so much later is somebody else's, ns.
 GRACE_NS = 10_000_000_000
 #: Before a run's start: a file that was touched so shortly before was put there for the run (or its clock differs a little), ns.
-BEFORE_NS = 2_000_000_000
+BEFORE_NS = 10_000_000_000
 
 _MOST_NOTES = 20
 _RECENT_S = 5.0
