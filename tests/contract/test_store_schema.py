@@ -39,20 +39,10 @@ def test_a_migrated_schema_and_a_fresh_one_agree(tmp_path):
     stepped.close()
 
 
-def test_an_older_schema_can_be_read(tmp_path):
-    """By a command that comes before the agent that migrates it."""
-    path = tmp_path / "outrider.db"
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript(migrate.migrations()[0][1])
-    connection.execute("INSERT INTO experiments VALUES (1, 'e', 0, 1)")
-    connection.execute("INSERT INTO runs (run_id, experiment_key, number, status, started) VALUES ('r1', 1, 1, 'Running', 1000000000)")
-    connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    with reading.Reader(path) as store:
-        assert store.logs("r1") == store.prints("r1") == []
-    sqlite.SqliteStore(path).close()
-    with reading.Reader(path) as store:
-        assert store.prints("r1") == []
+def test_migrations_are_numbered_one_after_another():
+    """Two files of one number would be two schemas of one name."""
+    numbers = [number for number, _ in migrate.migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_a_newer_schema_is_left_alone(tmp_path):

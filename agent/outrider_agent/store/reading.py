@@ -14,7 +14,7 @@ import msgspec
 from outrider_agent import errors
 from outrider_agent.core import buckets
 from outrider_agent.core import points as packing
-from outrider_agent.store import migrate, queries, records, snapshots
+from outrider_agent.store import queries, records, snapshots
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 SQL = queries.load("read")
 #: Columns that hold JSON, by the model's field.
 JSON_FIELDS = frozenset({"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics", "printers"})
-PRINTS_SINCE = 2  #: the schema's number
 SUMMARY = packing.Summary.__struct_fields__
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
@@ -165,10 +164,7 @@ class Reader:
         return [convert(records.LogRecord, row) for row in found]
 
     def prints(self, run_id: str, after: int | None = None) -> list[records.Print]:
-        """How the run's loggers print their records, in the order told. A store that no newer agent has opened yet does not know."""
-        with self._snapshots.open() as connection:
-            if migrate.version(connection) < PRINTS_SINCE:
-                return []
+        """How the run's loggers print their records, in the order told."""
         return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
     def console(self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False) -> list[records.ConsoleChunk]:

@@ -1,4 +1,4 @@
--- How records of a logger are printed on the console, as their process told it: by this the print of a record is known among other lines.
+-- Schema 3: how records of a logger are printed on the console, as their process told it: by this the print of a record is known among other lines.
 CREATE TABLE prints (
     print_key  INTEGER PRIMARY KEY,             -- in the order committed
     run_key    INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
