@@ -83,7 +83,7 @@ class Keeper:
         self._memory = _memory.mark()
         self._append({**self._launch.run_record(exe), "oom": self._memory} if self._memory else self._launch.run_record(exe))
         pty = self._front.pty
-        self._make_pumps(closed)
+        self._pumps, self._witness = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
         restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds, pty.join if pty else None)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
@@ -107,26 +107,6 @@ class Keeper:
         if self._cancel is not None:
             self._cancel.ended.wait()
         self._writer.close()
-
-    def _make_pumps(self, closed: Collection[int]) -> None:
-        pty = self._front.pty
-        if pty is not None:
-            from outrider import _pty, _witness
-
-            if pty.keeper_leads:
-                self._witness = _witness.Witness()
-            pty.lead()
-            self._pumps = [_pty.Pump(self._writer, pty, _launch.complain)]
-            return
-        if self._launch.verbose and any(os.isatty(fd) for fd in (1, 2)):
-            _launch.complain(
-                "output that goes to a terminal is captured only where stdin, stdout and stderr are all that terminal and the command is "
-                "its foreground job; log records, metrics and files are kept"
-            )
-        self._pumps = [_pump.Pump(self._writer, group, _launch.complain) for group in _pump.captured(closed)]
-        for pump in self._pumps:
-            if 2 in pump.targets:
-                pump.closes_after(self._pumps)
 
     def _append(self, found: dict[str, Any]) -> None:
         """A `run` or an `end`."""
@@ -206,7 +186,7 @@ class Keeper:
     def _end(self, code: int, number: int) -> dict[str, Any]:
         found: dict[str, Any] = {"k": record.END, "status": record.FAILED, "reason": "signal" if number else "exit-code"}
         found.update({"sig": number} if number else {"code": code})
-        raised, killed = self._raised(), _memory.since(self._memory)
+        raised, killed = left_behind(self._folder, self._pid), _memory.since(self._memory)
         if killed is not None:
             found["oom"] = killed
         if self._cancel is not None:
@@ -218,23 +198,6 @@ class Keeper:
         elif raised is not None and code == 1:  # what Python makes of an uncaught exception
             found.update({"reason": "exception", "err": raised})
         return found
-
-    def _raised(self) -> dict[str, str] | None:
-        """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
-        path = os.path.join(self._folder, f".exception-{self._pid}")
-        try:
-            with open(spool.open_regular(path), encoding="utf-8") as file:
-                text = file.read()
-            os.unlink(path)
-        except (OSError, ValueError):
-            return None
-        import json
-
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-        return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
 
     # The front's signals, and the cancel file.
 
@@ -333,6 +296,46 @@ class Cancel:
         # The oldest first: a shell that sees its child die before its own SIGTERM comes goes on as if nothing were.
         for member, _ in sorted(self._members, key=lambda member: (member[1], member[0])):
             _command.send(member, number)
+
+
+def make_pumps(
+    writer: spool.Writer, pty: _pty.Pty | None, closed: Collection[int], *, verbose: bool
+) -> tuple[list[_pump.Pump], _witness.Witness | None]:
+    """What moves the command's output; and, where we have left the front's group to lead the pty's session, who sees its signals."""
+    if pty is not None:
+        from outrider import _pty, _witness
+
+        witness = _witness.Witness() if pty.keeper_leads else None
+        pty.lead()
+        return [_pty.Pump(writer, pty, _launch.complain)], witness
+    if verbose and any(os.isatty(fd) for fd in (1, 2)):
+        _launch.complain(
+            "output that goes to a terminal is captured only where stdin, stdout and stderr are all that terminal and the command is "
+            "its foreground job; log records, metrics and files are kept"
+        )
+    pumps = [_pump.Pump(writer, group, _launch.complain) for group in _pump.captured(closed)]
+    for pump in pumps:
+        if 2 in pump.targets:
+            pump.closes_after(pumps)
+    return pumps, None
+
+
+def left_behind(folder: str, pid: int) -> dict[str, str] | None:
+    """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
+    path = os.path.join(folder, f".exception-{pid}")
+    try:
+        with open(spool.open_regular(path), encoding="utf-8") as file:
+            text = file.read()
+        os.unlink(path)
+    except (OSError, ValueError):
+        return None
+    import json
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
 
 
 def _asked_by(path: str) -> str:

@@ -239,7 +239,8 @@ class Writer:
             return self._refuse(data, why)
         try:
             if self._untold[0]:
-                self._tell_gap(stream)
+                _tell_gap(stream, self._untold, self._why)
+                self._untold = [0, 0, 0]
             stream.write(data)
         except OSError as error:
             _signals.pass_on(error)
@@ -295,13 +296,6 @@ class Writer:
             self._stream.count_refused(len(data), why, self._untold[2])
         return False
 
-    def _tell_gap(self, stream: Stream) -> None:
-        count, size, since = self._untold
-        gap: dict[str, Any] = {"k": "gap", "t": time.time_ns(), "n": count, "bytes": size, "why": self._why, "since": since}
-        stream.write(line(gap))
-        stream.count_told(count)
-        self._untold = [0, 0, 0]
-
     def _say(self) -> None:
         """Once for each cause: one line on stderr. After the lock is released, for stderr may be an object of the script."""
         if not self._why or self.fd >= 0 or self._ended or self._why in self._said:
@@ -327,6 +321,13 @@ class Writer:
         self._waiting = []
         self.owner = False
         self._abandon()
+
+
+def _tell_gap(stream: Stream, untold: list[int], why: str) -> None:
+    count, size, since = untold
+    gap: dict[str, Any] = {"k": "gap", "t": time.time_ns(), "n": count, "bytes": size, "why": why, "since": since}
+    stream.write(line(gap))
+    stream.count_told(count)
 
 
 def _complain(home: str, why: str) -> None:

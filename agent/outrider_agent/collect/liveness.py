@@ -273,7 +273,7 @@ class Liveness:
         said = next(filter(None, (refusals.unsaid_end(os.path.join(directory, head.writer)) for head in owners)), None)  # noqa: PTH118
         if said is not None:
             return said
-        end: dict[str, Any] = {"k": record.END, "t": self._time_of_death(run, directory)}
+        end: dict[str, Any] = {"k": record.END, "t": _time_of_death(run, directory, self._clock.time_ns())}
         asked = _cancel(os.path.join(directory, "cancel"))  # noqa: PTH118
         if asked is not None:
             end |= {"status": record.CANCELED, "reason": "canceled"}
@@ -285,13 +285,13 @@ class Liveness:
         lost = any(head.is_keeper for head in owners)
         return end | {"status": record.FAILED, "reason": "keeper-lost" if lost else "vanished"}
 
-    def _time_of_death(self, run: Run, directory: str) -> int:
-        """Now, for a run that was seen alive; else its last sign of life, for it may have died long ago."""
-        now = self._clock.time_ns()
-        if run.was_alive:
-            return now
-        last = max((streams.last_append(os.path.join(directory, writer)) for writer in run.writers), default=0.0)  # noqa: PTH118
-        return min(now, int(last * 1e9)) if last else now
+
+def _time_of_death(run: Run, directory: str, now: int) -> int:
+    """Now, for a run that was seen alive; else its last sign of life, for it may have died long ago."""
+    if run.was_alive:
+        return now
+    last = max((streams.last_append(os.path.join(directory, writer)) for writer in run.writers), default=0.0)  # noqa: PTH118
+    return min(now, int(last * 1e9)) if last else now
 
 
 class _LazyWriter:
