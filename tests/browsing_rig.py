@@ -41,13 +41,19 @@ class Window:
         scheme = "dark" if dark else "light"
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
         self.wrong, self.asked = [], []
+        #: Words of messages that a test has reason to expect.
+        self.allowed = ()
         self.page = self.context.new_page()
-        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("dialog", self._dialog)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.origin = entry.partition("/?")[0]
         self.page.goto(entry)
+
+    def _said(self, message):
+        if message.type in ("error", "warning") and not any(word in message.text for word in self.allowed):
+            self.wrong.append(message.text)
 
     def _dialog(self, dialog):
         self.wrong.append(f"dialog: {dialog.message}")
