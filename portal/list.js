@@ -67,12 +67,11 @@ addEventListener("keydown", (event) => {
 
 start();
 if (document.getElementById("fresh") || document.querySelector(".empty")) {
-  listen(() => "/api/v1/events", { changed: document.getElementById("fresh") ? changed : first }, "");
+  listen(() => "/api/v1/events", { changed: document.getElementById("fresh") ? changed : () => first().catch(() => undefined) }, "");
 }
 
-let told = false;
-/** On a page that has nothing yet, the first commit brings the list. */
-function first() {
-  if (told) location.reload();
-  told = true;
+/** On a page that has nothing yet, the first run brings the list. */
+async function first() {
+  const response = await fetch(location.href);
+  if (response.ok && (await response.text()).includes('id="fresh"')) location.reload();
 }
