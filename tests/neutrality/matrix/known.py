@@ -54,8 +54,9 @@ KNOWN = [
     Known(
         "job",
         "the command is not the leader of its job (process group), and its parent is the keeper: `os.getpgrp() != os.getpid()`",
-        "the front is what the shell started and waits for; group and session are the same, so job control and Ctrl-C are",
-        r"(job's|session's) leader",
+        "the front is what the shell started and waits for; through pipes group and session are the same; on a terminal the command has "
+        "one of its own, with its session, and job control and Ctrl-C reach it there",
+        r"(job's|session's) leader|session",
         lambda bare, tracked: bare is True and tracked is False,
     ),
     Known(
