@@ -24,7 +24,7 @@ def portal(tmp_path_factory):
 
 
 def test_the_scripts_weave_the_log_as_the_command_line_does(portal, window, home):
-    """Lines and records: for the same chunks and records both tell the same, in the same order. (What is an echo, the page decides by less.)"""
+    """Lines and records: for the same chunks and records both tell the same, in the same order. (Echoes the page tells by less.)"""
     seen = window()
     root = seen.page.get_attribute("link[rel=stylesheet]", "href").rpartition("/")[0]
     choose = random.Random(7)
