@@ -5,7 +5,7 @@ export PYTHON
 BIN := .venv/bin
 TOOLS := $(BIN)/python -m
 
-.PHONY: help demo test full fault lint types format coverage bench peers wheel clean
+.PHONY: help demo portal scripts test full fault lint types format coverage bench neutrality peers wheel clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
@@ -19,10 +19,16 @@ help:  ## what there is
 demo: .venv/.demo  ## runs an ordinary training script under Outrider and shows what was tracked
 	@tools/demo
 
-test: .venv/.dev  ## the whole suite but what is marked `full`
+portal: .venv/.dev  ## the portal's scripts, styles and libraries, into the package; an editable install does it too
+	@$(BIN)/python hatch_build.py
+
+scripts: .venv/.dev  ## tsc over the portal's scripts
+	@$(BIN)/python hatch_build.py check
+
+test: portal  ## the whole suite but what is marked `full`
 	@$(TOOLS) pytest -m 'not full' $(ARGS)
 
-full: .venv/.dev  ## everything, the long fault and backlog runs too
+full: portal  ## everything, the long fault and backlog runs too
 	@$(TOOLS) pytest --timeout 3600 $(ARGS)
 
 fault: .venv/.dev  ## only the faults: kill -9, torn writes, full disks
@@ -42,6 +48,9 @@ coverage: .venv/.dev  ## what unit and contract tests cover, in their own proces
 
 bench: .venv/.dev  ## each figure beside its floor and its bar
 	@$(TOOLS) benchmarks $(ARGS)
+
+neutrality: .venv/.dev  ## runs every kind of script under every condition, bare and tracked, and writes docs/neutrality.md
+	@PYTHONPATH=tests:tests/neutrality $(TOOLS) matrix $(ARGS)
 
 peers: .venv/.dev  ## installs the trackers that `make bench` then measures beside ours, apart in .venv/peers
 	@$(BIN)/python -m venv .venv/peers && .venv/peers/bin/python -m pip install --quiet trackio wandb tensorboard

@@ -49,18 +49,18 @@ class StoreKnowledge:
         #: Set when it is made: the two know one another.
         self.shipper: shipper.Shipper | None = None
 
-    def has_ended(self, run: str) -> bool:
+    def has_ended(self, run: str, attempt: int | None = None) -> bool:
         """`liveness.Known`, and for retention. Raises `Unavailable`."""
         if self.shipper is None:
             raise errors.Unavailable
-        return self.shipper.has_ended(run)
+        return self.shipper.has_ended(run, attempt)
 
     def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
         """`liveness.Known`. The same mapping as before where the store has not changed."""
         found = self._open_runs()
         if found is not self._open[0]:
             heads = {
-                run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot) for one in writers]
+                run: [streams.Head(writer=one.writer, own=True, host=one.host, boot=one.boot, attempt=one.attempt) for one in writers]
                 for run, writers in found.items()
             }
             self._open = found, heads
@@ -126,6 +126,7 @@ class Departures:
     def may_go(self, run: str) -> bool:
         """For retention, of any run. Raises `Unavailable`."""
         if not self._known.has_ended(run):
+            self._ended.pop(run, None)  # it may have been resumed
             return False
         if self.collector is None:
             return True

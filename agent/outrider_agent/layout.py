@@ -63,6 +63,16 @@ class Layout(msgspec.Struct, frozen=True):
         return self.home / "agent.json"
 
     @property
+    def portal(self) -> Path:
+        """Where the portal is served."""
+        return self.home / "portal.json"
+
+    @property
+    def portal_token(self) -> Path:
+        """The portal's key: whoever can read it may read and change what the portal can."""
+        return self.home / "portal.token"
+
+    @property
     def log(self) -> Path:
         """The agent's own log."""
         return self.home / "agent.log"

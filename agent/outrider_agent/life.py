@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from outrider_agent import knowledge, operations, settings
     from outrider_agent.collect import liveness, outputs
+    from outrider_agent.portal import server as portal
     from outrider_agent.server import control
     from outrider_agent.ship import fullness, shipper
     from outrider_agent.store import reading
@@ -70,6 +71,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     fullness: fullness.Fullness
     operations: operations.AgentOperations
     server: control.Server
+    portal: portal.Portal
     knowledge: knowledge.StoreKnowledge
     reader: reading.Reader
     threads: concurrent.futures.ThreadPoolExecutor
@@ -142,6 +144,7 @@ class Agent:
             self._loop.add_signal_handler(number, self._on_signal, number)
         try:
             await self._parts.server.start()
+            await self._parts.portal.start()
             self._write_info()
             self._parts.shipper.start()
             log.info("agent_started", pid=os.getpid(), version=self._parts.version, home=os.fspath(self._parts.layout.home))
@@ -240,6 +243,7 @@ class Agent:
             log.warning("sink_did_not_stop", error=f"not within {_CLOSE_S:g} s")
         if self._parts.outputs is not None and self._ending.why == FENCED:
             self._parts.outputs.close()
+        await self._parts.portal.close()
         await self._parts.server.close()
         self._remove_info()
         for executor in (self._parts.looker, self._parts.threads):

@@ -23,10 +23,11 @@ from outrider_agent import agent_lock, errors, knowledge, layout, life, logs, op
 from outrider_agent.blobs import local
 from outrider_agent.collect import liveness, outputs, roots
 from outrider_agent.core import backoff
+from outrider_agent.portal import server as portal
 from outrider_agent.server import control as server
 from outrider_agent.ship import fullness, reader, shipper
 from outrider_agent.sinks import store
-from outrider_agent.store import reading
+from outrider_agent.store import browsing, reading, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,6 +164,19 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
             stop=ending.stop,
         )
     )
+    web = portal.Portal(
+        portal.Parts(
+            layout=where,
+            store=browsing.Browser(database),
+            changes=watch.Changes(database),
+            blobs=blobs,
+            agent=asked,
+            version=version,
+            enabled=values.portal.enabled,
+            port=values.portal.port,
+        )
+    )
+    told.portal = web.describe
     return life.Parts(
         layout=where,
         settings=values,
@@ -175,6 +189,7 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
         fullness=full,
         operations=asked,
         server=server.Server(asked, where.socket()),
+        portal=web,
         knowledge=known,
         reader=reads,
         threads=threads,

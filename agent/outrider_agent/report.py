@@ -15,7 +15,7 @@ import msgspec
 from outrider import spool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from outrider_agent import layout, model, supervise
     from outrider_agent.collect import liveness, outputs
@@ -42,6 +42,8 @@ class Report:
     def __init__(self, looked: Looked) -> None:
         self._looked = looked
         self._begun = time.monotonic()
+        #: Where the portal is. Set when it is made.
+        self.portal: Callable[[], dict[str, Any]] = dict
 
     def health(self) -> dict[str, Any]:
         """`ok` is false when something is pending and nothing moves, and when a sink has stopped for good."""
@@ -69,6 +71,7 @@ class Report:
             "streams": [_stream(one, sink.name) for one in lag],
             "collectors": self._collectors(),
             "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
+            "portal": self.portal(),
             "wrong": self._wrong(sink, refused),
         }
 
@@ -98,14 +101,18 @@ class Report:
             )
         if sink.set_aside:
             sentences.append(
-                f"{sink.set_aside:,} lines could not be read and were set aside with their place; all others went on. "
+                f"{_lines(sink.set_aside)} could not be read and {'was' if sink.set_aside == 1 else 'were'} set aside with "
+                f"{'its' if sink.set_aside == 1 else 'their'} place; all others went on. "
                 "`outrider show RUN` lists them."
             )
         if refused:
             sentences.append(
-                f"{refused:,} records were refused by their writers (no room, or the home could not be written); each gap is recorded in "
+                f"{'1 record was' if refused == 1 else f'{refused:,} records were'} refused by their writers (no room, or the home could "
+                "not be written); each gap is recorded in "
                 "its run. Free some disk space before the next run."
             )
+        if error := self.portal().get("error"):
+            sentences.append(str(error))
         return sentences + self._of_runs() + self._of_parts() + self._of_spool()
 
     def _of_runs(self) -> list[str]:
@@ -129,6 +136,10 @@ class Report:
     def _of_spool(self) -> list[str]:
         troubles = self._looked.shipper.reader.statistics().troubles
         return [f"In the spool: {one.place}: {one.message}." for one in troubles[-5:]]
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line" if count == 1 else f"{count:,} lines"
 
 
 def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:

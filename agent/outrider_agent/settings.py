@@ -100,6 +100,16 @@ class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: Annotated[str, Meta(description="The SQLite file; empty: outrider.db in the home.")] = ""
 
 
+class Portal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The web pages and the HTTP API, on loopback only."""
+
+    enabled: Annotated[bool, Meta(description="Whether the agent serves them.")] = True
+    port: Annotated[
+        int,
+        Meta(ge=0, le=65535, description="The port on 127.0.0.1; where it is taken, the next free one. 0: any. `outrider ui` knows it."),
+    ] = 7433
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The agent's own log, agent.log in the home."""
 
@@ -115,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ship: Ship = Ship()
     outputs: Outputs = Outputs()
     store: Store = Store()
+    portal: Portal = Portal()
     log: Log = Log()
 
 

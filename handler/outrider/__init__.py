@@ -7,6 +7,8 @@ Outrider tracks what a training script already emits. Public names only; each is
 
 from __future__ import annotations
 
+from outrider import _starved
+
 __version__ = "0.1.0"
 
 _HOME = {
@@ -84,13 +86,22 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Imports what is asked for; `outrider.structlog` too, which is a module."""
-    from importlib import import_module
-
     if name == "structlog":
+        from importlib import import_module
+
         return import_module("outrider.structlog")
     if name not in _HOME:
         raise AttributeError(f"module 'outrider' has no attribute {name!r}")
-    value = getattr(import_module("outrider." + _HOME[name]), name)
+    try:
+        return _load(name)
+    except OSError as error:
+        if error.errno in _starved.EXHAUSTED and _HOME[name] == "_api":
+            return _starved.stand_in(name, _load)
+        raise
+
+
+def _load(name: str) -> object:
+    value = getattr(getattr(__import__("outrider." + _HOME[name]), _HOME[name]), name)  # importlib is a file to be opened, too
     globals()[name] = value
     return value
 

@@ -1,5 +1,5 @@
 """
-The entry of the command line: `outrider run` is here, and works with the handler alone; every other command is the agent's.
+The entry of the command line: `run`, `enable` and `disable` are here, and work with the handler alone; every other command is the agent's.
 
 Here: which command it is, help, the version. Never here: what a command does. Nothing heavy is imported on the way to `run`.
 """
@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import sys
 
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from typing import Any
+
 #: Every command in one line (a test compares it with the agent's own list).
 COMMANDS = {
     "run": "run a command and track it",
+    "enable": "track the scripts and notebooks of an environment without `outrider run`",
+    "disable": "undo `outrider enable`",
     "experiments": "list experiments",
     "runs": "list runs, newest first",
     "show": "one run in one screen",
@@ -18,6 +24,7 @@ COMMANDS = {
     "logs": "what a run logged and printed, by time; -f follows it",
     "artifacts": "the files a run left",
     "download": "copy a run's files here, verified",
+    "ui": "the portal: prints the address that opens it in a browser",
     "status": "what is collected, how far each sink is behind, what is wrong",
     "flush": "wait until everything written is in the store",
     "cancel": "ask a running run to stop",
@@ -42,6 +49,7 @@ examples:
   outrider runs                         what ran
   outrider show latest                  the last one, in one screen
   outrider logs latest -f               follow it
+  outrider ui                           see all of it in a browser
   outrider COMMAND --help               more, with examples
 
 environment:
@@ -64,6 +72,10 @@ def main(argv: list[str] | None = None) -> int:
     command = arguments[0] if arguments else "--help"
     if command == "run":
         return run(arguments[1:])
+    if command in ("enable", "disable"):
+        from outrider import _enable
+
+        return _enable.main(command, arguments[1:])
     if command in ("-h", "--help", "help"):
         sys.stdout.write(HELP.format(commands="\n".join(f"  {name:<13} {text}" for name, text in COMMANDS.items())))
         return 0
@@ -80,7 +92,7 @@ def run(arguments: list[str]) -> int:
     from outrider import _launch
 
     try:
-        launch = _launch.parse(arguments)
+        launch = _launch.parse(arguments, ask_store)
     except _launch.Usage as problem:
         sys.stderr.write(f"outrider run: {problem}\n\nMore, with examples: outrider run --help\n")
         return 2
@@ -89,6 +101,16 @@ def run(arguments: list[str]) -> int:
     from outrider import _front
 
     return _front.run(launch)
+
+
+def ask_store(home: str, text: str) -> dict[str, Any] | None:
+    """What the store knows of the run that the text names; None where it has none, or the agent's package is not there to read it."""
+    try:
+        from outrider_agent.cli import earlier
+    except ImportError:
+        return None
+    found: dict[str, Any] | None = earlier.known(home, text)
+    return found
 
 
 def agent(arguments: list[str]) -> int:

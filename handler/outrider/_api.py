@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider import _current, _facts, spool
+from outrider import _current, _facts, _run, spool  # noqa: F401 -- what the first run needs is read with this
 from outrider._encode import safe_str
 
 TYPE_CHECKING = False  # typing is an import too

@@ -12,7 +12,7 @@ import signal
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import AbstractSet, Iterable, NoReturn
+    from typing import AbstractSet, Callable, Iterable, NoReturn
 
 #: Python ignores these in itself; a command would inherit that.
 _PYTHON_IGNORES = ("SIGPIPE", "SIGXFSZ", "SIGXFZ")
@@ -22,14 +22,17 @@ _DEFAULT_PATH = "/bin:/usr/bin"
 class Restore:
     """What the command gets back as the front found it: the signal mask, its folder, its descriptors."""
 
-    def __init__(self, mask: AbstractSet[int], cwd: str | None, fds: dict[int, int]) -> None:
+    def __init__(self, mask: AbstractSet[int], cwd: str | None, fds: dict[int, int], join: Callable[[], None] | None = None) -> None:
         self.mask = mask
         self.cwd = cwd
         self.fds = fds
+        self.join = join  # a session, a terminal's foreground
         self.ignores_children = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
 
     def apply(self) -> None:
         """In the forked child, right before exec."""
+        if self.join is not None:
+            self.join()
         for target, source in self.fds.items():
             os.dup2(source, target)
         if self.cwd is not None:
@@ -125,6 +128,20 @@ def _stat(pid: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return (int(fields[1]), int(fields[2]), int(fields[19])) if len(fields) > 19 else None
+
+
+def parent(pid: int) -> int:
+    """The parent's pid; 0 when there is none, or none that we may know."""
+    found = _stat(str(pid))
+    return found[0] if found else 0
+
+
+def send_group(group: int, number: int) -> None:
+    """A signal, to a process group that may be gone, or hold processes of others."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def family(root: int, own_group: int) -> set[tuple[int, int]]:

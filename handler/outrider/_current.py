@@ -27,7 +27,7 @@ _stack: list[Run] = []
 _joined: Run | None = None  # the run that this process was started in
 _last: Run | None = None  # ended; its stream takes what is still logged until another run starts
 _exported: str | None = None  # OUTRIDER_RUN_ID as we set it
-_outer: str | None = None  # and as it was before
+_outer: tuple[str | None, str | None] = (None, None)  # and as it was before, with OUTRIDER_ATTEMPT, which is about that run
 _first: dict[str, Run] = {}  # the active run that was opened without being asked for
 _at_exit_in = 0  # the process that has registered its at-exit
 
@@ -71,7 +71,9 @@ def new_writer(run_id: str, *, owner: bool = False, experiment: str | None = Non
     """A stream of this process for that run."""
     if disabled():
         return NullWriter()
-    return spool.Writer(spool.home(), run_id, owner=owner, experiment=experiment)
+    joins = not owner and run_id == os.environ.get("OUTRIDER_RUN_ID")
+    attempt = max(1, spool.setting("OUTRIDER_ATTEMPT", 1)) if joins else 1
+    return spool.Writer(spool.home(), run_id, owner=owner, experiment=experiment, attempt=attempt)
 
 
 def writer_of(run: Run | str) -> Any:
@@ -203,13 +205,14 @@ def _export() -> None:
     mine = [run.id for run in _stack if run._owns]  # noqa: SLF001
     if mine:
         if _exported is None:
-            _outer = os.environ.get("OUTRIDER_RUN_ID")
+            _outer = os.environ.get("OUTRIDER_RUN_ID"), os.environ.pop("OUTRIDER_ATTEMPT", None)
         os.environ["OUTRIDER_RUN_ID"] = _exported = mine[-1]
     elif _exported is not None:
         if os.environ.get("OUTRIDER_RUN_ID") == _exported:
             del os.environ["OUTRIDER_RUN_ID"]
-            if _outer is not None:
-                os.environ["OUTRIDER_RUN_ID"] = _outer
+            for name, before in zip(("OUTRIDER_RUN_ID", "OUTRIDER_ATTEMPT"), _outer):
+                if before is not None:
+                    os.environ[name] = before
         _exported = None
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from outrider import record, spool
+from outrider import _memory, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def of_a_run(experiment: str | None, name: str | None, parent: str | None, more:
         "python": sys.version.split()[0],
         "exe": sys.executable or None,
         "parent": parent,
+        "oom": _memory.mark(),
         "tags": tags_of(os.environ.get("OUTRIDER_TAGS", "")) or None,
     }
     line["tags"] = {**(line["tags"] or {}), **(more.get("tags") or {})} or None
@@ -48,6 +49,8 @@ def script_name() -> str:
     name = os.path.basename(first)
     if name == "__main__.py":
         name = os.path.basename(os.path.dirname(first)) or name
+    if name == "ipykernel_launcher.py":
+        return os.path.basename(os.environ.get("JPY_SESSION_NAME", "")) or "notebook"
     return "interactive" if name in ("", "-", "-c") else name
 
 

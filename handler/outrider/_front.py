@@ -1,8 +1,8 @@
 """
 The front: the user's process of `outrider run`. It waits for the command's end and ends in the same way.
 
-Here: signals, exit codes, the two forks. Never here: the command's output, the spool. It waits for nothing else: not for the agent, not
-for the end of pipes. Killing it harms nothing: the command and its keeper go on.
+Here: signals, exit codes, the two forks. Never here: the command's output, the spool, a terminal (`_terminal.py`). It waits for nothing
+else: not for the agent, not for the end of pipes. Killing it harms nothing: the command and its keeper go on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import AbstractSet, NoReturn
 
+    from outrider import _pty
+
 _LOST = 125  #: the exit code when the keeper was killed and the command's own can no longer be known
 
 
@@ -28,26 +30,33 @@ def run(launch: _launch.Launch) -> NoReturn:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited, closed = _descriptors(), _fill_closed()
     front = os.getpid()
+    pty = _open_pty()
     try:
         report_read, report_write = os.pipe()
         control_read, control_write = os.pipe()
         keeper = os.fork()
     except OSError as error:
+        if pty is not None:
+            pty.give_terminal()
         _launch.complain(f"cannot start a keeper ({error.strerror}): the command runs untracked")
         _bare(launch, mask)
     if keeper == 0:
         os.close(report_read)
         os.close(control_write)
-        _keeper.main(launch, _keeper.Front(front, report_write, control_read), mask, closed, inherited)
+        _keeper.main(launch, _keeper.Front(front, report_write, control_read, pty), mask, closed, inherited)
     os.close(report_write)
     os.close(control_read)
     if launch.agent:
         _start_agent(launch, mask)
     for fd in inherited:
         os.close(fd)
-    _pump.release([0, 1])  # only the command's end of a pipe may keep its other end waiting
     if launch.verbose:
         _launch.complain(f"run {launch.run} (experiment {launch.experiment})")
+    if pty is not None:
+        from outrider import _terminal
+
+        _end(_terminal.Terminal(pty, keeper, report_read, control_write).run(), launch)
+    _pump.release([0, 1])  # only the command's end of a pipe may keep its other end waiting
     start_new_thread(_pass_on_signals, (control_write, keeper))
     _end(_read_report(report_read), launch)
 
@@ -61,6 +70,26 @@ def _bare(launch: _launch.Launch, mask: AbstractSet[int]) -> NoReturn:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
         _launch.complain(f"{launch.command[0]}: {error.strerror}")
         os._exit(127 if missing else 126)
+
+
+def _open_pty() -> _pty.Pty | None:
+    """A terminal for the command, where it would have ours to itself."""
+    if not os.isatty(0):
+        return None
+    import contextlib
+    import termios
+
+    from outrider import _pty
+
+    if not _pty.usable():
+        return None
+    try:
+        pty = _pty.Pty()
+    except (OSError, termios.error):  # there is no /dev/pts, or no more of them
+        return None
+    with contextlib.suppress(OSError, termios.error):  # where it is taken from us in this moment, the front's loop finds that out
+        pty.take_terminal()
+    return pty
 
 
 def _descriptors() -> list[int]:
@@ -121,7 +150,7 @@ def _pass_on_signals(control: int, keeper: int) -> None:
             continue
         sent = found.si_code <= 0 or found.si_signo == signal.SIGALRM
         try:
-            os.write(control, _keeper.FORWARD.pack(found.si_signo, found.si_pid if sent else -1))
+            os.write(control, _keeper.FORWARD.pack(found.si_signo, found.si_pid if sent else _keeper.NOT_FORWARDED))
         except OSError:  # the keeper was killed: the end is near
             return
 

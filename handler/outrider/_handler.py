@@ -13,7 +13,7 @@ import os
 import sys
 from _thread import get_ident
 
-from outrider import _current, _facts, _records, _run, _signals  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
+from outrider import _current, _facts, _once, _records, _run, _signals  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
 from outrider._encode import MAX_TEXT, quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -79,9 +79,11 @@ class RunHandler(logging.Handler):
                 return False
             record = passed if isinstance(passed, logging.LogRecord) else record
         try:
+            if _once.armed and _once.is_kept(record):
+                return True
             # Attributes before __dict__: asking for that one first makes each of them slow (Python 3.11 and 3.12).
             thread = record.threadName
-            key = (record.lineno, record.pathname, record.name, record.levelno, thread)
+            key = (record.lineno, record.pathname, record.name, record.levelno, thread, record.process)
             message, args, created = record.msg, record.args, record.created
             special = record.exc_info or record.exc_text or record.stack_info or (_TASKS and record.taskName)  # type: ignore[attr-defined]
             if special or type(message) is not str or type(record) is not _Record or len(record.__dict__) != _PLAIN:
@@ -93,7 +95,11 @@ class RunHandler(logging.Handler):
                     if type(value) not in _SIMPLE:
                         return self._kept_by_emit(record)
                 message = message % args
-            site = self._sites.get(key) or self._new_site(key, record)
+            site = self._sites.get(key)
+            if site is None:
+                if _once.must_ask(record):
+                    return True
+                site = self._new_site(key, record)
             if len(message) > MAX_TEXT:
                 return self._kept_by_emit(record)
             if thread != "MainThread":
@@ -133,7 +139,8 @@ class RunHandler(logging.Handler):
                 _encoding.pop(ident, None)
 
     def _kept_by_emit(self, record: logging.LogRecord) -> bool:
-        self.emit(record)
+        if not _once.must_ask(record):
+            self.emit(record)
         return True
 
     def _new_site(self, key: tuple[object, ...], record: logging.LogRecord) -> str:

@@ -21,55 +21,94 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _keep: Any = None  #: keeps a record: the method of a RunHandler that is on no logger
-_run_handler: Any = None  #: its class
-_pid = 0
+_implicit = False  #: records of a process without a run open one
+_tells = False  #: is there a console, on which records may be printed too?
+weakref: Any = None  #: it and those below come with the first record
+_current: Any = None
+_encode: Any = None
+_once: Any = None
+_prints: Any = None
 _loading = False
 _early: list[logging.LogRecord] = []  #: made while the rest of us was being imported
 _foreign: dict[
     int, float
 ] = {}  #: a process whose records came to us -> until when it is known to have no stream of its own (0: it has one)
+_TOOLS = frozenset(
+    {"pip", "pipx", "ensurepip", "venv", "virtualenv", "build", "conda", "poetry", "outrider", "outrider_agent"}
+    | {"jupyter", "jupyterlab", "jupyterhub", "jupyter_server", "notebook"}
+)
+_MACHINERY = frozenset({"IPKernelApp", "traitlets", "ipykernel", "asyncio", "tornado", "comm", "parso"})  #: what a kernel says by itself
+_WARNING = 30
 _LOOK_S = 1.0
+_FOREVER = float("inf")
 _MAX_TRACEBACK = 256 * 1024
 
+#: What the handlers on a record's way mean for it: a RunHandler keeps it, or one may pass it on to another. Or it is a notebook kernel's.
+_KEPT, _PASSED_ON, _KERNELS = 1, 2, 4
+#: A logger's name -> the sum of its handlers' ids, what they mean, until when nobody asks again how they print, what was told of that, and
+#: to which stream. A handler that dies clears it: its id may be another's.
+_ways: dict[str, tuple[int, int, float, str, str]] = {}
+_watched: dict[int, Any] = {}  #: the handlers in it, by id, as weak references
+_MANY = 2_000
 
-def install(module: ModuleType) -> None:
-    """Hooks the `logging` module, once."""
+
+def install(module: ModuleType, *, implicit: bool = False) -> None:
+    """Hooks the `logging` module, once. `implicit`: where there is no run, the first record opens one."""
+    global _implicit
+    _implicit = implicit
     logger_class: Any = module.Logger
     if logger_class.filter.__module__ == __name__:
         return
     logger_class.filter = _hooked(logger_class.filter)
-    _after_fork()
     os.register_at_fork(after_in_child=_after_fork)
 
 
 def _after_fork() -> None:
-    global _pid
-    _pid = os.getpid()
+    """In the child: its stream has been told nothing yet."""
+    _ways.clear()
 
 
-def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  # noqa: C901 -- the hot path, in one piece
     """
     `Logger.filter`, and then every record that passed goes into the run: but for those that a RunHandler on the way will keep, and those
     that another process of the run made and keeps (a QueueHandler's, arriving here). All in one function: a call is a tenth of the cost.
     """
     gives_record = sys.version_info >= (3, 12)  # since then a filter may put another record in the place of this one
+    way_of = _ways.get
 
-    def filter(self: logging.Logger, record: logging.LogRecord) -> Any:  # noqa: A001
-        passed = original(self, record) if self.filters else record if gives_record else True
-        if not passed:
-            return passed
-        try:
-            if _keep is None and not _open_ear(record):
+    def filter(self: logging.Logger, record: logging.LogRecord) -> Any:  # noqa: A001, C901, PLR0912
+        kept = record
+        if self.filters:
+            passed = original(self, record)
+            if not passed:
                 return passed
+            if type(passed) is not bool:
+                kept = passed
+        else:
+            passed = record if gives_record else True
+        try:
             at: Any = self
+            handlers = 0
             while at:
                 for handler in at.handlers:
-                    if isinstance(handler, _run_handler):
-                        return passed
+                    handlers += id(handler)
                 at = at.propagate and at.parent
-            if record.process == _pid or not _is_foreign(record.process):
-                _keep(passed if self.filters and type(passed) is not bool else record)
-        except Exception as error:  # noqa: BLE001 -- law 1
+            way = way_of(self.name)
+            if way is None or way[0] != handlers:
+                if _keep is None and not _open_ear(kept):
+                    return passed
+                way = _look(self, handlers)
+            means = way[1]
+            if not means:
+                _keep(kept)
+            elif means == _PASSED_ON:
+                _keep(kept)
+                _once.remember(kept)
+            elif means == _KERNELS and record.levelno >= _WARNING:  # below it tells of each message, though nobody listens
+                _keep(kept)
+            if _tells and record.created > way[2]:
+                _tell(self, record, way)
+        except Exception as error:  # noqa: BLE001 -- law 1. (What a signal handler raises is the script's, and goes on.)
             _signals.pass_on(error)
         return passed
 
@@ -77,10 +116,72 @@ def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return filter
 
 
+def _handlers(logger: Any) -> list[Any]:
+    """Those that a record of this logger comes to."""
+    found: list[Any] = []
+    at = logger
+    while at:
+        found += at.handlers
+        at = at.propagate and at.parent
+    return found
+
+
+def _look(logger: Any, handlers: int) -> Any:
+    """What this logger's handlers mean; remembered for as long as they all live."""
+    means, found = 0, _handlers(logger)
+    for handler in found:
+        means |= _meaning(type(handler))
+    if not means & _KEPT and _is_kernels(logger.name):
+        means = _KERNELS
+    way = (handlers, means, 0.0, "", "")
+    try:
+        _watched.update((id(handler), weakref.ref(handler, _forget)) for handler in found if id(handler) not in _watched)
+    except TypeError:  # not even a Handler: it cannot be watched, so it is looked at each time
+        return way
+    if len(_ways) >= _MANY:
+        _ways.clear()
+    _ways[logger.name] = way
+    return way
+
+
+def _is_kernels(name: str) -> bool:
+    """Is it a logger of the machinery of a notebook's kernel, and this process one?"""
+    return name.partition(".")[0] in _MACHINERY and "ipykernel" in sys.modules
+
+
+def _forget(_: Any) -> None:
+    """A handler has died."""
+    _ways.clear()
+    _watched.clear()
+
+
+def _meaning(kind: type) -> int:
+    """What a class of handlers means for a record that comes to it."""
+    logging = sys.modules["logging"]
+    if any(base.__module__ == "outrider._handler" for base in kind.__mro__):
+        return _KEPT
+    ends = issubclass(kind, (logging.StreamHandler, logging.NullHandler)) or kind.__module__ == "rich.logging"
+    if ends or (kind.__module__ == "logging.handlers" and kind.__name__ not in ("QueueHandler", "MemoryHandler", "BufferingHandler")):
+        return 0
+    return _PASSED_ON
+
+
+def _tell(logger: Any, record: logging.LogRecord, way: Any) -> None:
+    """A line that says how records of this logger are printed from this one on, where that is new or this stream has not been told."""
+    writer = _current.writer or _current.open_implicit(None, None)
+    handlers, means, _, told, to = way
+    until = record.created + _LOOK_S
+    _ways[logger.name] = (handlers, means, until, told, to)
+    text = _encode.json_text(_prints.of(_handlers(logger)))
+    if (told, to) != (text, writer.name):
+        writer.append(f'\n{{"k":"pr","t":{int(record.created * 1e9)},"lg":{_encode.quote(logger.name)},"to":{text}}}\n'.encode("ascii"))
+        _ways[logger.name] = (handlers, means, until, text, writer.name)
+
+
 def _open_ear(record: logging.LogRecord) -> bool:
-    """The rest of the handler comes with the first record. False: not yet (the record waits), or not in a run any more."""
-    global _keep, _loading, _run_handler
-    if not os.environ.get("OUTRIDER_RUN_ID"):
+    """The rest of the handler comes with the first record. False: not yet (the record waits), or not in a run at all."""
+    global _loading
+    if not os.environ.get("OUTRIDER_RUN_ID") and (not _implicit or _is_kernels(record.name) or _is_tool()):
         return False
     if _loading:
         _early.append(record)
@@ -90,10 +191,7 @@ def _open_ear(record: logging.LogRecord) -> bool:
     _loading = True
     try:
         _signals.mask(_signals.ALL)
-        from outrider import _handler
-
-        _run_handler = _handler.RunHandler
-        _keep = _new_ear(_handler).handle
+        _load()
     finally:
         _loading = False
         _signals.mask(before)
@@ -102,16 +200,41 @@ def _open_ear(record: logging.LogRecord) -> bool:
     return True
 
 
+def _is_tool() -> bool:
+    """Is this process no script of anybody's, but an installer, a server of notebooks (their kernels are scripts) or ourselves?"""
+    if "PIP_BUILD_TRACKER" in os.environ or "_PYPROJECT_HOOKS_BUILD_BACKEND" in os.environ:
+        return True
+    first = sys.argv[0] if sys.argv else ""
+    words = [os.path.basename(os.path.dirname(first) if first.endswith("__main__.py") else first)]
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is not None:
+        words.append(spec.name.partition(".")[0])
+    if first == "-m":  # it is still being looked for
+        given = getattr(sys, "orig_argv", [])
+        words += given[given.index("-m") + 1 :][:1] if "-m" in given else []
+    return any(word.rstrip("0123456789.") in _TOOLS or word.startswith("jupyter-") for word in words)
+
+
+def _load() -> None:
+    global _keep, _tells, weakref, _current, _encode, _once, _prints
+    import weakref
+
+    from outrider import _current, _encode, _handler, _once, _prints
+
+    _tells = bool(os.environ.get("OUTRIDER_KEEPER"))
+    _keep = _new_ear(_handler).handle
+
+
 def _new_ear(module: Any) -> Any:
     """A RunHandler that `logging` does not know of: else it would stand in its list of handlers, and dictConfig would close it."""
     ear = module.RunHandler.__new__(module.RunHandler)
-    ear.via, ear.filters = "hook", []
+    ear.via, ear.filters, ear.level, ear._name = "hook", [], 0, None  # noqa: SLF001
     ear.experiment = ear.run_name = ear._writer = None  # noqa: SLF001
     ear._sites = module._caches.setdefault("hook", {})  # noqa: SLF001
     return ear
 
 
-def _is_foreign(process: int | None) -> bool:
+def is_foreign(process: int | None) -> bool:
     """Was it made by another process of this run, which keeps its own records?"""
     if not process:
         return False

@@ -1,5 +1,5 @@
 """
-The keeper: the command's parent. It writes the run's `run` and `end`, reads the command's pipes, cancels it when asked.
+The keeper: the command's parent. It writes the run's `run` and `end`, reads the command's pipes or pty, cancels it when asked.
 
 Here: the life of one command. Never here: the user's terminal and exit code (`_front.py`), how bytes move (`_pump.py`). Nothing but
 SIGKILL ends it before the command's pipes have: every signal is blocked, and read only to learn whether a signal that reached the front
@@ -15,13 +15,17 @@ import struct
 import time
 from _thread import allocate_lock, start_new_thread
 
-from outrider import _command, _launch, _pump, record, spool
+from outrider import _command, _launch, _memory, _pump, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import AbstractSet, Any, Collection, NoReturn
 
-FORWARD = struct.Struct("=ii")  #: what the front writes for each signal it got: the signal, and who sent it (-1: not to be forwarded)
+    from outrider import _pty, _witness
+
+FORWARD = struct.Struct("=ii")  #: what the front tells of a signal it got: its number, and who sent it, or one of:
+NOT_FORWARDED, FROM_KERNEL = -1, -2
+FOREGROUND = 0  #: in place of a signal: is the job in the user's foreground now (1) or not (0)?
 
 _EXITED, _KILLED, _DUMPED, _STOPPED = 1, 2, 3, 5  # si_code of SIGCHLD; Python 3.8 does not name them all
 _LOOK_S = 0.5  #: how often the cancel file is looked for
@@ -34,13 +38,14 @@ _GRACE_S = 10  #: from SIGTERM to SIGKILL, where OUTRIDER_CANCEL_GRACE_S does no
 class Front:
     """The keeper's side of its two pipes to the front, which may be gone at any time."""
 
-    def __init__(self, pid: int, report: int, control: int) -> None:
+    def __init__(self, pid: int, report: int, control: int, pty: _pty.Pty | None) -> None:
         self.pid = pid
         self.report = report
         self.control = control
+        self.pty = pty
 
     def tell(self, what: str) -> None:
-        """How the command ended: `exit 3`, `signal 15`."""
+        """How the command ended: `exit 3`, `signal 15`. Where it has a pty, before that: `start PID`, `stop 20`, `unread 6c730a`."""
         try:
             os.write(self.report, what.encode("ascii") + b"\n")
         except OSError:  # the front was killed
@@ -60,29 +65,27 @@ class Keeper:
         self._front = front
         self._mask = mask
         self._folder = os.path.join(launch.home, "spool", launch.run)
-        self._writer = spool.Writer(launch.home, launch.run, "keeper", owner=True, experiment=launch.experiment)
+        self._writer = spool.Writer(launch.home, launch.run, "keeper", owner=True, experiment=launch.experiment, attempt=launch.attempt)
         self._pumps: list[_pump.Pump] = []
         self._pid = 0
         self._gone = False  # reaped: its pid may be somebody else's
         self._lock = allocate_lock()  # between "is it gone" and a signal
         self._cancel: Cancel | None = None
         self._told = _pump.Gate()
+        self._witness: _witness.Witness | None = None  # where we have left the front's group
+        self._memory: dict[str, Any] | None = None
         self._witnessed: dict[tuple[int, int], float] = {}  # (signal, sender) -> when it reached us too
 
     def run(self, closed: Collection[int], inherited: list[int]) -> None:
         """Returns when nothing is left to keep. `inherited` are the user's descriptors: the command's, not ours."""
         environ = self._launch.environment(os.getpid())
         exe = _command.find(self._launch.command[0], environ, self._launch.cwd)
-        self._append(self._launch.run_record(exe))
-        groups = _pump.captured(closed)
-        if self._launch.verbose and any(os.isatty(fd) for fd in (1, 2)):
-            _launch.complain("output that goes to a terminal is not captured yet; log records, metrics and files are")
-        self._pumps = [_pump.Pump(self._writer, group, _launch.complain) for group in groups]
-        for pump in self._pumps:
-            if 2 in pump.targets:
-                pump.closes_after(self._pumps)
+        self._memory = _memory.mark()
+        self._append({**self._launch.run_record(exe), "oom": self._memory} if self._memory else self._launch.run_record(exe))
+        pty = self._front.pty
+        self._pumps, self._witness = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
-        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds)
+        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds, pty.join if pty else None)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
         try:
             self._pid = _command.start(self._launch.command, environ, restore)
@@ -90,6 +93,8 @@ class Keeper:
             self._could_not_start(error)
             return
         self._let_go(inherited)
+        if pty is not None:
+            self._front.tell(f"start {self._pid}")
         start_new_thread(self._watch_command, ())
         start_new_thread(self._watch_front, ())
         for pump in self._pumps[1:]:
@@ -114,7 +119,8 @@ class Keeper:
             pump.started()
         for fd in inherited:
             os.close(fd)
-        _pump.release([0])
+        if self._front.pty is None:
+            _pump.release([0])
         os.chdir("/")
 
     def _could_not_start(self, error: OSError) -> None:
@@ -139,6 +145,9 @@ class Keeper:
 
     def _watch_command(self) -> None:
         code, number = self._wait_for_end()
+        if self._front.pty is not None:
+            self._front.pty.set_foreground(os.getpgrp())  # from here on what is left is background; and our own end must hang up on nobody
+            self._front.tell(f"unread {self._front.pty.unread().hex()}")
         for pump in self._pumps:
             pump.command_ended()
         deadline = time.monotonic() + _STUCK_S
@@ -146,6 +155,10 @@ class Keeper:
             pump.drained.wait(max(0.0, deadline - time.monotonic()) if number else -1)
         self._append(self._end(code, number))
         self._front.tell(f"signal {number}" if number else f"exit {code}")
+        if self._front.pty is not None:
+            self._front.pty.hangs_up = False
+        if self._witness is not None:
+            self._witness.end()
         self._told.open()
 
     def _wait_for_end(self) -> tuple[int, int]:
@@ -158,37 +171,33 @@ class Keeper:
                     os.waitpid(self._pid, 0)
                     self._gone = True
                 return (found.si_status, 0) if found.si_code == _EXITED else (0, found.si_status)
-            os.waitid(os.P_PID, self._pid, os.WSTOPPED | os.WCONTINUED)
-            self._front.signal(signal.SIGSTOP if found.si_code == _STOPPED else signal.SIGCONT)
+            try:
+                os.waitid(os.P_PID, self._pid, os.WSTOPPED | os.WCONTINUED | os.WNOHANG)
+            except ChildProcessError:  # it has ended since
+                continue
+            if found.si_code != _STOPPED:
+                self._front.signal(signal.SIGCONT)
+            elif self._front.pty is None:
+                self._front.signal(signal.SIGSTOP)
+            else:
+                self._pumps[0].settle(_STUCK_S)  # what it printed before stands before what the shell says then
+                self._front.tell(f"stop {found.si_status}")
 
     def _end(self, code: int, number: int) -> dict[str, Any]:
         found: dict[str, Any] = {"k": record.END, "status": record.FAILED, "reason": "signal" if number else "exit-code"}
         found.update({"sig": number} if number else {"code": code})
-        raised = self._raised()
+        raised, killed = left_behind(self._folder, self._pid), _memory.since(self._memory)
+        if killed is not None:
+            found["oom"] = killed
         if self._cancel is not None:
             found.update({"status": record.CANCELED, "reason": "canceled", "by": self._cancel.by})
         elif code == 0 and number == 0:
             found.update({"status": record.COMPLETED, "reason": "completed"})
+        elif number == signal.SIGKILL and killed is not None:
+            found["reason"] = "oom-killed"
         elif raised is not None and code == 1:  # what Python makes of an uncaught exception
             found.update({"reason": "exception", "err": raised})
         return found
-
-    def _raised(self) -> dict[str, str] | None:
-        """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
-        path = os.path.join(self._folder, f".exception-{self._pid}")
-        try:
-            with open(spool.open_regular(path), encoding="utf-8") as file:
-                text = file.read()
-            os.unlink(path)
-        except (OSError, ValueError):
-            return None
-        import json
-
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-        return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
 
     # The front's signals, and the cancel file.
 
@@ -203,25 +212,52 @@ class Keeper:
                     self._forward(*FORWARD.unpack(data))
                 else:
                     poller.unregister(self._front.control)
+                    self._front_was_killed()
             if self._cancel is None and os.path.exists(path):
                 self._begin_cancel(path)
             if self._cancel is not None and self._cancel.step(self._pid, self._gone):
                 return
 
+    def _front_was_killed(self) -> None:
+        """It ends before the command only by that. From now on nobody passes on keys, or the loss of the terminal."""
+        pty = self._front.pty
+        if pty is not None and not self._gone:
+            pty.front_was_killed()
+
     def _forward(self, number: int, sender: int) -> None:
-        """Sends the command what a process sent to the front, unless that was sent to the whole group: then it has it."""
-        time.sleep(_WITNESS_S)
-        now = time.monotonic()
-        while True:
-            found = signal.sigtimedwait(signal.valid_signals() - {signal.SIGCHLD}, 0)
-            if found is None:
-                break
-            self._witnessed[found.si_signo, found.si_pid] = now
-        if sender < 0 or now - self._witnessed.pop((number, sender), 0.0) < _SAME_S:
+        """
+        Sends the command what a process sent to the front, unless that was sent to the whole group: then it has it. Where the command has a
+        pty it has a group of its own, which is sent what the whole group got.
+        """
+        pty = self._front.pty
+        if number == FOREGROUND:
+            if pty is not None:
+                pty.set_foreground(self._pid if sender else os.getpgrp())
+            return
+        if sender == NOT_FORWARDED or (number == signal.SIGHUP and sender == FROM_KERNEL and pty is not None and not pty.keeper_leads):
+            return  # (the leader of a session hears of its terminal's loss from the kernel)
+        to_all = number != signal.SIGALRM if sender == FROM_KERNEL else self._was_sent_to_all(number, sender)
+        if to_all and pty is None:
             return
         with self._lock:
             if not self._gone:
-                _command.send(self._pid, number)
+                (_command.send_group if to_all else _command.send)(self._pid, number)
+
+    def _was_sent_to_all(self, number: int, sender: int) -> bool:
+        time.sleep(_WITNESS_S)
+        now = time.monotonic()
+        for seen in self._seen() if self._witness is None else self._witness.seen():
+            self._witnessed[seen] = now
+        return now - self._witnessed.pop((number, sender), 0.0) < _SAME_S
+
+    def _seen(self) -> list[tuple[int, int]]:
+        """(signal, sender) of what reached ourselves since the last call, being of the front's group."""
+        seen: list[tuple[int, int]] = []
+        while True:
+            found = signal.sigtimedwait(signal.valid_signals() - {signal.SIGCHLD}, 0)
+            if found is None:
+                return seen
+            seen.append((found.si_signo, found.si_pid))
 
     def _begin_cancel(self, path: str) -> None:
         with self._lock:
@@ -260,6 +296,46 @@ class Cancel:
         # The oldest first: a shell that sees its child die before its own SIGTERM comes goes on as if nothing were.
         for member, _ in sorted(self._members, key=lambda member: (member[1], member[0])):
             _command.send(member, number)
+
+
+def make_pumps(
+    writer: spool.Writer, pty: _pty.Pty | None, closed: Collection[int], *, verbose: bool
+) -> tuple[list[_pump.Pump], _witness.Witness | None]:
+    """What moves the command's output; and, where we have left the front's group to lead the pty's session, who sees its signals."""
+    if pty is not None:
+        from outrider import _pty, _witness
+
+        witness = _witness.Witness() if pty.keeper_leads else None
+        pty.lead()
+        return [_pty.Pump(writer, pty, _launch.complain)], witness
+    if verbose and any(os.isatty(fd) for fd in (1, 2)):
+        _launch.complain(
+            "output that goes to a terminal is captured only where stdin, stdout and stderr are all that terminal and the command is "
+            "its foreground job; log records, metrics and files are kept"
+        )
+    pumps = [_pump.Pump(writer, group, _launch.complain) for group in _pump.captured(closed)]
+    for pump in pumps:
+        if 2 in pump.targets:
+            pump.closes_after(pumps)
+    return pumps, None
+
+
+def left_behind(folder: str, pid: int) -> dict[str, str] | None:
+    """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
+    path = os.path.join(folder, f".exception-{pid}")
+    try:
+        with open(spool.open_regular(path), encoding="utf-8") as file:
+            text = file.read()
+        os.unlink(path)
+    except (OSError, ValueError):
+        return None
+    import json
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
 
 
 def _asked_by(path: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from outrider import _resume
+
 BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap")
 
 EXAMPLES = """\
@@ -24,6 +26,7 @@ examples:
   outrider run -- python train.py --lr 0.1          track an unmodified script
   outrider run --experiment ridge -- python -m sweep
   outrider run --name big --tag gpu=4 --tag try=2 -- torchrun --nproc-per-node 4 train.py
+  outrider run --resume latest -- python train.py --from checkpoint.pt
   outrider run --outputs ./models --outputs ./plots -- ./train.sh | tee log.txt
 
 Exit code, signals and output are those of the command. Options of outrider stand before the command; `--` is only needed where the
@@ -38,18 +41,20 @@ class Usage(Exception):
 class Launch:
     """One `outrider run`: all that front and keeper need to know."""
 
-    def __init__(self, options: argparse.Namespace, command: list[str]) -> None:
+    def __init__(self, options: argparse.Namespace, command: list[str], earlier: _resume.Earlier | None = None) -> None:
         environ = os.environ
         self.home = spool.home()
-        self.run: str = options.run_id or spool.new_run_id()
+        self.run: str = earlier.run if earlier else options.run_id or spool.new_run_id()
+        self.attempt = earlier.attempt if earlier else 1
+        self.earlier = earlier  # with its lock
         self.parent = environ.get("OUTRIDER_RUN_ID")
         self.command = command
         self.cwd = os.path.abspath(options.cwd or ".")
-        chosen = options.experiment or environ.get("OUTRIDER_EXPERIMENT")
+        chosen = options.experiment or (earlier and earlier.experiment) or environ.get("OUTRIDER_EXPERIMENT")
         # A nested run's OUTRIDER_EXPERIMENT was set by the outer one: nobody has chosen it for this run.
-        self.default = not options.experiment and (not chosen or self.parent is not None)
+        self.default = not options.experiment and (not chosen or self.parent is not None or earlier is not None)
         self.experiment: str = chosen or os.path.basename(self.cwd) or "default"
-        self.name: str = options.name or environ.get("OUTRIDER_RUN_NAME") or script_name(command)
+        self.name: str = options.name or (earlier and earlier.name) or environ.get("OUTRIDER_RUN_NAME") or script_name(command)
         self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag)}
         self.outputs = [] if options.no_outputs else [os.path.abspath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
@@ -70,6 +75,8 @@ class Launch:
         }
         if self.default:
             found["default"] = True
+        if self.attempt > 1:
+            found["attempt"] = self.attempt
         if self.tags:
             found["tags"] = self.tags
         if self.parent:
@@ -87,6 +94,9 @@ class Launch:
         environ["OUTRIDER_HOME"] = self.home
         environ["OUTRIDER_EXPERIMENT"] = self.experiment
         environ["OUTRIDER_KEEPER"] = str(keeper)
+        environ.pop("OUTRIDER_ATTEMPT", None)  # an outer run's
+        if self.attempt > 1:
+            environ["OUTRIDER_ATTEMPT"] = str(self.attempt)
         before = environ.get("PYTHONPATH", "")
         if before.split(os.pathsep)[0] != BOOTSTRAP:
             environ["PYTHONPATH"] = BOOTSTRAP + os.pathsep + before if before else BOOTSTRAP
@@ -118,12 +128,13 @@ def parser() -> argparse.ArgumentParser:
     add("--no-outputs", action="store_true", help="keep no files")
     add("--cwd", metavar="DIR", help="run the command in this folder")
     add("--run-id", metavar="ID", help="the run's id (default: 12 random hex digits)")
+    add("--resume", metavar="RUN", help="continue this run as a new attempt: an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
     add("--no-agent", action="store_true", help="start no agent: the spool keeps everything until one comes")
     add("-v", "--verbose", action="store_true", help="say on stderr which run this is")
     return found
 
 
-_WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id")
+_WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id", "--resume")
 
 
 def split(argv: list[str]) -> int:
@@ -137,8 +148,11 @@ def split(argv: list[str]) -> int:
     return len(argv)
 
 
-def parse(argv: list[str]) -> Launch:
-    """The arguments after `outrider run`. Raises Usage; `--help` and unknown options end in argparse's SystemExit."""
+def parse(argv: list[str], ask: _resume.Ask) -> Launch:
+    """
+    The arguments after `outrider run`. `ask` is asked about runs that the spool does not know. Raises Usage; `--help` and unknown options
+    end in argparse's SystemExit.
+    """
     at = split(argv)
     options = parser().parse_args(argv[:at])
     command = argv[at + 1 :] if argv[at : at + 1] == ["--"] else argv[at:]
@@ -148,9 +162,35 @@ def parse(argv: list[str]) -> Launch:
         raise Usage(f"--cwd: there is no folder {options.cwd!r}")
     if options.no_outputs and options.outputs:
         raise Usage("--outputs and --no-outputs contradict each other")
+    if options.run_id is not None and options.resume is not None:
+        raise Usage("--run-id is for a new run, --resume for one that is there")
+    if os.environ.get("OUTRIDER_DISABLED", "") not in ("", "0"):
+        return Launch(options, command)
+    resumed = options.resume or _to_be_continued(options.run_id, ask)
+    if resumed is not None:
+        return Launch(options, command, earlier(resumed, ask))
     if options.run_id is not None:
         check_run_id(options.run_id)
     return Launch(options, command)
+
+
+def earlier(named: str, ask: _resume.Ask) -> _resume.Earlier:
+    """The run that is to be continued."""
+    from outrider import _resume
+
+    try:
+        return _resume.begin(spool.home(), named, ask)
+    except _resume.CannotResume as problem:
+        raise Usage(f"--resume: {problem}") from problem
+
+
+def _to_be_continued(run_id: str | None, ask: _resume.Ask) -> str | None:
+    """Under OUTRIDER_RESUME=1 a chosen id that is there already is continued: what a scheduler that starts a job again needs."""
+    if run_id is None or os.environ.get("OUTRIDER_RESUME", "") in ("", "0") or not spool.valid_name(run_id):
+        return None
+    from outrider import _resume
+
+    return run_id if _resume.is_known(spool.home(), run_id, ask) else None
 
 
 def check_run_id(run: str) -> None:
@@ -162,7 +202,7 @@ def check_run_id(run: str) -> None:
     except OSError:
         return
     if any(name.startswith("keeper-") for name in names):
-        raise Usage(f"--run-id: the run {run!r} is there already. Choose another id, or leave it out")
+        raise Usage(f"--run-id: the run {run!r} is there already. Choose another id, or continue it: --resume {run}")
 
 
 def tags(given: list[str]) -> dict[str, str]:
@@ -212,6 +252,18 @@ def complain(text: str) -> None:
     """One line on stderr, whatever became of `sys.stderr`."""
     data = f"outrider: {text}\n".encode("utf-8", "surrogateescape" if sys.flags.utf8_mode else "backslashreplace")
     try:
-        os.write(2, data)
+        os.write(2, data.replace(b"\n", b"\r\n") if _is_raw_terminal(2) else data)
     except OSError:
         return
+
+
+def _is_raw_terminal(fd: int) -> bool:
+    """One that makes no carriage returns itself (while a front has it)."""
+    if not os.isatty(fd):
+        return False
+    import termios
+
+    try:
+        return not termios.tcgetattr(fd)[1] & termios.OPOST
+    except termios.error:
+        return False

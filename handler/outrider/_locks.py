@@ -8,11 +8,14 @@ closes its copy takes nothing from its parent. Pids are never asked. Nothing her
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import sys
 from _struct import pack, unpack  # not `struct`: a script's own struct.py would be run in its place
+
+from outrider._standard import standard
+
+fcntl = standard("fcntl")
 
 # Python 3.8 does not name them; the numbers are Linux's.
 _F_OFD_GETLK = 36

@@ -107,15 +107,16 @@ class Pump:
     `drained` opens; then the pump goes on for whoever else holds the pipe.
     """
 
-    def __init__(self, writer: Writer, targets: tuple[int, ...], warn: Callable[[str], None]) -> None:
+    def __init__(self, writer: Writer, targets: tuple[int, ...], warn: Callable[[str], None], ends: tuple[int, int] | None = None) -> None:
         self.targets = targets
         self.number = targets[0]
-        self.source, self.sink = os.pipe()
+        self.source, self.sink = ends or os.pipe()
         self.drained = Gate()
         self.ended = Gate()
         self._writer = writer
         self._warn = warn
         self._wake_read, self._wake_write = os.pipe()
+        self._waiting: list[Gate] = []  # one for each byte in that pipe
         self._offset = 0
         self._tail = b""
         self._echoes = True
@@ -132,6 +133,16 @@ class Pump:
 
     def command_ended(self) -> None:
         """Tells the pump, from any thread, that the command has written its last."""
+        self._wake(self.drained)
+
+    def settle(self, timeout: float) -> None:
+        """Returns when what has been written until now is moved, or after `timeout` seconds. From any other thread."""
+        settled = Gate()
+        self._wake(settled)
+        settled.wait(timeout)
+
+    def _wake(self, moved: Gate) -> None:
+        self._waiting.append(moved)
         os.write(self._wake_write, b"!")
 
     def run(self) -> None:
@@ -144,7 +155,9 @@ class Pump:
                 elif ready.get(self.number, 0) & select.POLLERR:
                     self._reader_gone()
                 elif self._wake_read in ready:
+                    os.read(self._wake_read, 1)
                     self._drain()
+                    self._waiting.pop(0).open()
                 else:
                     self._move(READ_BYTES)
         finally:
@@ -153,12 +166,10 @@ class Pump:
 
     def _drain(self) -> None:
         """What is in the pipe now; what others write later waits its turn."""
-        self._poller.unregister(self._wake_read)
         left = self._waiting_bytes()
         while left > 0 and self.source >= 0:
             left -= self._move(left)
         self._flush_tail()
-        self.drained.open()
 
     def _waiting_bytes(self) -> int:
         import array

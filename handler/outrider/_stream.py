@@ -6,7 +6,6 @@ Everything here raises OSError; `spool.Writer` decides what that means. Not thre
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import time
@@ -116,6 +115,16 @@ def is_there(path: str) -> bool:
     return True
 
 
+def is_everybodys(why: str) -> bool:
+    """Does every process that writes into this home meet this obstacle?"""
+    told = why.partition(": ")[0]
+    return (
+        why == OVER_CAP
+        or why.startswith(("the disk ", "the agent says "))
+        or told in map(os.strerror, (_ENOSPC, _EEXIST, _ENOTDIR, _EROFS))
+    )
+
+
 def reason(error: OSError) -> str:
     """The error in words, with the file where there is one."""
     text = error.strerror or str(error)
@@ -127,13 +136,14 @@ class Stream:
 
     __slots__ = ("_block", "_head", "_lock_identity", "_segment_identity", "directory", "fd", "lock_fd", "name", "segment")
 
-    def __init__(self, home: str, run: str, kind: str, *, owner: bool, experiment: str | None) -> None:
+    def __init__(self, home: str, run: str, kind: str, *, owner: bool, experiment: str | None, attempt: int = 1) -> None:
         pid = os.getpid()
         self.name = f"{kind}-{pid}-{os.urandom(4).hex()}"
         self.directory = _make_folders(home, run, self.name)
         self.segment = 0
         host, boot = hostname(), boot_id()
         head = {"host": host, "boot": boot, "pid": pid, "rank": rank(os.environ), "exp": experiment, "own": owner or None}
+        head["att"] = attempt if attempt > 1 else None
         self._head: dict[str, Any] = {"k": record.HEAD, "v": record.FORMAT_VERSION, "run": run, "w": self.name, "seg": 0, "t": 0}
         self._head.update((key, value) for key, value in head.items() if value is not None)
         self._block: dict[str, Any] = {"v": record.FORMAT_VERSION, "pid": pid, "boot": boot, "host": host}
@@ -277,7 +287,7 @@ def _high(fd: int) -> int:
     """
     floor = min(os.sysconf("SC_OPEN_MAX") // 2, 512)
     try:
-        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
+        high: int = _locks.fcntl.fcntl(fd, _locks.fcntl.F_DUPFD_CLOEXEC, floor)
     except (OSError, ValueError) as error:
         _signals.pass_on(error)
         return fd
@@ -299,4 +309,4 @@ def _padded(block: Mapping[str, Any]) -> bytes:
     return json_text(block).encode("ascii")[: LOCK_BYTES - 1].ljust(LOCK_BYTES)
 
 
-_ENOSPC, _EFBIG = 28, 27  # the same on Linux and macOS
+_ENOSPC, _EFBIG, _EEXIST, _ENOTDIR, _EROFS = 28, 27, 17, 20, 30  # the same on Linux and macOS

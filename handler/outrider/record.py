@@ -13,6 +13,7 @@ LIST = "ls"
 ROW = "rw"
 TABLE = "tb"
 LOG = "l"
+PRINT = "pr"
 CONSOLE = "c"
 TAG = "tag"
 PARAM = "param"
@@ -23,7 +24,7 @@ END = "end"
 GAP = "gap"
 NOTE = "note"
 
-KINDS = frozenset({HEAD, RUN, METRIC, LIST, ROW, TABLE, LOG, CONSOLE, TAG, PARAM, PROPERTY, ARTIFACT, SEEN, END, GAP, NOTE})
+KINDS = frozenset({HEAD, RUN, METRIC, LIST, ROW, TABLE, LOG, PRINT, CONSOLE, TAG, PARAM, PROPERTY, ARTIFACT, SEEN, END, GAP, NOTE})
 
 RUNNING = "Running"
 COMPLETED = "Completed"

@@ -110,12 +110,15 @@ class Writer:
     `recover`.
     """
 
-    def __init__(self, home: str, run: str, kind: str = "py", *, owner: bool = False, experiment: str | None = None) -> None:
+    def __init__(
+        self, home: str, run: str, kind: str = "py", *, owner: bool = False, experiment: str | None = None, attempt: int = 1
+    ) -> None:
         if not valid_name(run):
             raise ValueError(f"{run!r} cannot be a run id: use letters, digits, '_', '.', '-', at most 256, the first a letter or digit")
         self.home, self.run, self.kind, self.owner, self.experiment = os.path.abspath(home), run, kind, owner, experiment
         self.fd = self.left = -1
         self.look_at = self.refused = 0
+        self.attempt = attempt
         self._stream: Stream | None = None
         self._lock = RLock()
         self._inside = 0
@@ -236,7 +239,8 @@ class Writer:
             return self._refuse(data, why)
         try:
             if self._untold[0]:
-                self._tell_gap(stream)
+                _tell_gap(stream, self._untold, self._why)
+                self._untold = [0, 0, 0]
             stream.write(data)
         except OSError as error:
             _signals.pass_on(error)
@@ -262,7 +266,7 @@ class Writer:
         if self._why and time.monotonic() < self._next_try and not at_once:
             return self._why
         try:
-            self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment)
+            self._stream = Stream(self.home, self.run, self.kind, owner=self.owner, experiment=self.experiment, attempt=self.attempt)
         except OSError as error:
             _signals.pass_on(error)
             self._next_try = time.monotonic() + self._retry_s
@@ -292,17 +296,12 @@ class Writer:
             self._stream.count_refused(len(data), why, self._untold[2])
         return False
 
-    def _tell_gap(self, stream: Stream) -> None:
-        count, size, since = self._untold
-        gap: dict[str, Any] = {"k": "gap", "t": time.time_ns(), "n": count, "bytes": size, "why": self._why, "since": since}
-        stream.write(line(gap))
-        stream.count_told(count)
-        self._untold = [0, 0, 0]
-
     def _say(self) -> None:
         """Once for each cause: one line on stderr. After the lock is released, for stderr may be an object of the script."""
         if not self._why or self.fd >= 0 or self._ended or self._why in self._said:
             return
+        if self.kind == "py" and os.environ.get("OUTRIDER_KEEPER") and _stream.is_everybodys(self._why):
+            return  # the keeper says it, once for all processes of the command
         self._said.add(self._why)
         _complain(self.home, self._why)
 
@@ -322,6 +321,13 @@ class Writer:
         self._waiting = []
         self.owner = False
         self._abandon()
+
+
+def _tell_gap(stream: Stream, untold: list[int], why: str) -> None:
+    count, size, since = untold
+    gap: dict[str, Any] = {"k": "gap", "t": time.time_ns(), "n": count, "bytes": size, "why": why, "since": since}
+    stream.write(line(gap))
+    stream.count_told(count)
 
 
 def _complain(home: str, why: str) -> None:

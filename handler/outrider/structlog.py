@@ -7,9 +7,10 @@ Put it before the renderer: `structlog.configure(processors=[..., outrider.struc
 
 from __future__ import annotations
 
-from time import time_ns
+import sys
+from time import time, time_ns
 
-from outrider import _current, _facts, _records, _run, _signals  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
+from outrider import _current, _facts, _once, _records, _run, _signals  # noqa: F401 -- the first record, maybe a signal handler's, imports nothing
 from outrider._encode import quote, safe_str
 
 TYPE_CHECKING = False  # typing is an import too
@@ -33,16 +34,21 @@ class OutriderProcessor:
             writer = _current.writer or _current.open_implicit(self.experiment, self.name)
             if writer is not None:
                 writer.append(data)
+            if "logging" in sys.modules and isinstance(logger, sys.modules["logging"].Logger):
+                _once.expect(logger.name, _level(event_dict, method_name), safe_str(event_dict.get("event", "")), time())
         except Exception as error:  # noqa: BLE001 -- law 1: nothing may be raised into the script
             _signals.pass_on(error)
         return event_dict
 
 
+def _level(event: MutableMapping[str, Any], method_name: str) -> int:
+    return _LEVELS.get(safe_str(event.get("level") or method_name).lower(), _LEVELS.get(method_name, 20))
+
+
 def _line(logger: Any, method_name: str, event: dict[str, Any]) -> bytes:
-    import sys
     import threading
 
-    level = _LEVELS.get(safe_str(event.get("level") or method_name).lower(), _LEVELS.get(method_name, 20))
+    level = _level(event, method_name)
     name = event.get("logger") or event.get("logger_name") or getattr(logger, "name", None)
     thread = threading.current_thread()
     bad: list[str] = []

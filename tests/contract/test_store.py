@@ -80,6 +80,20 @@ def test_a_chosen_experiment_beats_a_default_one(store):
     assert [experiment.name for experiment in store.read.experiments()] == ["ridge"]
 
 
+@pytest.mark.parametrize("chosen", [None, "ridge"])
+def test_runs_that_come_together_are_numbered_in_the_order_in_which_they_started(store, chosen):
+    """Whatever the order of their streams in the batch is, and also where a later line moves them; of one time by id."""
+    slices = []
+    for run, t in [("r5", 30), ("r1", 50), ("r4", 10), ("r2", 40), ("r3", 10)]:
+        data = line("head", T0 + t, v=1, run=run, w="w", seg=0, own=True, exp="folder")
+        if chosen:
+            data += line("run", T0 + 60 - t, experiment=chosen)
+        stream, end = model.StreamId(run, "w"), model.Position(0, len(data))
+        slices.append(model.Slice(stream=stream, start=model.START, end=end, data_offset=0, data=data))
+    store.sink.commit(model.Batch(slices=tuple(slices)))
+    assert sorted((run.number, run.run_id) for run in store.read.runs(chosen)) == [(1, "r3"), (2, "r4"), (3, "r5"), (4, "r2"), (5, "r1")]
+
+
 def test_a_run_without_a_header_is_in_the_default_experiment(store):
     """Until somebody names one."""
     store.feed(line("m", n="x", v=1))

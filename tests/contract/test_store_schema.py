@@ -39,6 +39,12 @@ def test_a_migrated_schema_and_a_fresh_one_agree(tmp_path):
     stepped.close()
 
 
+def test_migrations_are_numbered_one_after_another():
+    """Two files of one number would be two schemas of one name."""
+    numbers = [number for number, _ in migrate.migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_a_newer_schema_is_left_alone(tmp_path):
     """By writers and readers, with a word on what to do."""
     path = tmp_path / "outrider.db"

@@ -216,3 +216,14 @@ def test_the_agent_can_be_run_in_the_foreground(made):
     finally:
         process.kill()
         process.wait()
+
+
+def test_flush_says_that_the_agent_does_not_answer_and_ends_about_in_time(made, agent):
+    """Rule: what holds it up is named; it is not always the output folders (C1)."""
+    assert made.run("flush")[0] == 0
+    os.kill(agent["pid"], signal.SIGSTOP)
+    began = time.monotonic()
+    code, _, err = made.run("flush", "--timeout", "0.5")
+    assert code == 1
+    assert "the agent does not answer" in err
+    assert time.monotonic() - began < 4  # 0.5 s, what asking takes, and the interpreter's start on a busy machine

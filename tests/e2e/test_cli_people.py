@@ -47,7 +47,7 @@ def test_help_names_every_command_and_run(ask):
     for arguments in ([], ["--help"], ["-h"]):
         code, out, _ = ask(*arguments)
         assert code == 0
-        assert all(f"\n  {name} " in out for name in [*main.COMMANDS, "run"])
+        assert all(f"\n  {name} " in out for name in [*main.COMMANDS, *main.HANDLERS])
 
 
 def test_version(ask):

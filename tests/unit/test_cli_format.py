@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider_agent.cli import format as fmt
+from outrider_agent.cli import output
 
 NOW = 1_700_000_000_000_000_000
 
@@ -113,3 +114,11 @@ def test_a_command_is_shown_as_a_shell_takes_it():
     """It can be pasted."""
     assert fmt.command_line(["python", "train.py", "--name", "a b", "it's"]) == "python train.py --name 'a b' 'it'\"'\"'s'"
     assert fmt.command_line(None) == "-"
+
+
+def test_a_name_beyond_measure_does_not_make_a_table_as_wide(capsys):
+    """It is cut where people read; --json has it whole."""
+    output.table([output.Column("METRIC"), output.Column("LAST")], [["x" * 10_000, "1"]])
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) < 250
+    assert "…" in printed

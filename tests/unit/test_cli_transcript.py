@@ -1,4 +1,4 @@
-"""Console chunks become lines again, and a record's own print is told from others."""
+"""Console chunks become lines again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Chunk(NamedTuple):
     offset: int
     time: int
     data: bytes
+    attempt: int = 1
 
 
 def chunked(data, cuts, fd=1):
@@ -33,8 +34,22 @@ def test_lines_do_not_depend_on_how_the_console_was_cut_into_chunks(data, cuts):
     expected = data.split(b"\n")
     assert [line.text for line in lines] == [transcript.text(piece) for piece in (expected if expected[-1] else expected[:-1])]
     assert all(line.whole for line in lines[:-1])
+    assert b"".join(data[line.offset : line.offset + line.length] for line in lines) == data
     if lines:
         assert lines[-1].whole == data.endswith(b"\n")
+
+
+def test_each_attempt_of_a_run_has_streams_of_its_own():
+    """What an earlier attempt left behind may still print: the two are not mixed, and a line cut off by the end of one stays cut off."""
+    chunks = [
+        Chunk(1, 0, 1, b"first"),
+        Chunk(1, 0, 2, b"sec", 2),
+        Chunk(1, 5, 3, b" line\n"),
+        Chunk(1, 3, 4, b"ond\n", 2),
+        Chunk(1, 11, 5, b"cut"),
+    ]
+    lines = list(transcript.lines(chunks))
+    assert [(line.text, line.whole) for line in lines] == [("first line", True), ("second", True), ("cut", False)]
 
 
 def test_stdout_and_stderr_are_lines_of_their_own():
@@ -64,43 +79,6 @@ def test_a_progress_bar_is_shown_in_its_last_state():
     assert transcript.shown("10%\r50%\r100%") == "100%"
     assert transcript.shown("done\r") == "done"
     assert transcript.shown("") == ""
-
-
-def echoes(*records):
-    found = transcript.Echoes()
-    for record in records:
-        found.record(*record)
-    return found
-
-
-def test_the_print_of_a_record_is_an_echo_once():
-    """basicConfig prints what the hook recorded: the event is shown once."""
-    found = echoes((SECOND, "epoch 1", "root"))
-    line = transcript.Line(SECOND + 1, "stderr", "INFO:root:epoch 1")
-    assert found.is_echo(line)
-    assert not found.is_echo(line)
-
-
-def test_a_line_that_only_ends_like_a_message_is_no_echo():
-    """Hiding what a script printed would be worse than showing a record twice."""
-    found = echoes((SECOND, "1", "root"))
-    assert not found.is_echo(transcript.Line(SECOND + 1, "stdout", "epoch 1"))
-    assert found.is_echo(transcript.Line(SECOND + 1, "stderr", "12:30:01 INFO 1"))
-
-
-def test_a_line_before_its_record_or_long_after_is_no_echo():
-    """A print comes after its record, and soon."""
-    found = echoes((10 * SECOND, "hello", "root"))
-    assert not found.is_echo(transcript.Line(9 * SECOND, "stdout", "hello"))
-    assert not found.is_echo(transcript.Line(16 * SECOND, "stdout", "hello"))
-
-
-def test_the_traceback_below_a_record_is_its_echo_too():
-    """A formatter prints message, traceback and stack: all are in the record."""
-    found = echoes((SECOND, "it broke\nbadly", "train", "Traceback (most recent call last):\nValueError: x"))
-    printed = ["ERROR:train:it broke", "badly", "Traceback (most recent call last):", "ValueError: x", "ValueError: x"]
-    seen = [found.is_echo(transcript.Line(SECOND + 1, "stderr", text)) for text in printed]
-    assert seen == [True, True, True, True, False]
 
 
 @given(st.lists(st.integers(0, 50), max_size=60))

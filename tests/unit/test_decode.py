@@ -81,6 +81,8 @@ def test_every_line_is_a_record_or_is_set_aside(found):
         (b'{"k":"m","t":9223372036854775808,"n":"x","v":1}', "Expected `int` <="),
         (b'{"k":"end","t":1,"status":"Fine","reason":"x"}', "Invalid enum value"),
         (b'{"k":"m","t":1,"n":"\xff","v":1}', "not UTF-8"),
+        (b'{"k":"tb","t":1,"n":"x","c":{"a":[1,2],"b":[1]}}', "columns differ in length"),
+        (b'{"k":"tb","t":1,"n":"x","c":{"a":[1e999],"b":[]}}', "columns differ in length"),
         (b'{"k":"l","t":1,"lv":20,"msg":"x","x":' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
     ],
 )

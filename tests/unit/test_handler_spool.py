@@ -348,3 +348,26 @@ def test_a_script_that_reopens_our_descriptors_number_does_not_get_our_lines_a_s
     os.close(taken)
     assert (tmp_path / "foreign").read_bytes() == b""
     assert len(lines(home, "m")) == 2
+
+
+def test_a_script_without_a_free_descriptor_can_start_a_run(home):
+    """It goes on, is told once, and its calls are kept from the moment there is a descriptor again."""
+    text = """
+        import outrider, os, resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        held = []
+        try:
+            while True: held.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError: pass
+        with outrider.start_run("e") as run:
+            run.log("x", 1)
+            outrider.log("x", 2)
+            for fd in held: os.close(fd)
+            run.log("x", 3)
+        print("alive")
+        """
+    done = run_script(home, text)
+    assert done.stdout == "alive\n"
+    assert done.stderr.count("outrider:") == 1
+    assert [line["v"] for line in lines(home, "m")] == [3]
+    assert [line["status"] for line in lines(home, "end")] == ["Completed"]

@@ -148,9 +148,9 @@ def test_the_page_of_the_documentation_is_what_the_code_says():
 
 @pytest.mark.parametrize("field", list(settings.fields()), ids=lambda field: field.key)
 def test_every_setting_says_its_unit_and_what_it_does(field):
-    """Rule: durations end in _s, sizes in _bytes, and each has a sentence."""
+    """Rule: durations end in _s, sizes in _bytes, and each has a sentence. A port is a number without a unit."""
     assert field.description.endswith(".")
     if field.type is float:
         assert field.name.endswith("_s")
     if field.type is int:
-        assert field.name.endswith(("_bytes", "_records", "_files"))
+        assert field.name.endswith(("_bytes", "_records", "_files")) or field.name == "port"

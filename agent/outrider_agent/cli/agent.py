@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from outrider import control, spool
 from outrider_agent import agent_lock, errors
-from outrider_agent.cli import edit, fresh, output, pending
+from outrider_agent.cli import edit, fresh, output, pending, status
 from outrider_agent.cli import format as fmt
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ examples:
 Exit code 0: every line that was complete when it was asked is in the store. 1: some is not, and stdout says which.
 """
 DEFAULT_TIMEOUT_S = 30.0
+#: So long an agent is asked, after the time is over, what keeps it.
+ANSWER_S = 0.3
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -111,7 +113,9 @@ def flush(args: argparse.Namespace) -> int:
     elif not done:
         _tell(args, home, behind)
     else:
-        output.say("everything is in the store")
+        output.say("everything that was kept is in the store" if (wrong := status.unwritable(home)) else "everything is in the store")
+        for sentence in wrong:
+            output.warn(sentence)
     return 0 if done else 1
 
 
@@ -142,21 +146,39 @@ def _flushed(args: argparse.Namespace, home: str, run: str | None) -> bool:
         control.start_agent(home, wait=args.timeout)
     while True:
         left = max(0.0, deadline - time.monotonic())
-        if args.no_agent or fresh.ask_to_flush(home, run, left):
+        if args.no_agent or fresh.ask_to_flush(home, run, left, ANSWER_S * 2):
             return not args.no_agent
         if time.monotonic() >= deadline or control.agent_info(home) is None:
             return False
         time.sleep(min(0.1, left))  # it answered at once that it cannot, or is just starting: ask again
 
 
+def _held_up(home: str) -> str | None:
+    """What keeps the agent, where it is not the time that it takes: one that does not answer, a sink or collector that fails."""
+    try:
+        _, answer = control.request(home, "GET", "/status", timeout=ANSWER_S)
+    except control.NotRunning:
+        return None
+    except control.ControlError:
+        return "the agent does not answer; what output folders hold may not be captured: see `outrider status`"
+    parts = [("sink", one) for one in answer.get("sinks", [])] + [("collector", one) for one in answer.get("collectors", [])]
+    failing = [f"{kind} {one.get('name')} fails: {fmt.one_line(str(one['error']))}" for kind, one in parts if one.get("error")]
+    return f"the {'; the '.join(failing)} (it is tried again by itself)" if failing else None
+
+
 def _tell(args: argparse.Namespace, home: str, behind: Sequence[pending.Stream]) -> None:
+    held_up = _held_up(home)
     if not behind:
-        output.warn("every line is in the store, but files in output folders are still being captured; --timeout waits longer")
+        output.warn(
+            f"every line is in the store, but {held_up or 'files in output folders are still being captured; --timeout waits longer'}"
+        )
         return
     columns = [output.Column("RUN"), output.Column("STREAM"), output.Column("PENDING", right=True)]
     output.table(columns, [[one.run, one.writer, fmt.size(one.pending_bytes)] for one in behind])
     if control.agent_info(home) is None:
         advice = "no agent runs: start one with `outrider agent`"
+    elif held_up:
+        advice = held_up
     else:
         advice = "`outrider status` says what holds it up, and --timeout waits longer"
     waited = "" if args.no_agent else f" after {fmt.duration(args.timeout)}"

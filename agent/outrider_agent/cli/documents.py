@@ -57,12 +57,12 @@ def run(given: records.Run, now_ns: int) -> Document:
     }
 
 
-def duration_s(given: records.Run, now_ns: int) -> float:
+def duration_s(given: records.Run | records.Attempt, now_ns: int) -> float:
     """Seconds from start to end, or until now while it runs."""
     return ((now_ns if given.ended is None else given.ended) - given.started) / fmt.SECOND_NS
 
 
-def error(given: records.Run) -> Document | None:
+def error(given: records.Run | records.Attempt) -> Document | None:
     """What made the run fail, where it is known."""
     if given.error_type is None and given.error_message is None and given.traceback is None:
         return None
@@ -80,6 +80,25 @@ def details(given: records.Run) -> Document:
         "outputs": given.outputs,
         "ended_by": given.ended_by,
         "error": error(given),
+        "evidence": given.evidence,
+    }
+
+
+def attempt(given: records.Attempt, now_ns: int) -> Document:
+    """One of the `attempts` of `show --json`."""
+    return {
+        "attempt": given.attempt,
+        "status": given.status,
+        "reason": given.reason,
+        "exit_code": given.exit_code,
+        "signal": given.signal,
+        "started": fmt.iso(given.started),
+        "ended": fmt.iso(given.ended),
+        "duration_s": duration_s(given, now_ns),
+        "host": given.host,
+        "ended_by": given.ended_by,
+        "error": error(given),
+        "evidence": given.evidence,
     }
 
 
@@ -198,7 +217,9 @@ def table_rows(row: records.Row) -> list[Document]:
     """The rows of a row (one) or a table, column -> value."""
     if row.kind == "row":
         return [{name: records.json_value(cell) for name, cell in row.columns.items()}]
-    return [{name: records.json_value(cells[index]) for name, cells in row.columns.items()} for index in range(_height(row))]
+    # An earlier version kept tables whose columns differ in length.
+    cells = itertools.zip_longest(*row.columns.values())
+    return [{name: records.json_value(cell) for name, cell in zip(row.columns, values, strict=True)} for values in cells]
 
 
 def columns(rows: Sequence[records.Row]) -> dict[str, list[Any]]:
@@ -221,6 +242,7 @@ def log(given: records.LogRecord) -> Document:
         "level": level_name(given),
         "logger": given.logger,
         "message": given.message,
+        "record": given.key,
     }
     sometimes: Mapping[str, Any] = {
         "levelno": given.level,
@@ -240,7 +262,8 @@ def log(given: records.LogRecord) -> Document:
     return always | {key: value for key, value in sometimes.items() if value is not None}
 
 
-def console(given: transcript.Line, *, echo: bool) -> Document:
-    """A line of the console as one line of `logs --json`."""
-    document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
-    return document | ({"echo": True} if echo else {}) | ({} if given.whole else {"partial": True})
+def console(given: transcript.Line, *, echo: int | None) -> Document:
+    """A line of the console as one line of `logs --json`; `echo`: the record that it is a print of."""
+    document: Document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
+    document |= {"offset": given.offset, "length": given.length}
+    return document | ({} if echo is None else {"echo": True, "echo_of": echo}) | ({} if given.whole else {"partial": True})

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,6 +203,17 @@ def reason(word: str | None, *, exit_code: int | None = None, signal_number: int
     text = REASONS.get(word, word)
     code = "unknown" if exit_code is None else exit_code
     return text.format(code=code, signal=signal_name(signal_number), by=f" by {by}" if by else "")
+
+
+def evidence(found: Mapping[str, Any] | None) -> str:
+    """What the kernel killed for memory while a run ran: docs/spool.md, `oom`. Empty where nothing is known of such."""
+    kills = (found or {}).get("kills")
+    if not found or not isinstance(kills, int):
+        return ""
+    limit = f", whose limit is {size(found['limit'])}" if isinstance(found.get("limit"), int) else ""
+    processes = "1 process" if kills == 1 else f"{kills:,} processes"
+    where = one_line(str(found.get("at", "?"))).rpartition("/")[0]
+    return f"the kernel killed {processes} of its cgroup for memory while it ran ({where}{limit})"
 
 
 def command_line(command: list[str] | tuple[str, ...] | None) -> str:

@@ -83,10 +83,10 @@ def is_pending(directory: str) -> bool:
     return any(stream.pending_bytes for stream in on_disk(directory))
 
 
-def ask_to_flush(directory: str, run: str | None, timeout: float) -> bool:
+def ask_to_flush(directory: str, run: str | None, timeout: float, grace: float = GRACE_S) -> bool:
     """Asks the agent to commit what is pending now, and waits up to `timeout`. False when something is left, or nobody answered."""
     try:
-        status, answer = control.request(directory, "POST", "/flush", {"run": run, "timeout": timeout}, timeout=timeout + GRACE_S)
+        status, answer = control.request(directory, "POST", "/flush", {"run": run, "timeout": timeout}, timeout=timeout + grace)
     except control.ControlError:
         return False
     return status == 200 and bool(answer and answer.get("done"))

@@ -6,11 +6,13 @@ Memory is bounded: entries are sorted in a window of `WINDOW`, so a run with few
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outrider_agent.cli import transcript
+from outrider_agent.core import echoes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,12 +24,12 @@ WINDOW = 100_000
 
 
 class Entry(NamedTuple):
-    """A log record or a line of the console. `echo`: the line is the print of a record that was told before."""
+    """A log record or a line of the console. `echo`: the key of the record that the line is a print of."""
 
     time: int
     record: records.LogRecord | None = None
     line: transcript.Line | None = None
-    echo: bool = False
+    echo: int | None = None
 
     @property
     def stream(self) -> str:
@@ -51,7 +53,8 @@ class Journal:
         self._after_log = 0
         self._after_console = 0
         self._assembler = transcript.Assembler()
-        self._echoes = transcript.Echoes()
+        self._echoes = echoes.Echoes()
+        self.prints = Prints(store, run_id)
 
     def past(self, *, logs: bool = True, console: bool = True) -> Iterator[Entry]:
         """Everything that is in the store now, by time. A line without its end is kept for `news()` or `rest()`."""
@@ -67,6 +70,8 @@ class Journal:
         """What came since, by time."""
         came = self.store.changes_since(self.run_id, self._after_log, self._after_console)
         self._after_log, self._after_console = came.after_log, came.after_console
+        if came.logs:
+            self.prints.look()
         found = [Entry(one.time, record=one) for one in came.logs]
         found += [Entry(line.time, line=line) for chunk in came.console for line in self._assembler.feed(chunk)]
         return list(self.marked(sorted(found, key=when)))
@@ -83,6 +88,7 @@ class Journal:
 
     def _records(self) -> Iterator[Entry]:
         while page := self.store.logs(self.run_id, after=self._after_log, limit=PAGE):
+            self.prints.look()
             self._after_log = page[-1].key
             for one in page:
                 yield Entry(one.time, record=one)
@@ -96,18 +102,44 @@ class Journal:
         """The entries, those marked that are echoes. They come by time."""
         for entry in entries:
             if entry.record is not None:
-                self._echoes.record(entry.time, entry.record.message, entry.record.logger, appended(entry.record))
+                self._echoes.record(entry.record, self.prints.of(entry.record))
                 yield entry
             elif entry.line is not None:
-                yield entry._replace(echo=self._echoes.is_echo(entry.line))
+                yield entry._replace(echo=self._echoes.echo_of(entry.line))
 
 
-def tail(store: reading.Reader, run_id: str, count: int, *, echoes: bool = False) -> list[Entry]:
+class Prints:
+    """How each logger's records are printed, as the run's processes told it."""
+
+    def __init__(self, store: reading.Reader, run_id: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._after = 0
+        self._told: dict[tuple[str, str], list[tuple[int, list[dict[str, Any]]]]] = {}
+
+    def of(self, record: records.LogRecord) -> list[dict[str, Any]] | None:
+        """How this record is printed; None where its process told nothing of its logger."""
+        told = self._told.get((record.writer, record.logger or "root"))
+        if not told:
+            return None
+        place = bisect.bisect_right(told, record.time, key=lambda one: one[0])
+        return told[max(place - 1, 0)][1]
+
+    def look(self) -> None:
+        """Reads what has been told since."""
+        for one in self._store.prints(self._run_id, after=self._after):
+            self._after = one.key
+            told = self._told.setdefault((one.writer, one.logger), [])
+            told.append((one.time, one.printers))
+            told.sort(key=lambda one: one[0])
+
+
+def tail(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool = False) -> list[Entry]:
     """The last entries (without echoes, or with them), found from the end: a long run costs no more than a short one."""
     window = max(200, 4 * count)
     while True:
         found, whole = _ending(store, run_id, window)
-        shown = [entry for entry in found if echoes or not entry.echo]
+        shown = [entry for entry in found if with_echoes or entry.echo is None]
         if whole or len(shown) >= count:
             return shown[-count:]
         window *= 8
@@ -125,7 +157,9 @@ def _ending(store: reading.Reader, run_id: str, window: int) -> tuple[list[Entry
         lines = [line for line in lines if line is not firsts[line.stream]]
         edges.append(chunks[0].time)
     entries = [Entry(one.time, record=one) for one in read_logs] + [Entry(line.time, line=line) for line in lines]
-    told = list(Journal(store, run_id).marked(sorted(entries, key=when)))
+    teller = Journal(store, run_id)
+    teller.prints.look()
+    told = list(teller.marked(sorted(entries, key=when)))
     return [entry for entry in told if not edges or entry.time >= max(edges)], not edges
 
 

@@ -93,7 +93,7 @@ def _told(told: journal.Journal, args: argparse.Namespace) -> None:
     wanted = chooser(args)
     show = show_json if args.json else show_text
     if args.lines and not (args.follow or args.grep or args.stream or args.level is not None):
-        for entry in journal.tail(told.store, told.run_id, args.lines, echoes=args.json):
+        for entry in journal.tail(told.store, told.run_id, args.lines, with_echoes=args.json):
             show(entry)
         return
     past: Iterable[journal.Entry] = filter(wanted, told.past(logs=args.stream in (None, "log"), console=_has_console(args)))
@@ -136,7 +136,7 @@ def chooser(args: argparse.Namespace) -> Callable[[journal.Entry], bool]:
     keep_echoes = args.json or args.stream is not None
 
     def wanted(entry: journal.Entry) -> bool:
-        if entry.stream not in streams or (entry.echo and not keep_echoes):
+        if entry.stream not in streams or (entry.echo is not None and not keep_echoes):
             return False
         if args.level is not None and (entry.record is None or entry.record.level < args.level):
             return False

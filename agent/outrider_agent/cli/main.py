@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
-#: Every command: its group's file, and what it does in one line.
+#: The handler's own commands, which work without the agent: its entry takes them before they come here.
+HANDLERS: dict[str, str] = {
+    "run": "run a command and track it",
+    "enable": "track the scripts and notebooks of an environment without `outrider run`",
+    "disable": "undo `outrider enable`",
+}
+#: Every other command: its group's file, and what it does in one line.
 COMMANDS: dict[str, tuple[str, str]] = {
     "experiments": ("runs", "list experiments"),
     "runs": ("runs", "list runs, newest first"),
@@ -33,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "what a run logged and printed, by time; -f follows it"),
     "artifacts": ("artifacts", "the files a run left"),
     "download": ("artifacts", "copy a run's files here, verified"),
+    "ui": ("ui", "the portal: prints the address that opens it in a browser"),
     "status": ("status", "what is collected, how far each sink is behind, what is wrong"),
     "flush": ("agent", "wait until everything written is in the store"),
     "cancel": ("edit", "ask a running run to stop"),
@@ -44,7 +51,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 EPILOG = """\
 commands:
-  run           run a command and track it: outrider run -- python train.py
 {commands}
 
 RUN may be a run's id, the beginning of one, `latest`, or EXPERIMENT#NUMBER.
@@ -54,6 +60,7 @@ examples:
   outrider runs                         what ran
   outrider show latest                  the last one, in one screen
   outrider logs latest -f               follow it
+  outrider ui                           see all of it in a browser
   outrider COMMAND --help               more, with examples
 
 environment:
@@ -112,7 +119,8 @@ def _help(parser: argparse.ArgumentParser) -> int:
 
 
 def _top() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:<13} {text}" for name, (_, text) in COMMANDS.items())
+    texts = {**HANDLERS, **{name: text for name, (_, text) in COMMANDS.items()}}
+    commands = "\n".join(f"  {name:<13} {text}" for name, text in texts.items())
     parser = argparse.ArgumentParser(
         prog="outrider",
         usage="outrider COMMAND [options]",
@@ -143,7 +151,7 @@ def command_parser(name: str) -> argparse.ArgumentParser:
 
 
 def _unknown(name: str) -> int:
-    close = difflib.get_close_matches(name, [*COMMANDS, "run"], n=1)
+    close = difflib.get_close_matches(name, [*COMMANDS, *HANDLERS], n=1)
     hint = f"did you mean `outrider {close[0]}`?" if close else "`outrider --help` lists the commands."
     output.tell(f"there is no command {name!r}; {hint}")
     return 2

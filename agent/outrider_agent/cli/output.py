@@ -16,6 +16,8 @@ from typing import NamedTuple, TextIO
 
 from outrider_agent.cli import format as fmt
 
+#: A cell of a plain table has no more characters; what is longer is whole in --json.
+WIDEST = 200
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "bold red": "1;31"}
 
 STATUS_STYLES = {"Running": "cyan", "Completed": "green", "Failed": "red", "Canceled": "yellow", "Unknown": "yellow"}
@@ -92,7 +94,7 @@ def as_json_line(document: object) -> None:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """An aligned table: by rich on a terminal, else plain and never cut, so that it may be piped on."""
+    """An aligned table: by rich on a terminal, else plain, and cut only where a cell is beyond measure, so that it may be piped on."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     if is_terminal(sys.stdout):
         _rich_table(columns, cells)
@@ -101,7 +103,8 @@ def table(columns: Sequence[Column], rows: Iterable[Row]) -> None:
 
 
 def _plain_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
-    lines = [[column.title for column in columns], *[[fmt.one_line(cell.text) for cell in row] for row in rows]]
+    lines = [[fmt.shorten(column.title, WIDEST) for column in columns]]
+    lines += [[fmt.shorten(fmt.one_line(cell.text), WIDEST) for cell in row] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         padded = [

@@ -63,6 +63,7 @@ def describe(store: reading.Reader, run: records.Run) -> documents.Document:
         "set_aside": [documents.set_aside(one) for one in store.set_aside(run.run_id)],
         "notes": [documents.note(one) for one in store.notes(run.run_id)],
         "children": counted.children,
+        "attempts": [documents.attempt(one, time.time_ns()) for one in store.attempts(run.run_id)],
     }
 
 
@@ -70,6 +71,7 @@ def _print(store: reading.Reader, run: records.Run, document: documents.Document
     output.say(f"{output.styled(runs.title(run), 'bold')}  {fmt.one_line(run.name or '')}  {output.styled(run.run_id, 'dim')}")
     _print_status(run, document)
     _print_surroundings(run)
+    _print_kin(store, run, document)
     for title in ("tags", "params", "properties"):
         if document[title]:
             _field(title, runs.tags_text(document[title]))
@@ -95,6 +97,7 @@ def _print_status(run: records.Run, document: documents.Document) -> None:
     since = f"started {fmt.ago(run.started, time.time_ns())}"
     words = f"{status}: {why}" if why and run.reason != "completed" else status
     output.say(f"{words}, {since}, {'for' if run.ended is None else 'took'} {took}")
+    _field("evidence", fmt.evidence(run.evidence))
 
 
 def _print_surroundings(run: records.Run) -> None:
@@ -105,8 +108,18 @@ def _print_surroundings(run: records.Run) -> None:
     times = [fmt.local(run.started), fmt.local(run.ended) if run.ended is not None else "now"]
     _field("when", " to ".join(times))
     _field("parent", run.parent_run_id or "")
-    if run.attempt > 1:
-        _field("attempt", str(run.attempt))
+
+
+def _print_kin(store: reading.Reader, run: records.Run, document: documents.Document) -> None:
+    """The runs that it started, and, where it was resumed, its attempts with their ends."""
+    children = document["children"]
+    _field("children", ", ".join(children[:FILES]) + (f" and {len(children) - FILES} more" if len(children) > FILES else ""))
+    attempts = store.attempts(run.run_id)
+    for one in attempts if len(attempts) > 1 else []:
+        why = fmt.reason(one.reason, exit_code=one.exit_code, signal_number=one.signal, by=one.ended_by)
+        took = fmt.duration(documents.duration_s(one, time.time_ns()))
+        words = [f"{one.status}: {why}" if why and one.reason != "completed" else one.status, f"{fmt.local(one.started)}, {took}"]
+        _field(f"attempt {one.attempt}", "; ".join(filter(None, [*words, fmt.evidence(one.evidence)])))
 
 
 def _files(artifacts: list[records.Artifact]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from outrider import control
@@ -48,9 +49,19 @@ def describe(home: str, *, ask: bool = True) -> dict[str, Any]:
         except control.ControlError as error:
             return without_agent(home, f"the agent does not answer ({error}); what is below was read from the disk")
         if code == 200 and isinstance(answer, dict):
+            answer["wrong"] = [*answer.get("wrong", []), *unwritable(home)]
             return answer | {"agent": _dated(answer.get("agent") or {})}
         return without_agent(home, f"the agent answered {code}; what is below was read from the disk")
     return without_agent(home)
+
+
+def unwritable(home: str) -> list[str]:
+    """Can this user's scripts not write here? Then their records are refused, and nothing in the home can say how many."""
+    folders = [folder for folder in (home, os.path.join(home, "spool")) if os.path.isdir(folder)]  # noqa: PTH112, PTH118
+    for folder in folders:
+        if not os.access(folder, os.W_OK | os.X_OK) or os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return [f"{folder} cannot be written: what scripts log is refused, not kept; make it writable, or set another OUTRIDER_HOME"]
+    return []
 
 
 def _dated(agent: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +84,7 @@ def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
         sentences.append(f"{fmt.plural(spool_['refused'], 'record')} were refused; `outrider show RUN` says where and why")
     odd = pending.irregular(home)[:SHOWN]
     sentences += [f"{path} is no regular file; it is passed over, all other files are read: move it away" for path in odd]
+    sentences += unwritable(home)
     info = control.agent_info(home) or {}
     return {
         "agent": _dated({key: info.get(key) for key in ("pid", "version", "started")} | {"home": home, "uptime_s": None}),
@@ -90,6 +102,7 @@ def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
         "streams": [one.document() for one in streams],
         "collectors": [],
         "spool": spool_,
+        "portal": {"url": None, "error": None},
         "wrong": sentences,
     }
 
@@ -102,6 +115,8 @@ def _print(document: dict[str, Any]) -> None:
         up = agent.get("uptime_s")
         lasted = f", up {fmt.duration(up)}" if up is not None else ""
         output.say(f"agent      pid {agent['pid']}, version {agent.get('version')}{lasted}, home {agent.get('home')}")
+    if url := (document.get("portal") or {}).get("url"):
+        output.say(f"portal     {url} (`outrider ui` prints the address that opens it)")
     _print_spool(document["spool"])
     for collector in document["collectors"]:
         output.say(f"collects   {_described(collector)}")
@@ -130,6 +145,8 @@ def _described(collector: object) -> str:
         return fmt.value(collector)
     rest = {key: value for key, value in collector.items() if key not in ("name", "state", "error") and value}  # zeros say nothing
     parts = [str(collector.get("name", "?")), str(collector.get("state", ""))]
+    if "watch" in rest:  # how it comes to know of changes
+        parts.append(f"by {fmt.value(rest.pop('watch'))}")
     parts += [f"{key.replace('_', ' ')} {_figure(key, value)}" for key, value in rest.items()]
     text = fmt.one_line(", ".join(part for part in parts if part))
     error = collector.get("error")

@@ -1,13 +1,11 @@
 """
-A run's text as it happened: console chunks made into lines again, woven with log records by time, and told apart from their own echoes.
+A run's console as it happened: chunks made into lines again, each with its place in the stream.
 
-Pure: takes chunks and records, returns entries. Memory is bounded by the longest line and a few hundred records, whatever the run's length.
+Pure: takes chunks, returns lines. Memory is bounded by the longest line, whatever the run's length.
 """
 
 from __future__ import annotations
 
-import collections
-import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -18,17 +16,15 @@ LOG = "log"
 
 #: A line that never ends is broken here, so that memory is bounded.
 LONGEST_LINE = 1 << 20
-#: How long after a record its own print on the console may be read by the keeper.
-ECHO_WINDOW_NS = 5_000_000_000
-#: How many records that were not yet seen on the console are remembered.
-REMEMBERED = 256
-
-_CLOCK = re.compile(r"\d\d:\d\d")
-_MARKS = re.compile(r"\b(DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b", re.IGNORECASE)
 
 
 class Chunk(Protocol):
     """What the keeper read at once."""
+
+    @property
+    def attempt(self) -> int:
+        """Of the run: each has streams of its own."""
+        ...
 
     @property
     def fd(self) -> int:
@@ -52,57 +48,67 @@ class Chunk(Protocol):
 
 
 class Line(NamedTuple):
-    """A line of the console, without its newline. `whole` is False for one that has no end (yet)."""
+    """
+    A line of the console, without its newline. `whole` is False for one that has no end (yet). Its bytes, the newline too, are `length`
+    ones from `offset` on in the raw stream.
+    """
 
     time: int
     stream: str
     text: str
     whole: bool = True
+    offset: int = 0
+    length: int = 0
 
 
 class _Partial:
-    __slots__ = ("began", "data", "expected")
+    __slots__ = ("began", "data", "expected", "offset")
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.began = 0
         self.expected = 0
+        self.offset = 0
 
 
 class Assembler:
     """Makes lines of raw chunks, each stream of the console by itself. A line's time is when its first bytes were read."""
 
     def __init__(self) -> None:
-        self._partials: dict[int, _Partial] = {}
+        self._partials: dict[tuple[int, int], _Partial] = {}
 
     def feed(self, chunk: Chunk) -> list[Line]:
         """The lines that this chunk completes. A hole before it (refused bytes) ends the line before it."""
-        partial = self._partials.setdefault(chunk.fd, _Partial())
+        which = (chunk.attempt, chunk.fd)
+        partial = self._partials.setdefault(which, _Partial())
         lines = []
         if partial.data and chunk.offset != partial.expected:
-            lines.append(self._take(chunk.fd, whole=False))
+            lines.append(self._take(which, whole=False))
         partial.expected = chunk.offset + len(chunk.data)
+        at = chunk.offset
         *complete, rest = chunk.data.split(b"\n")
         for piece in complete:
-            began = partial.began if partial.data else chunk.time
-            partial.data += piece
-            lines.append(Line(began, stream(chunk.fd), text(partial.data)))
-            partial.data.clear()
+            self._add(partial, chunk, at, piece)
+            at += len(piece) + 1
+            lines.append(self._take(which, whole=True))
         if rest:
-            if not partial.data:
-                partial.began = chunk.time
-            partial.data += rest
+            self._add(partial, chunk, at, rest)
         if len(partial.data) > LONGEST_LINE:
-            lines.append(self._take(chunk.fd, whole=False))
+            lines.append(self._take(which, whole=False))
         return lines
+
+    def _add(self, partial: _Partial, chunk: Chunk, at: int, piece: bytes) -> None:
+        if not partial.data:
+            partial.began, partial.offset = chunk.time, at
+        partial.data += piece
 
     def rest(self) -> list[Line]:
         """What has no newline yet, and forgets it."""
-        return sorted(self._take(fd, whole=False) for fd, partial in self._partials.items() if partial.data)
+        return sorted(self._take(which, whole=False) for which, partial in self._partials.items() if partial.data)
 
-    def _take(self, fd: int, *, whole: bool) -> Line:
-        partial = self._partials[fd]
-        line = Line(partial.began, stream(fd), text(partial.data), whole)
+    def _take(self, which: tuple[int, int], *, whole: bool) -> Line:
+        partial = self._partials[which]
+        line = Line(partial.began, stream(which[1]), text(partial.data), whole, partial.offset, len(partial.data) + whole)
         partial.data.clear()
         return line
 
@@ -129,54 +135,3 @@ def shown(line: str) -> str:
     """The line as a terminal would leave it: of a progress bar that rewrites itself by carriage returns, its last state."""
     pieces = [piece for piece in line.split("\r") if piece]
     return pieces[-1] if pieces else ""
-
-
-class _Said(NamedTuple):
-    time: int
-    first: str
-    logger: str
-    following: tuple[str, ...]
-
-
-class Echoes:
-    """
-    Tells console lines that are a log record's own print from others, so that an event is shown once.
-
-    Records and lines are offered by time; a record is always older than its print. Missing an echo shows a line twice; taking a real print
-    for one would hide it. So where more than the message stands on the line, the rest must look like a logging format's prefix.
-    """
-
-    def __init__(self) -> None:
-        self._said: collections.deque[_Said] = collections.deque(maxlen=REMEMBERED)
-        self._following: dict[str, collections.deque[str]] = {}
-
-    def record(self, time: int, message: str, logger: str | None, after: str = "") -> None:
-        """A log record; `after` is what a formatter appends: traceback and stack."""
-        first, *more = message.split("\n")
-        if first.strip():
-            self._said.append(_Said(time, first.rstrip(), logger or "root", tuple(more) + tuple(after.split("\n") if after else ())))
-
-    def is_echo(self, line: Line) -> bool:
-        """Is this line the print of a record that was offered before?"""
-        plain = shown(line.text).rstrip()
-        following = self._following.get(line.stream)
-        if following:
-            if plain == following[0].rstrip():
-                following.popleft()
-                return True
-            following.clear()
-        for index, said in enumerate(self._said):
-            if 0 <= line.time - said.time <= ECHO_WINDOW_NS and _is_print_of(plain, said):
-                del self._said[index]
-                self._following[line.stream] = collections.deque(said.following)
-                return True
-        return False
-
-
-def _is_print_of(line: str, said: _Said) -> bool:
-    if line == said.first:
-        return True
-    if not line.endswith(said.first):
-        return False
-    prefix = line[: -len(said.first)]
-    return bool(said.logger in prefix or _CLOCK.search(prefix) or _MARKS.search(prefix))

@@ -1,9 +1,9 @@
 """
 Dead runs: a run whose owner ended without a word gets its `end` from here, as one more line in the spool.
 
-A run is dead when its owner stream has no `end` and none of its streams is locked, seen twice at least a second apart; at once, when the
-machine was started anew since. What cannot be told (another machine; a mount that does not show foreign locks) is left as it is, and said.
-Pids are never asked. The agent's own streams (outputs, agent) do not keep a run alive.
+A run is dead when the owner stream of its newest attempt has no `end` and none of its streams is locked, seen twice at least a second
+apart; at once, when the machine was started anew since. What cannot be told (another machine; a mount that does not show foreign locks)
+is left as it is, and said. Pids are never asked. The agent's own streams (outputs, agent) do not keep a run alive.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 
 from outrider import record, spool
 from outrider_agent import errors
-from outrider_agent.collect import refusals, streams
+from outrider_agent.collect import memory, refusals, streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,12 +37,12 @@ log = structlog.get_logger(part="liveness")
 class Known(Protocol):
     """What the store knows of runs. Both raise `Unavailable` when it cannot be asked."""
 
-    def has_ended(self, run: str) -> bool:
-        """Has the store the run's end?"""
+    def has_ended(self, run: str, attempt: int) -> bool:
+        """Has the store the end of that attempt of the run?"""
         ...
 
     def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
-        """The runs that have no end yet, each with its owner streams."""
+        """The runs that have no end yet, each with the owner streams of its newest attempt."""
         ...
 
 
@@ -57,6 +57,7 @@ class Run:
         self.dead_since: float | None = None
         self.was_alive = False
         self.ended = False
+        self.attempt = 1
         self.next_try = 0.0
         self.refreshed = -_REFRESH_S
         self.changed = -1
@@ -164,9 +165,23 @@ class Liveness:
             # A folder that changed just now may change again within the same tick of the clock: it is listed once more.
             run.changed = changed if self._clock.time_ns() - changed > _RACY_NS else -1
             run.writers = [name for name in streams.folders(directory) if not name.startswith(streams.AGENTS_OWN)]
+            if run.ended:
+                self._look_for_attempt(run, directory)
         for writer in run.writers:
             if writer not in run.settled and writer != run.last_alive:
                 self._settle(run, directory, writer)
+
+    def _look_for_attempt(self, run: Run, directory: str) -> None:
+        """Has a run that ended been resumed? Then it is judged anew."""
+        heads = self._heads(run, directory)
+        if len(heads) < len(run.writers):
+            run.changed = -1  # a stream without a header yet: looked at again
+        if any(head.attempt > run.attempt for head in heads):
+            run.ended, run.dead_since = False, None
+
+    def _heads(self, run: Run, directory: str) -> list[streams.Head]:
+        heads = (self._head(run, os.path.join(directory, writer), writer) for writer in run.writers)  # noqa: PTH118
+        return [head for head in heads if head is not None]
 
     def _settle(self, run: Run, directory: str, writer: str) -> None:
         folder = os.path.join(directory, writer)  # noqa: PTH118
@@ -211,13 +226,14 @@ class Liveness:
         return run.heads[writer]
 
     def _owners(self, name: str, run: Run, directory: str) -> list[streams.Head]:
-        heads = [self._head(run, os.path.join(directory, writer), writer) for writer in run.writers]  # noqa: PTH118
-        found = {head.writer: head for head in heads if head is not None and head.own}
+        """The owner streams of the newest attempt."""
+        found = {head.writer: head for head in self._heads(run, directory)}
         # A stream that every sink has passed may be deleted with its writer dead: then only the store remembers the owner.
         for head in self._open.get(name, ()):
             if not head.writer.startswith(streams.AGENTS_OWN):
                 found.setdefault(head.writer, head)
-        return list(found.values())
+        run.attempt = max((head.attempt for head in found.values()), default=1)
+        return [head for head in found.values() if head.own and head.attempt == run.attempt]
 
     def _verdict(self, owners: Iterable[streams.Head]) -> str:
         """`dead` (machine started anew), `unlocked` (dead if seen again), or `unknown`."""
@@ -230,13 +246,14 @@ class Liveness:
     def _conclude(self, name: str, run: Run, directory: str, owners: Sequence[streams.Head], now: float) -> None:
         """Writes the `end`, unless there is one: on disk, or (the order matters: committed segments vanish) in the store."""
         try:
-            run.ended = any(self._has_end(directory, writer) for writer in streams.folders(directory)) or self._known.has_ended(name)
+            on_disk = any(self._has_end(directory, writer, run.attempt) for writer in streams.folders(directory))
+            run.ended = on_disk or self._known.has_ended(name, run.attempt)
         except errors.Unavailable:
             return
         if run.ended:
             return
         end = self._end(run, directory, owners)
-        writer = spool.Writer(self._home, name, "agent", owner=True)
+        writer = spool.Writer(self._home, name, "agent", owner=True, attempt=run.attempt)
         try:
             run.ended = writer.append_vital(spool.line(end))
         finally:
@@ -247,32 +264,34 @@ class Liveness:
             run.next_try = now + _TRY_AGAIN_S
             log.warning("end_refused", run=name, error="the spool took no more")
 
-    def _has_end(self, directory: str, writer: str) -> bool:
+    def _has_end(self, directory: str, writer: str, attempt: int) -> bool:
         folder = os.path.join(directory, writer)  # noqa: PTH118
         head = streams.head(folder)
-        return head is not None and head.own and streams.has_end(folder)
+        return head is not None and head.own and head.attempt == attempt and streams.has_end(folder)
 
     def _end(self, run: Run, directory: str, owners: Sequence[streams.Head]) -> dict[str, Any]:
         said = next(filter(None, (refusals.unsaid_end(os.path.join(directory, head.writer)) for head in owners)), None)  # noqa: PTH118
         if said is not None:
             return said
-        end: dict[str, Any] = {"k": record.END, "t": self._time_of_death(run, directory)}
+        end: dict[str, Any] = {"k": record.END, "t": _time_of_death(run, directory, self._clock.time_ns())}
         asked = _cancel(os.path.join(directory, "cancel"))  # noqa: PTH118
         if asked is not None:
             end |= {"status": record.CANCELED, "reason": "canceled"}
             if isinstance(asked.get("by"), str):
                 end["by"] = asked["by"]
             return end
+        if killed := memory.killed(directory, [head.writer for head in owners]):
+            return end | {"status": record.FAILED, "reason": "oom-killed", "oom": killed}
         lost = any(head.is_keeper for head in owners)
         return end | {"status": record.FAILED, "reason": "keeper-lost" if lost else "vanished"}
 
-    def _time_of_death(self, run: Run, directory: str) -> int:
-        """Now, for a run that was seen alive; else its last sign of life, for it may have died long ago."""
-        now = self._clock.time_ns()
-        if run.was_alive:
-            return now
-        last = max((streams.last_append(os.path.join(directory, writer)) for writer in run.writers), default=0.0)  # noqa: PTH118
-        return min(now, int(last * 1e9)) if last else now
+
+def _time_of_death(run: Run, directory: str, now: int) -> int:
+    """Now, for a run that was seen alive; else its last sign of life, for it may have died long ago."""
+    if run.was_alive:
+        return now
+    last = max((streams.last_append(os.path.join(directory, writer)) for writer in run.writers), default=0.0)  # noqa: PTH118
+    return min(now, int(last * 1e9)) if last else now
 
 
 class _LazyWriter:

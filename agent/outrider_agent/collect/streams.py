@@ -33,6 +33,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
     boot: str | None = None
     pid: int | None = None
+    attempt: int = 1
 
     @property
     def is_keeper(self) -> bool:
@@ -101,6 +102,7 @@ def head(directory: str) -> Head | None:
         host=_text(fields.get("host")),
         boot=_text(fields.get("boot")),
         pid=fields["pid"] if isinstance(fields.get("pid"), int) else None,
+        attempt=fields["att"] if isinstance(fields.get("att"), int) else 1,
     )
 
 

@@ -22,6 +22,7 @@ HEAD_BYTES = 64 << 10
 
 # Whatever a database binds as an integer.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Attempt = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Step = Int64 | float | None
 #: A number, true, false, null, a string ("NaN", "Infinity" and "-Infinity" are those floats), or [text].
 Value = int | float | bool | str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] | None
@@ -41,6 +42,7 @@ class Head(msgspec.Struct, frozen=True, tag_field="k", tag=record.HEAD):
     rank: Int64 | None = None
     exp: str | None = None
     own: bool = False
+    att: Attempt = 1
 
 
 class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
@@ -56,7 +58,7 @@ class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
     user: str | None = None
     python: str | None = None
     parent: str | None = None
-    attempt: Int64 | None = None
+    attempt: Attempt | None = None
     default: bool = False
     tags: dict[str, Any] | None = None
     exe: str | None = None
@@ -97,6 +99,10 @@ class Table(msgspec.Struct, frozen=True, tag_field="k", tag=record.TABLE):
     c: dict[str, list[Any]]
     d: str | None = None
 
+    def __post_init__(self) -> None:
+        if len({len(cells) for cells in self.c.values()}) > 1:
+            raise ValueError("columns differ in length")
+
 
 class Failure(msgspec.Struct, frozen=True):
     """An exception."""
@@ -128,6 +134,25 @@ class Log(msgspec.Struct, frozen=True, tag_field="k", tag=record.LOG):
     s: Step = None
     bad: str | None = None
     via: str | None = None
+
+
+class Printer(msgspec.Struct, frozen=True):
+    """A handler whose print of a record may reach the console; `f` 0: nobody knows on which of the two streams."""
+
+    f: Literal[0, 1, 2]
+    lv: Int64 = 0
+    fmt: str | None = None
+    st: str | None = None
+    df: str | None = None
+    own: bool = False
+
+
+class Print(msgspec.Struct, frozen=True, tag_field="k", tag=record.PRINT):
+    """How records of a logger are printed, in this stream and from this time on."""
+
+    t: Int64
+    lg: str
+    to: list[Printer]
 
 
 class Console(msgspec.Struct, frozen=True, tag_field="k", tag=record.CONSOLE):
@@ -193,6 +218,7 @@ class End(msgspec.Struct, frozen=True, tag_field="k", tag=record.END):
     sig: Int64 | None = None
     err: Failure | None = None
     by: str | None = None
+    oom: dict[str, Any] | None = None
 
 
 class Gap(msgspec.Struct, frozen=True, tag_field="k", tag=record.GAP):
@@ -213,7 +239,7 @@ class Note(msgspec.Struct, frozen=True, tag_field="k", tag=record.NOTE):
     lv: Int64 | None = None
 
 
-Wire = Head | Run | Metric | List | Row | Table | Log | Console | Tag | Param | Property | Artifact | Seen | End | Gap | Note
+Wire = Head | Run | Metric | List | Row | Table | Log | Print | Console | Tag | Param | Property | Artifact | Seen | End | Gap | Note
 
 DECODER = msgspec.json.Decoder(Wire)
 FAILURES = (msgspec.MsgspecError, ValueError, RecursionError)

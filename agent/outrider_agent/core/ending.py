@@ -6,6 +6,8 @@ The owner decides; the worse of the two wins. A run nobody owns is ended by what
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from outrider import record
@@ -28,6 +30,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_message: str | None = None
     traceback: str | None = None
     by: str | None = None
+    #: What the kernel killed for memory meanwhile (docs/spool.md, `oom`).
+    evidence: dict[str, Any] | None = None
 
 
 def is_observed(end: Ending) -> bool:
@@ -52,8 +56,14 @@ def decide(seen: Ending | None, said: Ending | None, *, owned: bool) -> Ending |
     if said is None or seen.status == record.CANCELED or is_observed(seen):
         return with_error(seen, said)
     if SEVERITY[said.status] > SEVERITY[seen.status]:
-        return msgspec.structs.replace(said, time=seen.time, code=seen.code, signal=seen.signal)
+        return msgspec.structs.replace(said, time=seen.time, code=seen.code, signal=seen.signal, evidence=seen.evidence)
     return with_error(seen, said)
+
+
+def superseded(kept: Ending | None, owner: str | None, next_began: int) -> Ending:
+    """The ending of an attempt after which another began: its own; where it has none, its owner vanished, before the next one began."""
+    lost = owner is not None and owner.startswith("keeper-")
+    return kept or Ending(status=record.FAILED, reason="keeper-lost" if lost else "vanished", time=next_began)
 
 
 def with_error(seen: Ending, said: Ending | None) -> Ending:

@@ -116,6 +116,8 @@ class SpoolReader:
         """
         What comes after these positions (streams that they lack are left out), shared fairly; None where there is nothing.
 
+        Of a run that was resumed, what is there of an earlier attempt comes before anything of a later one.
+
         A batch is larger than its limits only by one line that is longer.
         """
         at = {name: position for name, position in positions.items() if name in self._streams}
@@ -126,8 +128,9 @@ class SpoolReader:
         ready = ready[self._turn % len(ready) :] + ready[: self._turn % len(ready)]
         taken: list[model.Slice] = []
         while ready and max_bytes > 0 and max_records > 0:
-            share, still = max(QUANTUM, max_bytes // len(ready)), []
-            for name in ready:
+            now, still = in_turn(ready, [self._streams[name].attempt for name in ready])
+            share = max(QUANTUM, max_bytes // len(now))
+            for name in now:
                 if max_bytes <= 0 or max_records <= 0:
                     break
                 piece = self._read(self._streams[name], at[name], min(share, max_bytes), max_records)
@@ -158,13 +161,14 @@ class SpoolReader:
 
     def statistics(self) -> Statistics:
         """A snapshot."""
+        told = tuple(self._troubles)
         return Statistics(
             runs=len(self._runs),
             streams=len(self._streams),
             scans=self._scans,
             batches=self._batches,
             bytes_read=self._bytes,
-            troubles=tuple(self._troubles),
+            troubles=told,
         )
 
     def _scan_root(self, *, sweep: bool) -> bool:
@@ -263,13 +267,7 @@ class SpoolReader:
             self._trouble(stream.directory, f"cannot be read: {exc}")
             return None
         self._tell(stream)
-        if piece is None or piece.torn:
-            return piece
-        end = lines.cut(piece.data, max_records)
-        if end >= len(piece.data):
-            return piece
-        position = model.Position(piece.end.segment, piece.data_offset + end)
-        return msgspec.structs.replace(piece, data=piece.data[:end], end=position)
+        return piece if piece is None or piece.torn else cut(piece, max_records)
 
     def _has_ended(self, run: str) -> bool:
         return self.ended(run)
@@ -284,6 +282,26 @@ class SpoolReader:
         """Remembers what is wrong; the same thing is told once until something else is."""
         if not any(known.place == place and known.message == message for known in self._troubles):
             self._troubles.append(Trouble(place=place, message=message, time=self._clock.time_ns()))
+
+
+def in_turn(ready: list[model.StreamId], attempts: list[int]) -> tuple[list[model.StreamId], list[model.StreamId]]:
+    """Those of the earliest attempt of each run, and those that wait for them."""
+    if max(attempts) == 1:
+        return ready, []
+    earliest: dict[str, int] = {}
+    for name, attempt in zip(ready, attempts, strict=True):
+        earliest[name.run] = min(attempt, earliest.get(name.run, attempt))
+    now = [name for name, attempt in zip(ready, attempts, strict=True) if attempt == earliest[name.run]]
+    return now, [name for name, attempt in zip(ready, attempts, strict=True) if attempt > earliest[name.run]]
+
+
+def cut(piece: model.Slice, max_records: int) -> model.Slice:
+    """The slice with at most about so many records."""
+    end = lines.cut(piece.data, max_records)
+    if end >= len(piece.data):
+        return piece
+    position = model.Position(piece.end.segment, piece.data_offset + end)
+    return msgspec.structs.replace(piece, data=piece.data[:end], end=position)
 
 
 def folders_in(path: str) -> list[str]:

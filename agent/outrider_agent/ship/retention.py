@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Left in a run's folder with its first stream that goes: who reads the spool alone must know that something is missing.
 SHIPPED = ".shipped"
+#: Locked while a new attempt of the run begins.
+RESUME = ".resume"
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +111,7 @@ class Retention:
         """The folder of a run that has ended and has no stream left, with its marks."""
         path = f"{self._reader.spool_dir}/{run}"
         names = os.listdir(path)  # noqa: PTH208
-        if not all(map(is_mark, names)) or not self._ended(run):
+        if not all(map(is_mark, names)) or not self._ended(run) or spool.is_locked(f"{path}/{RESUME}"):
             return 0
         for name in names:
             os.unlink(f"{path}/{name}")  # noqa: PTH108
@@ -119,7 +121,7 @@ class Retention:
 
 def is_mark(name: str) -> bool:
     """Is this a run's mark and no stream? An exception lies there that the keeper did not live to read."""
-    return name in {"cancel", SHIPPED} or name.startswith(".exception-")
+    return name in {"cancel", SHIPPED, RESUME} or name.startswith(".exception-")
 
 
 def delete(path: str) -> int:

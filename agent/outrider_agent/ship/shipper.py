@@ -195,12 +195,12 @@ class Shipper:
         """How far the sink is behind each stream."""
         return self.deliver.lag() if self.deliver is not None else self.reader.lag({})
 
-    def has_ended(self, run: str) -> bool:
-        """Has the sink the run's end? Raises `Unavailable` where it cannot be asked."""
+    def has_ended(self, run: str, attempt: int | None = None) -> bool:
+        """Has the sink the run's end (or that attempt's)? Raises `Unavailable` where it cannot be asked."""
         sink = self._sink
         if sink is None:
             raise errors.Unavailable
-        return bool(sink.has_ended(run))  # type: ignore[attr-defined] # only a store can tell
+        return bool(sink.has_ended(run, attempt))  # type: ignore[attr-defined] # only a store can tell
 
     def _run(self) -> None:
         """The loop's top: what comes through here is a bug, or another agent."""

@@ -69,6 +69,7 @@ class Stream:
         self._ended = ended
         self._sizes: dict[int, int] = {}  # of the earlier segments
         self._dead = False
+        self._attempt = 0  # not known yet
         self._asked: float | None = None
         self._held: dict[int, tuple[int, float]] = {}  # a segment whose lock is held though it has a successor: its size, since when
         self._fruitless: tuple[model.Position, int, bool] | None = None
@@ -170,10 +171,29 @@ class Stream:
 
     def owns(self) -> bool:
         """Does its header say that it owns the run? Also when the header cannot be read. Raises OSError."""
+        head = self._head()
+        return head is None or head.own
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt of its run it belongs to, by its header; 1 while that cannot be read."""
+        if not self._attempt:
+            try:
+                head = self._head() if self.active else None
+            except OSError:
+                head = None
+            if head is None:
+                return 1
+            self._attempt = head.att
+        return self._attempt
+
+    def _head(self) -> decode.Head | None:
+        """The header of its last segment; None where there is none that can be read. Raises OSError."""
         with open(spool.open_regular(self.active), "rb", buffering=0) as file:  # noqa: PTH123
             start = file.read(HEADER_BYTES)
-        found = decode.decode(start[: lines.complete(start)]).records[:1]
-        return not found or not isinstance(found[0], decode.Head) or found[0].own
+        end = start.find(b"\n", 1) + 1
+        found = decode.decode(start[:end]).records[:1]
+        return found[0] if found and isinstance(found[0], decode.Head) else None
 
     def read(self, position: model.Position, limit: int) -> model.Slice | None:
         """

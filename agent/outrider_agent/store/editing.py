@@ -25,7 +25,7 @@ def delete_run(path: str | os.PathLike[str], run_id: str) -> list[str]:
     with connect.translated(where), contextlib.closing(connect.writer(where)) as connection:
         migrate.check(connection, where)
         with connect.transaction(connection):
-            known = connection.execute(SQL.status, {"run": run_id}).fetchone()
+            known = connection.execute(SQL.status, {"run": run_id, "attempt": None}).fetchone()
             if not known and not connection.execute(SQL.is_deleted, {"run": run_id}).fetchone():
                 raise errors.NotFound(f"There is no run “{run_id}” in this store; nothing was deleted.")
             unused = [str(row[0]) for row in connection.execute(SQL.unused_blobs, {"run": run_id})]

@@ -10,6 +10,8 @@ import os
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from outrider_agent.core import decode, points
 from outrider_agent.store import queries, runs
 from outrider_agent.store import series as series_store
@@ -59,6 +61,10 @@ class Ingest:
         for kind, group in groupby(found, type):
             if kind is decode.Metric:
                 self._metrics(place, list(group))
+                continue
+            if kind is decode.Run:
+                for item in group:
+                    place = self._places[stream_key] = self._runs.describe(place, item)
                 continue
             handle = self._BY_KIND[kind]
             for item in group:
@@ -141,6 +147,9 @@ class Ingest:
             columns.steps.append(item.s)
             columns.values.append(value)
 
+    def _print(self, place: runs.Place, item: decode.Print) -> None:
+        self._execute(SQL.add_print, (place.run_key, place.stream_key, item.t, item.lg, points.json_text(msgspec.to_builtins(item.to))))
+
     def _chunk(self, place: runs.Place, item: decode.Console) -> None:
         data = item.d.encode("utf-8") if item.d is not None else item.b or b""
         self._console.append((place.run_key, place.stream_key, place.attempt, item.f, item.o, item.t, data))
@@ -186,22 +195,17 @@ class Ingest:
     def _head(self, place: runs.Place, item: decode.Head) -> None:
         self._runs.head(place, item)
 
-    def _run(self, place: runs.Place, item: decode.Run) -> None:
-        self._runs.describe(place, item)
-        if item.attempt is not None:
-            self._places.clear()
-
     def _end(self, place: runs.Place, item: decode.End) -> None:
         self._runs.end(place, item)
 
     #: Unbound: an instance that holds its own methods is a cycle, and its points would wait for the garbage collector.
     _BY_KIND: ClassVar[dict[Any, Callable[[Ingest, runs.Place, Any], None]]] = {
         decode.Head: _head,
-        decode.Run: _run,
         decode.List: _list,
         decode.Row: _row,
         decode.Table: _row,
         decode.Log: _log,
+        decode.Print: _print,
         decode.Console: _chunk,
         decode.Tag: _tag,
         decode.Param: _param,

@@ -23,6 +23,7 @@ class Owner(NamedTuple):
     writer: str
     host: str | None
     boot: str | None
+    attempt: int
 
 
 class OpenRuns:
@@ -41,7 +42,7 @@ class OpenRuns:
                 return self._found
             found: dict[str, list[Owner]] = {}
             for row in connection.execute(SQL.open_runs):
-                found.setdefault(row["run_id"], []).append(Owner(row["writer"], row["host"], row["boot"]))
+                found.setdefault(row["run_id"], []).append(Owner(row["writer"], row["host"], row["boot"], row["attempt"]))
         self._version, self._found = version, found
         return found
 

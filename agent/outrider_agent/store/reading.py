@@ -23,7 +23,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 SQL = queries.load("read")
 #: Columns that hold JSON, by the model's field.
-JSON_FIELDS = frozenset({"command", "outputs", "last", "columns", "extra", "exception", "metrics"})
+JSON_FIELDS = frozenset({"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics", "printers"})
 SUMMARY = packing.Summary.__struct_fields__
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
@@ -108,6 +108,10 @@ class Reader:
         """The streams of a run, or of all runs, and how much of each is committed. Empty for an unknown run."""
         return [convert(records.Stream, row) for row in self._rows(SQL.streams, run_id=run_id)]
 
+    def attempts(self, run_id: str) -> list[records.Attempt]:
+        """A run's attempts in order: one, but for a run that was resumed."""
+        return [convert(records.Attempt, row) for row in self._of_run(SQL.attempts, run_id)]
+
     def series(self, run_id: str, name: str | None = None, source: str | None = None) -> list[records.Series]:
         """A run's metrics in the order they appeared."""
         return [convert(records.Series, row) for row in self._of_run(SQL.series, run_id, name=name, source=source)]
@@ -158,6 +162,10 @@ class Reader:
         else:
             found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit)
         return [convert(records.LogRecord, row) for row in found]
+
+    def prints(self, run_id: str, after: int | None = None) -> list[records.Print]:
+        """How the run's loggers print their records, in the order told."""
+        return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
     def console(self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False) -> list[records.ConsoleChunk]:
         """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""

@@ -44,6 +44,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None
     traceback: str | None
     ended_by: str | None
+    evidence: dict[str, Any] | None
     command: list[str] | None
     cwd: str | None
     host: str | None
@@ -59,6 +60,24 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in record.TERMINAL
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of a run, from 1, with its own end; the run shows the newest one's."""
+
+    attempt: int
+    status: str
+    reason: str | None
+    exit_code: int | None
+    signal: int | None
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+    ended_by: str | None
+    evidence: dict[str, Any] | None
+    started: int
+    ended: int | None
+    host: str | None
+
+
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A stream that the store has seen, and how much of it is committed."""
 
@@ -70,6 +89,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None
     rank: int | None
     started: int | None
+    attempt: int
     segment: int
     offset: int
     records: int
@@ -138,6 +158,16 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     step: int | float | None
     degraded: str | None
     via: str | None
+
+
+class Print(msgspec.Struct, frozen=True, kw_only=True):
+    """How the records of a logger, of one writer and from a time on, are printed: docs/spool.md, `pr`. `key` is what `after` takes."""
+
+    key: int
+    writer: str
+    time: int
+    logger: str
+    printers: list[dict[str, Any]]
 
 
 class ConsoleChunk(msgspec.Struct, frozen=True, kw_only=True):

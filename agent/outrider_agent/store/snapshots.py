@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from outrider_agent import errors
 from outrider_agent.store import connect, migrate
 
 if TYPE_CHECKING:
@@ -45,11 +46,17 @@ class Snapshots:
             connection = connect.reader(self.path)
             connection.row_factory = sqlite3.Row
             self._opened.append(connection)
-            if migrate.check(connection, self.path) > 0:
+            present = migrate.check(connection, self.path)
+            if present == migrate.newest():
                 self._local.connection = connection
                 return connection
             self._opened.remove(connection)
             connection.close()
+            if present:
+                raise errors.Unavailable(
+                    f"{self.path} was written by an earlier Outrider (schema {present}, now {migrate.newest()}). Nothing is lost: the "
+                    f"agent brings it up to date when it starts. Run `outrider agent --stop`, then `outrider agent`."
+                )
         return self._empty()
 
     def _empty(self) -> sqlite3.Connection:

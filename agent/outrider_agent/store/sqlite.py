@@ -20,7 +20,7 @@ from outrider_agent.core import decode, lines
 from outrider_agent.store import connect, ingest, migrate, queries, series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SQL = queries.load("write")
 #: So many bytes of a slice are decoded at a time.
@@ -85,7 +85,7 @@ class SqliteStore:
         with self._guarded(), connect.transaction(self._connection):
             self._check_owner()
             gathered = ingest.Ingest(self._connection, self._series)
-            for piece in batch.slices:
+            for piece in by_start(batch.slices):
                 key, taken = self._stream_key(piece.stream), 0
                 for found in decoded(piece):
                     gathered.take(piece.stream.run, key, found.records)
@@ -109,10 +109,10 @@ class SqliteStore:
             ingest.Ingest(self._connection, self._series).set_aside(key, piece.end.segment, [whole])
             self._move(key, piece, 0)
 
-    def has_ended(self, run: str) -> bool:
-        """Has the run a status that is final (or was it deleted)? False for an unknown one."""
+    def has_ended(self, run: str, attempt: int | None = None) -> bool:
+        """Has the run (or that attempt of it) a status that is final, or was it deleted? False for an unknown one."""
         with self._guarded():
-            row = self._connection.execute(SQL.status, {"run": run}).fetchone()
+            row = self._connection.execute(SQL.status, {"run": run, "attempt": attempt}).fetchone()
             if row is None:
                 return self._connection.execute(SQL.is_deleted, {"run": run}).fetchone() is not None
             return bool(row[0] != "Running")
@@ -199,6 +199,17 @@ class SqliteStore:
                 free = os.statvfs(self._ballast.parent)
                 if free.f_bavail * free.f_frsize > BALLAST_ROOM:
                     self._ballast.write_bytes(b"\0" * BALLAST_BYTES)
+
+
+def by_start(slices: Sequence[model.Slice]) -> list[model.Slice]:
+    """The slices, runs that begin here in the order in which they started: so they are numbered. A run's own stay in their order."""
+    started: dict[str, int] = {}
+    for piece in slices:
+        if piece.start == model.START:
+            found = decode.decode(piece.data[: piece.data.find(lines.NEWLINE, 1) + 1]).records
+            if found and isinstance(found[0], decode.Head):
+                started[piece.stream.run] = min(found[0].t, started.get(piece.stream.run, found[0].t))
+    return sorted(slices, key=lambda piece: (piece.stream.run in started, started.get(piece.stream.run, 0), piece.stream.run))
 
 
 def decoded(piece: model.Slice) -> Iterator[decode.Decoded]:

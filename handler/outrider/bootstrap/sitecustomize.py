@@ -23,13 +23,18 @@ def _begin(_):
         return
     if os.environ.get("OUTRIDER_DISABLED", "") not in ("", "0"):
         return
+    arrange(False)
+
+
+def arrange(implicit):
+    """Listens to `logging`, and offers `outrider`. `implicit`: where there is no run, the first record opens one."""
     if any(type(finder).__name__ == "OutriderOffer" for finder in sys.meta_path):
         return  # another copy of this file, further down PYTHONPATH, or a re-import
     sys.meta_path.append(OutriderOffer())
     if "logging" in sys.modules:
-        _quietly(_listen, sys.modules["logging"])
+        _quietly(_listen, (sys.modules["logging"], implicit))
     else:
-        sys.meta_path.insert(0, _FirstImport())
+        sys.meta_path.insert(0, _FirstImport(implicit))
     if os.environ.get("OUTRIDER_KEEPER") == str(os.getppid()) and "atexit" in sys.builtin_module_names:
         import atexit
 
@@ -49,6 +54,9 @@ class OutriderOffer(object):
 class _FirstImport(object):
     """The first finder, until `logging` is imported: then it lets the others find it, and listens once it is there."""
 
+    def __init__(self, implicit):
+        self._implicit = implicit
+
     def find_spec(self, name, path=None, target=None):
         """The spec that the others give, with a loader that calls us afterwards."""
         if name != "logging":
@@ -60,7 +68,7 @@ class _FirstImport(object):
             spec = find(name, path, target) if find is not None else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec.loader)
+                    spec.loader = _Loader(spec.loader, self._implicit)
                 return spec
         return None
 
@@ -68,8 +76,9 @@ class _FirstImport(object):
 class _Loader(object):
     """The real loader; gives its place back before the module's first line runs."""
 
-    def __init__(self, loader):
+    def __init__(self, loader, implicit):
         self._loader = loader
+        self._implicit = implicit
 
     def create_module(self, spec):
         """As the real one does."""
@@ -79,7 +88,14 @@ class _Loader(object):
         """As the real one does; then listens."""
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _quietly(_listen, module)
+        _quietly(_listen, (module, self._implicit))
+
+
+def _as_importlib(function):
+    """Of an import that fails Python shows no frame of its own machinery: let this be one."""
+    code = function.__code__
+    if hasattr(code, "replace"):  # since Python 3.8
+        function.__code__ = code.replace(co_filename="<frozen importlib._bootstrap>")
 
 
 def _quietly(step, argument=None):
@@ -90,12 +106,12 @@ def _quietly(step, argument=None):
         pass
 
 
-def _listen(logging):
-    """Hooks the records of this process."""
+def _listen(how):
+    """Hooks the records of this process: of the `logging` module, and whether a run is opened for them."""
     if _is_ours():
         from outrider import _hook
 
-        _hook.install(logging)
+        _hook.install(how[0], implicit=how[1])
 
 
 def _is_ours():
@@ -122,9 +138,10 @@ def _at_exit(pid):
         _hook.leave_exception()
 
 
-_quietly(_begin)
-
-# The next one takes our place in sys.modules. There is none: its ImportError is what `site` expects, and leaves no trace of us.
-if getattr(sys.modules.get(__name__), "__file__", None) == __file__:
-    _module = sys.modules.pop(__name__)  # kept: Python 2 empties the globals of a module that nobody holds
-__import__(__name__)
+_quietly(_as_importlib, _Loader.exec_module)
+if "ASKED" not in globals():  # else `outrider enable`'s module has loaded it, and calls `arrange`
+    _quietly(_begin)
+    # The next one takes our place in sys.modules. There is none: its ImportError is what `site` expects, and leaves no trace of us.
+    if getattr(sys.modules.get(__name__), "__file__", None) == __file__:
+        _module = sys.modules.pop(__name__)  # kept: Python 2 empties the globals of a module that nobody holds
+    __import__(__name__)

@@ -7,10 +7,15 @@ GROUP BY e.experiment_key ORDER BY e.name;
 -- name: runs
 -- Runs, the latest first, of one experiment and status or of all.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
-       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.command, r.cwd, r.host, r.user, r.python, r.outputs
+       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs
 FROM runs r JOIN experiments e USING (experiment_key)
 WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND (:run_id IS NULL OR r.run_id = :run_id)
 ORDER BY r.started DESC, r.run_key DESC LIMIT coalesce(:limit, -1);
+
+-- name: attempts
+-- A run's attempts, in order.
+SELECT attempt, status, reason, exit_code, signal, error_type, error_message, traceback, ended_by, evidence, started, ended, host
+FROM attempts WHERE run_key = :run_key ORDER BY attempt;
 
 -- name: run_key
 -- A run's key.
@@ -46,7 +51,7 @@ SELECT key, value FROM properties WHERE run_key = :run_key ORDER BY key;
 
 -- name: streams
 -- A run's streams (or all) and what is committed of each.
-SELECT s.run_id, s.writer, s.owner, s.host, s.boot, s.pid, s.rank, s.started, coalesce(c.segment, 0) AS segment, coalesce(c."offset", 0) AS "offset",
+SELECT s.run_id, s.writer, s.owner, s.host, s.boot, s.pid, s.rank, s.started, s.attempt, coalesce(c.segment, 0) AS segment, coalesce(c."offset", 0) AS "offset",
        coalesce(c.records, 0) AS records, coalesce(c.bytes, 0) AS bytes
 FROM streams s LEFT JOIN cursors c ON c.stream_key = s.stream_key AND c.sink = 'store'
 WHERE :run_id IS NULL OR s.run_id = :run_id ORDER BY s.stream_key;
@@ -82,6 +87,11 @@ SELECT log_key AS key, s.writer, time, level, level_name, logger, message, file,
        stack, metrics, step, degraded, via
 FROM logs JOIN streams s USING (stream_key)
 WHERE run_key = :run_key AND log_key > :after AND level >= :level ORDER BY log_key LIMIT coalesce(:limit, -1);
+
+-- name: prints
+-- How a run's loggers print their records, in the order told.
+SELECT print_key AS key, s.writer, time, p.logger, p.printers FROM prints p JOIN streams s USING (stream_key)
+WHERE run_key = :run_key AND print_key > :after ORDER BY print_key;
 
 -- name: last_logs
 -- A run's last log records, the last one first.

@@ -21,7 +21,7 @@ INSERT INTO streams (run_id, writer) VALUES (:run, :writer) RETURNING stream_key
 
 -- name: describe_stream
 -- What a stream's header says of it.
-UPDATE streams SET owner = max(owner, :own), host = coalesce(:host, host), boot = coalesce(:boot, boot), pid = coalesce(:pid, pid),
+UPDATE streams SET attempt = max(attempt, :att), owner = max(owner, :own), host = coalesce(:host, host), boot = coalesce(:boot, boot), pid = coalesce(:pid, pid),
        rank = coalesce(:rank, rank), started = coalesce(started, :t)
 WHERE stream_key = :stream_key;
 
@@ -40,7 +40,36 @@ SELECT 1 FROM deleted_runs WHERE run_id = :run;
 
 -- name: run
 -- What ingestion needs to know of a run.
-SELECT run_key, experiment_key, experiment_default, attempt, seen_end, said FROM runs WHERE run_id = :run;
+SELECT run_key, experiment_key, experiment_default, attempt FROM runs WHERE run_id = :run;
+
+-- name: stream_attempt
+-- Which attempt of its run a stream belongs to.
+SELECT attempt FROM streams WHERE stream_key = :stream_key;
+
+-- name: set_stream_attempt
+-- The attempt that a stream belongs to, where only its `run` line says so.
+UPDATE streams SET attempt = :attempt WHERE stream_key = :stream_key;
+
+-- name: add_attempt
+-- An attempt seen (the earliest header decides when it started), and the run's newest one.
+INSERT INTO attempts (run_key, attempt, status, started, host) VALUES (:run_key, :attempt, 'Running', :t, :host)
+ON CONFLICT (run_key, attempt) DO UPDATE SET started = min(started, excluded.started), host = coalesce(host, excluded.host);
+
+-- name: newest_attempt
+-- The run's newest attempt, raised where another was seen.
+UPDATE runs SET attempt = max(attempt, :attempt) WHERE run_key = :run_key RETURNING attempt;
+
+-- name: attempt
+-- What an attempt's end was decided from.
+SELECT seen_end, said FROM attempts WHERE run_key = :run_key AND attempt = :attempt;
+
+-- name: unfinished
+-- Attempts before the newest one that have no end.
+SELECT attempt FROM attempts WHERE run_key = :run_key AND attempt < :newest AND status = 'Running' ORDER BY attempt;
+
+-- name: next_started
+-- When the attempt after this one began.
+SELECT min(started) FROM attempts WHERE run_key = :run_key AND attempt > :attempt;
 
 -- name: experiment
 -- An experiment's key and name, made when it is new.
@@ -74,26 +103,45 @@ UPDATE runs SET started = min(started, :t), host = coalesce(host, :host) WHERE r
 -- What a `run` line says; later fields win.
 UPDATE runs SET name = coalesce(:name, name), command = coalesce(:command, command), cwd = coalesce(:cwd, cwd), outputs = coalesce(:outputs, outputs),
        host = coalesce(:host, host), user = coalesce(:user, user), python = coalesce(:python, python),
-       parent_run_id = coalesce(:parent, parent_run_id), attempt = coalesce(:attempt, attempt)
+       parent_run_id = coalesce(:parent, parent_run_id)
 WHERE run_key = :run_key;
 
+-- name: describe_run_earlier
+-- What a `run` line of an earlier attempt says, read after a newer one's: it fills what is missing.
+UPDATE runs SET name = coalesce(name, :name), command = coalesce(command, :command), cwd = coalesce(cwd, :cwd), outputs = coalesce(outputs, :outputs),
+       host = coalesce(host, :host), user = coalesce(user, :user), python = coalesce(python, :python),
+       parent_run_id = coalesce(parent_run_id, :parent)
+WHERE run_key = :run_key;
+
+-- name: has_tag
+-- Has the run this tag?
+SELECT 1 FROM tags WHERE run_key = :run_key AND key = :key;
+
 -- name: owned
--- Does a known stream own the run?
-SELECT 1 FROM streams WHERE run_id = :run AND owner = 1 LIMIT 1;
+-- The stream that owns an attempt of the run, if one is known.
+SELECT writer FROM streams WHERE run_id = :run AND owner = 1 AND attempt = :attempt ORDER BY stream_key LIMIT 1;
 
 -- name: is_owner
 -- Does this stream own its run?
 SELECT owner FROM streams WHERE stream_key = :stream_key;
 
+-- name: end_attempt
+-- How an attempt ended (or that it still runs), and what that was decided from.
+UPDATE attempts SET status = :status, reason = :reason, exit_code = :code, signal = :signal, error_type = :error_type,
+       error_message = :error_message, traceback = :traceback, ended_by = :by, evidence = :evidence, ended = :ended, seen_end = :seen, said = :said
+WHERE run_key = :run_key AND attempt = :attempt;
+
 -- name: end_run
--- How a run ended (or that it still runs), and what that was decided from.
-UPDATE runs SET status = :status, reason = :reason, exit_code = :code, signal = :signal, error_type = :error_type, error_message = :error_message,
-       traceback = :traceback, ended_by = :by, ended = :ended, seen_end = :seen, said = :said
+-- The run is as its newest attempt is.
+UPDATE runs SET (status, reason, exit_code, signal, error_type, error_message, traceback, ended_by, evidence, ended) = (
+       SELECT status, reason, exit_code, signal, error_type, error_message, traceback, ended_by, evidence, ended
+       FROM attempts a WHERE a.run_key = runs.run_key AND a.attempt = runs.attempt)
 WHERE run_key = :run_key;
 
 -- name: status
--- A run's status.
-SELECT status FROM runs WHERE run_id = :run;
+-- The status of a run, or of one of its attempts; none where that attempt is not known yet.
+SELECT coalesce(a.status, r.status) FROM runs r LEFT JOIN attempts a ON a.run_key = r.run_key AND a.attempt = :attempt
+WHERE r.run_id = :run AND (:attempt IS NULL OR a.attempt IS NOT NULL);
 
 -- name: series
 -- A series' state.
@@ -141,6 +189,10 @@ INSERT INTO rows (run_key, stream_key, name, kind, time, columns, description) V
 INSERT INTO logs (run_key, stream_key, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra,
        exception, stack, metrics, step, degraded, via)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_print
+-- How a logger's records are printed from now on.
+INSERT INTO prints (run_key, stream_key, time, logger, printers) VALUES (?, ?, ?, ?, ?);
 
 -- name: add_console
 -- A raw chunk of the console.

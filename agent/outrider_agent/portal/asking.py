@@ -1,0 +1,115 @@
+"""
+What a handler of the portal works with: the store in threads of its own, and what a request asks for, checked.
+
+A wrong parameter is `Wrong`: 400 with a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from outrider_agent.portal import assets, shapes
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Mapping
+
+    from outrider_agent import protocols
+    from outrider_agent.store import browsing, watch
+
+T = TypeVar("T")
+
+
+class Wrong(Exception):
+    """The request asks for what cannot be."""
+
+
+class Asked(Protocol):
+    """What the portal may ask of its agent."""
+
+    def touched(self) -> None:
+        """A request came, or somebody still looks."""
+
+    async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
+        """Asks for the run to be canceled."""
+        ...
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What `main` hands in."""
+
+    store: browsing.Browser
+    changes: watch.Changes
+    blobs: protocols.Blobs
+    agent: Asked
+    version: str
+    threads: concurrent.futures.Executor
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What the handlers share. `closing` is set when the portal ends: streams end then."""
+
+    given: Given
+    assets: assets.Assets
+    closing: asyncio.Event
+
+    @property
+    def store(self) -> browsing.Browser:
+        """Reads; only in `read`."""
+        return self.given.store
+
+    async def read(self, work: Callable[..., T], *arguments: Any, **more: Any) -> T:
+        """Does it in a thread of the portal's own."""
+        return await asyncio.get_running_loop().run_in_executor(self.given.threads, lambda: work(*arguments, **more))
+
+
+def json_response(document: object, status: int = 200) -> web.Response:
+    """A document."""
+    return web.Response(body=shapes.encoded(document), status=status, content_type="application/json")
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int | None, *, least: int = 0, most: int = 2**63 - 1) -> int | None:
+    """A number of the query; the default where it is absent. Above `most` it is `most`."""
+    text = query.get(name, "")
+    if text == "":
+        return default
+    if not text.removeprefix("-").isdecimal() or len(text) > 20:
+        raise Wrong(f"{name}={text} is no whole number.")
+    number = int(text)
+    if number < least:
+        raise Wrong(f"{name}={text} is less than {least}.")
+    return min(number, most)
+
+
+def number(query: Mapping[str, str], name: str) -> float | None:
+    """A number of the query."""
+    text = query.get(name, "")
+    if text == "":
+        return None
+    try:
+        given = float(text)
+    except ValueError:
+        raise Wrong(f"{name}={text} is no number.") from None
+    if given != given or given in (float("inf"), float("-inf")):  # noqa: PLR0124 (NaN)
+        raise Wrong(f"{name}={text} is no finite number.")
+    return given
+
+
+def choice(query: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> str:
+    """One of a few words."""
+    text = query.get(name) or default
+    if text not in known:
+        raise Wrong(f"{name}={text} is none of {', '.join(known)}.")
+    return text
+
+
+def required(query: Mapping[str, str], name: str) -> str:
+    """A text that has to be there."""
+    text = query.get(name)
+    if not text:
+        raise Wrong(f"The parameter {name} is missing.")
+    return text

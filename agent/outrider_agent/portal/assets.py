@@ -1,0 +1,66 @@
+"""
+The static files: our scripts and styles, and the libraries that the build installed (hatch_build.py). Read once, kept compressed.
+
+Their address holds a hash of all of them, so that a browser may keep them for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+from aiohttp import web
+
+FOLDER = Path(__file__).parent / "static"
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".LICENSE": "text/plain; charset=utf-8",
+}
+#: What our modules call the libraries -> their files.
+LIBRARIES = {
+    "preact": "vendor/preact.js",
+    "preact/hooks": "vendor/preact-hooks.js",
+    "@preact/signals-core": "vendor/signals-core.js",
+    "@preact/signals": "vendor/signals.js",
+    "htm": "vendor/htm.js",
+}
+FOREVER = "public, max-age=31536000, immutable"
+
+#: What a page says where the libraries are missing.
+MISSING = "Charts and the live view are not installed here. In a checkout: make portal. Installed by pip: install it again, with a network."
+
+
+class Assets:
+    """The static files of one agent. Made once; reads the disk."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        found = sorted(path for path in folder.glob("**/*") if path.is_file() and path.suffix in TYPES)
+        self._files = {str(path.relative_to(folder)): path.read_bytes() for path in found}
+        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._files.items()}
+        digest = hashlib.sha256()
+        for name, data in self._files.items():
+            digest.update(f"{name}\0{len(data)}\0".encode() + data)
+        self.root = f"/static/{digest.hexdigest()[:16]}"
+        #: Are our own files and the libraries there?
+        self.is_whole = all(name in self._files for name in (*LIBRARIES.values(), "vendor/uplot.js", "app.css", "run.js"))
+        self.import_map = json.dumps({"imports": {name: self.url(file) for name, file in LIBRARIES.items()}})
+        self.import_map_hash = base64.b64encode(hashlib.sha256(self.import_map.encode()).digest()).decode()
+
+    def url(self, name: str) -> str:
+        """Where a page finds the file."""
+        return f"{self.root}/{name}"
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """GET /static/{hash}/{name}."""
+        name = request.match_info["name"]
+        if f"/static/{request.match_info['hash']}" != self.root or name not in self._files:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": TYPES[Path(name).suffix], "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return web.Response(body=self._packed[name], headers={**headers, "Content-Encoding": "gzip"})
+        return web.Response(body=self._files[name], headers=headers)

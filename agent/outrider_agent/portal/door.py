@@ -1,0 +1,188 @@
+"""
+Who may come in, and what a browser may do with what it gets. docs/api.md says it for users.
+
+Loopback is shared by all users of a machine, and a browser carries requests of every page it shows. So: a key in a 0600 file of the home;
+the URL's key is exchanged for a cookie; a Host that is not loopback is refused (DNS rebinding); a request that another site's page makes is
+refused; what a cookie allows to change needs our own Origin. Nothing here knows a route's meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from aiohttp import web
+
+from outrider_agent import layout
+from outrider_agent.portal import markup
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from outrider_agent.portal import assets
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: The names under which loopback is reached; any port, so that a port may be forwarded by ssh.
+_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
+#: Who is at the other end of these requests does not matter: they show nothing and change nothing.
+_OPEN = ("/static/",)
+_READS = frozenset({"GET", "HEAD"})
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def policy(import_map_hash: str) -> str:
+    """The pages' Content-Security-Policy: nothing from elsewhere, no inline script but the import map, which we name by its hash."""
+    return (
+        f"default-src 'self'; script-src 'self' 'sha256-{import_map_hash}'; img-src 'self' data:; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    )
+
+
+def read_token(path: Path) -> str:
+    """The key of a home, made when there is none. Raises OSError."""
+    try:
+        kept = path.read_text().strip()
+        if _TOKEN.fullmatch(kept):
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+            return kept
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    token = secrets.token_urlsafe(32)
+    layout.write_atomically(path, token.encode() + b"\n")
+    return token
+
+
+class Door:
+    """Checks every request."""
+
+    def __init__(self, token: str, static: assets.Assets) -> None:
+        self._token = token.encode()
+        # Cookies are shared by all ports of a host: each key has a name of its own, and the cookie is not the key itself.
+        self._pass = hmac.new(self._token, b"cookie", hashlib.sha256).hexdigest()
+        self.cookie = f"outrider-{hashlib.sha256(self._token).hexdigest()[:12]}"
+        self._policy = policy(static.import_map_hash)
+        self._style = static.url("app.css")
+
+    @web.middleware
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers itself, or hands on."""
+        if not _HOST.fullmatch(request.headers.get("Host", "")):
+            return self._refused(request, 421, "This is not an address of Outrider's portal.", "Open it by 127.0.0.1 or localhost.")
+        if _is_foreign(request):
+            return self._refused(request, 403, "Another site's page asked for this.", "Nothing was changed. Open the page itself.")
+        if request.path.startswith(_OPEN):
+            return await handler(request)
+        if request.method in _READS and "token" in request.query:
+            return self._exchange(request)
+        how = self._admitted(request)
+        if how is None:
+            return _bounce(str(request.rel_url)) if _came_from_elsewhere(request) else self._unknown(request)
+        if request.method not in _READS and not _is_own(request, how):
+            return self._refused(request, 403, "This request does not come from the portal's own page.", "Nothing was changed.")
+        return await handler(request)
+
+    async def sign(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Every answer has its headers; a handler's own ones stand."""
+        for name, value in {**HEADERS, "Content-Security-Policy": self._policy, "Cache-Control": "no-store"}.items():
+            response.headers.setdefault(name, value)
+        response.headers["Server"] = "outrider"
+
+    def _admitted(self, request: web.Request) -> str | None:
+        """By what: `bearer` or `cookie`."""
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _is(given.strip(), self._token):
+            return "bearer"
+        if _is(request.cookies.get(self.cookie, ""), self._pass.encode()):
+            return "cookie"
+        return None
+
+    def _unknown(self, request: web.Request) -> web.Response:
+        """401, and what to type."""
+        return self._refused(request, 401, "This page needs its key.", "On the machine where Outrider runs, type:", command="outrider ui")
+
+    def _refused(self, request: web.Request, status: int, *told: str, command: str = "") -> web.Response:
+        return refusal(request, status, *told, command=command, style=self._style)
+
+    def _exchange(self, request: web.Request) -> web.StreamResponse:
+        """A right key in the URL becomes a cookie, and leaves the URL; a wrong one is as good as none."""
+        if not _is(request.query["token"], self._token):
+            return self._unknown(request)
+        rest = urlencode([pair for pair in parse_qsl(request.query_string, keep_blank_values=True) if pair[0] != "token"])
+        clean = "/" + request.rel_url.raw_path.lstrip("/") + (f"?{rest}" if rest else "")
+        # A redirect counts as the other site's navigation, and would not carry a Strict cookie.
+        elsewhere = _came_from_elsewhere(request)
+        response = _bounce(clean) if elsewhere else web.Response(status=303, headers={"Location": clean})
+        response.set_cookie(self.cookie, self._pass, httponly=True, samesite="Strict", path="/")
+        return response
+
+
+def _is(given: str, secret: bytes) -> bool:
+    """Compares in a time that tells nothing; what a header holds may be no UTF-8."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret)
+
+
+def _is_foreign(request: web.Request) -> bool:
+    """Did a page of another site (or another port of this host) make this request? Following a link to us is fine."""
+    site = request.headers.get("Sec-Fetch-Site", "")
+    is_link = request.method in _READS and request.headers.get("Sec-Fetch-Mode") == "navigate" and _is_top(request)
+    return site in ("cross-site", "same-site") and not is_link
+
+
+def _is_top(request: web.Request) -> bool:
+    return request.headers.get("Sec-Fetch-Dest") == "document"
+
+
+def _came_from_elsewhere(request: web.Request) -> bool:
+    return request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+
+
+def _is_own(request: web.Request, how: str) -> bool:
+    """A cookie comes along whoever makes the request: then the page's origin must be ours. A key in a header is only sent on purpose."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return how == "bearer"
+    return origin.lower() == f"http://{request.headers.get('Host', '').lower()}"
+
+
+def _bounce(to: str) -> web.Response:
+    """A page of ours that goes on to `to`: the next request is then our own, and carries the cookie."""
+    page = markup.tag("meta", charset="utf-8") + markup.tag("meta", http_equiv="refresh", content=f"0; url={to}")
+    return web.Response(text=f"<!doctype html>{page}<title>Outrider</title>", content_type="text/html", charset="utf-8")
+
+
+def wants_json(request: web.Request) -> bool:
+    """Is a program asking?"""
+    return request.path.startswith("/api/")
+
+
+def refusal(request: web.Request, status: int, *told: str, command: str = "", style: str = "") -> web.Response:
+    """A refusal, for a program or for people."""
+    if wants_json(request):
+        return web.json_response({"error": " ".join(part for part in (*told, command) if part)}, status=status)
+    tag = markup.tag
+    shown = [tag("pre", tag("code", command)), tag("p", "It prints an address that opens this portal.")] if command else []
+    body = tag("main", tag("div", tag("h1", told[0]), *[tag("p", part) for part in told[1:]], *shown, class_="empty"))
+    head = tag("meta", charset="utf-8") + tag("meta", name="viewport", content="width=device-width, initial-scale=1")
+    sheet = tag("link", rel="stylesheet", href=style)
+    return web.Response(
+        text=f"<!doctype html><html lang=en>{head}<title>Outrider</title>{sheet}{body}</html>",
+        status=status,
+        content_type="text/html",
+        charset="utf-8",
+    )

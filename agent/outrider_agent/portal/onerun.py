@@ -1,0 +1,145 @@
+"""
+One run's page as it comes from the server: complete without scripts, and with the data that they start from.
+
+`look` reads; the rest is pure.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outrider_agent.cli import documents, journal, transcript
+from outrider_agent.cli import format as fmt
+from outrider_agent.portal import api, goals, markup, shapes, shell
+from outrider_agent.portal.markup import Safe, join, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from outrider_agent.store import browsing, records
+
+#: What of the log comes with the page.
+LINES = 200
+CHUNKS = 400
+#: So many files are listed at once; a script shows the rest.
+FILES = 500
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page shows."""
+
+    run: records.Run
+    document: dict[str, Any]
+    series: Sequence[records.Series]
+    files: Sequence[records.Artifact]
+    lines: Sequence[Any]
+    logs: Sequence[records.LogRecord]
+    console: Sequence[records.ConsoleChunk]
+
+
+def look(store: browsing.Browser, run_id: str) -> Seen:
+    """Reads it, in several short transactions. Raises `NotFound`."""
+    return Seen(
+        run=store.run(run_id),
+        document=api.run_document(store, run_id),
+        series=store.series(run_id),
+        files=store.artifacts(run_id),
+        lines=journal.tail(store, run_id, LINES),
+        logs=store.logs(run_id, limit=CHUNKS, last=True),
+        console=store.console(run_id, limit=CHUNKS, last=True),
+    )
+
+
+def page(seen: Seen, now: int) -> Safe:
+    """All of it."""
+    still = join((_head(seen, now), tag("div", _main(seen), _side(seen), class_="columns")))
+    return join((tag("div", still, id="app"), markup.data("data", start(seen))))
+
+
+def start(seen: Seen) -> dict[str, Any]:
+    """What the scripts begin with: the same data, and where to go on from."""
+    return {
+        "run": seen.document,
+        "series": [shapes.series(one) | {"best": goals.best(one.name)} for one in seen.series],
+        "files": [shapes.file(one, seen.run.run_id) for one in seen.files[:FILES]],
+        "file_count": len(seen.files),
+        "logs": [shapes.log(one) for one in seen.logs],
+        "console": [shapes.chunk(one) for one in seen.console],
+        "is_whole": len(seen.logs) < CHUNKS and len(seen.console) < CHUNKS,
+        "since": f"{seen.logs[-1].key if seen.logs else 0}.{seen.console[-1].key if seen.console else 0}",
+    }
+
+
+def _head(seen: Seen, now: int) -> Safe:
+    run = seen.run
+    facts = shell.definition(
+        [
+            ("Started", shell.when(run.started, now)),
+            ("Duration", shell.lasted(run, now)),
+            ("Host", shell.name(" · ".join(part for part in (run.user, run.host) if part))),
+            ("Python", run.python),
+            ("Run", tag("code", run.run_id)),
+        ]
+    )
+    command = tag("pre", tag("code", fmt.one_line(fmt.command_line(run.command))), class_="command") if run.command else None
+    title = tag("h1", shell.name(run.name or run.experiment), " ", tag("span", f"#{run.number}", class_="dim"))
+    failed = tag("pre", fmt.safe(run.traceback or f"{run.error_type or ''}: {run.error_message or ''}"), class_="traceback")
+    has_error = run.traceback or run.error_type or run.error_message
+    return join((tag("div", title, shell.run_pill(run), class_="heading"), facts, command, failed if has_error else None))
+
+
+def _main(seen: Seen) -> Safe:
+    rows = [_series(one) for one in seen.series]
+    heads = [
+        tag("th", text, scope="col", class_=kind)
+        for text, kind in (("Metric", None), ("Last", "right"), ("Least", "right"), ("Most", "right"))
+    ]
+    measured = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
+    nothing = tag("p", 'No metric yet. A script logs them by extra={"metrics": {…}} or run.log(…).', class_="dim pad")
+    lines = [line for entry in seen.lines for line in _line(entry)]
+    log = tag("pre", *lines, class_="log") if lines else tag("p", "Nothing was logged or printed yet.", class_="dim pad")
+    raw = tag("a", "The whole console", href=f"/api/v1/runs/{seen.run.run_id}/console.txt", class_="button")
+    return tag(
+        "div",
+        tag("section", tag("h2", "Metrics"), tag("div", measured if rows else nothing, class_="scroll card")),
+        tag("section", tag("div", tag("h2", "Log"), raw, class_="heading"), tag("div", log, class_="card")),
+    )
+
+
+def _series(one: records.Series) -> Safe:
+    name = one.name if one.source in documents.OWN_SOURCES else f"{one.name} ({one.source})"
+    figures = [fmt.value(shapes.series(one)["last"]), fmt.value(one.min), fmt.value(one.max)]
+    return tag("tr", tag("th", shell.name(name), scope="row"), *[tag("td", figure, class_="right figure") for figure in figures])
+
+
+def _line(entry: journal.Entry) -> list[Safe]:
+    record = entry.record
+    if record is None:
+        return [tag("span", fmt.one_line(transcript.shown(entry.text)), "\n", class_=f"line {entry.stream}")]
+    below = journal.appended(record)
+    words = f"{documents.level_name(record):<8} {fmt.safe(record.message)}" + (f"\n{fmt.safe(below)}" if below else "")
+    return [tag("span", words, "\n", class_=f"line log-{'error' if record.level >= 40 else 'warning' if record.level >= 30 else 'info'}")]
+
+
+def _side(seen: Seen) -> Safe:
+    return tag("aside", _files(seen), shell.values("Parameters", seen.run.params), shell.values("Tags", seen.run.tags))
+
+
+def _files(seen: Seen) -> Safe:
+    rows = [_file(one, seen.run.run_id) for one in seen.files[:FILES]]
+    hidden = len(seen.files) - len(rows)
+    more = (
+        tag("p", f"and {fmt.plural(hidden, 'file')} more: outrider artifacts {seen.run.run_id}", class_="dim pad") if hidden > 0 else None
+    )
+    nothing = tag("p", "No file yet. What a script writes into ./outputs is kept.", class_="dim pad")
+    table = tag("table", tag("tbody", *rows), class_="pairs files") if rows else nothing
+    return tag("section", tag("h2", f"Files{f' {len(seen.files):,}' if seen.files else ''}"), table, more, class_="card")
+
+
+def _file(one: records.Artifact, run_id: str) -> Safe:
+    shown = os.fsencode(one.path).decode("utf-8", "replace")
+    link = tag("a", shell.name(shown), href=shapes.file(one, run_id)["url"], download=True)
+    return tag("tr", tag("td", link), tag("td", fmt.size(one.size), class_="right figure dim"))

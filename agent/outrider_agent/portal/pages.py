@@ -1,0 +1,96 @@
+"""The pages: experiments, the runs of one, a run. Useful as they come from the server; scripts only make them live."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from outrider_agent import errors
+from outrider_agent.cli import format as fmt
+from outrider_agent.portal import api, asking, door, listing, onerun, shell
+from outrider_agent.portal.markup import Safe, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Pages:
+    """One method a page."""
+
+    def __init__(self, context: asking.Context) -> None:
+        self._context = context
+
+    def table(self) -> list[web.RouteDef]:
+        """Every page."""
+        return [web.get("/", self.experiments), web.get("/runs", self.runs), web.get("/runs/{run}", self.run)]
+
+    async def experiments(self, _request: web.Request) -> web.Response:
+        """GET /."""
+        found = await self._context.read(self._context.store.overviews)
+        return self._page("Experiments", [("Experiments", None)], listing.experiments(found, time.time_ns()))
+
+    async def runs(self, request: web.Request) -> web.Response:
+        """GET /runs."""
+        query, now = request.query, time.time_ns()
+        wanted = api.wanted(query)
+        page = await self._context.read(self._context.store.page, wanted, now)
+        overviews = await self._context.read(self._context.store.overviews)
+        title = fmt.one_line(wanted.experiment) if wanted.experiment else "All runs"
+        main = listing.runs(page, wanted, overviews, now)
+        return self._page(title, [("Experiments", "/"), (title, None)], main)
+
+    async def run(self, request: web.Request) -> web.Response:
+        """GET /runs/{run}: also by the beginning of its id, `latest`."""
+        store, given = self._context.store, request.match_info["run"]
+        run_id = await self._context.read(store.find_run, given)
+        if run_id != given:
+            raise web.HTTPSeeOther(f"/runs/{run_id}")
+        seen = await self._context.read(onerun.look, store, run_id)
+        main = onerun.page(seen, time.time_ns())
+        title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
+        crumbs = [
+            ("Experiments", "/"),
+            (fmt.one_line(seen.run.experiment), shell.href("/runs", experiment=seen.run.experiment)),
+            (f"#{seen.run.number}", None),
+        ]
+        return self._page(title, crumbs, main, modules=["run.js"], charts=True)
+
+    def _page(
+        self, title: str, crumbs: list[tuple[str, str | None]], main: Safe, *, modules: list[str] | None = None, charts: bool = False
+    ) -> web.Response:
+        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts)
+        response = web.Response(text=whole, content_type="text/html", charset="utf-8")
+        response.enable_compression()
+        return response
+
+    @web.middleware
+    async def answer_errors(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """What people read instead of a page."""
+        if door.wants_json(request) or request.path.startswith("/static/"):
+            return await handler(request)
+        try:
+            return await handler(request)
+        except errors.Ambiguous as exc:
+            return self._sorry(409, str(exc))
+        except errors.NotFound as exc:
+            return self._sorry(404, str(exc))
+        except errors.OutriderError as exc:
+            return self._sorry(503, str(exc))
+        except asking.Wrong as exc:
+            return self._sorry(400, str(exc))
+        except web.HTTPException as exc:
+            if exc.status < 400:
+                raise
+            return self._sorry(exc.status, f"{exc.status} {exc.reason}: {request.path}")
+
+    def _sorry(self, status: int, what: str) -> web.Response:
+        main = tag(
+            "div", tag("h1", "This page cannot be shown"), tag("p", what), tag("p", tag("a", "All experiments", href="/")), class_="empty"
+        )
+        response = self._page("Not shown", [("Experiments", "/")], main)
+        response.set_status(status)
+        return response

@@ -1,0 +1,169 @@
+"""
+The portal's server: finds a port on loopback, says in the home where it is, and puts the parts together.
+
+An agent works without it: where no port can be had, that is said in `status` and the agent goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from outrider_agent import layout
+from outrider_agent.portal import api, asking, assets, door, files, live, pages
+
+if TYPE_CHECKING:
+    from outrider_agent import protocols
+    from outrider_agent.store import browsing, watch
+
+log = structlog.get_logger(part="portal")
+
+ADDRESS = "127.0.0.1"
+#: So many ports from the one that is set are tried; then any.
+TRIED = 50
+THREADS = 3
+_SHUTDOWN_S = 0.5
+_BACKLOG = 128
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What it serves."""
+
+    layout: layout.Layout
+    store: browsing.Browser
+    changes: watch.Changes
+    blobs: protocols.Blobs
+    agent: asking.Asked
+    version: str
+    enabled: bool
+    port: int
+
+
+class Portal:
+    """Serves from `start` to `close`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._runner: web.AppRunner | None = None
+        self._closing = asyncio.Event()
+        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, "portal")
+        self.port: int | None = None
+        self.error: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """For `status`."""
+        return {"url": None if self.port is None else f"http://{ADDRESS}:{self.port}/", "error": self.error}
+
+    async def start(self) -> None:
+        """Listens, where it may and can. Never raises for want of a port or a disk."""
+        if not self._parts.enabled:
+            return
+        try:
+            await self._start()
+        except OSError as exc:
+            await self._stop()
+            self.port, self.error = (
+                None,
+                f"The portal could not be started: {exc}. Everything else goes on; restart the agent to try again.",
+            )
+            log.warning("portal_not_started", error=self.error)
+
+    async def close(self) -> None:
+        """Ends the streams, stops listening, closes the store's connections. Idempotent."""
+        self._closing.set()
+        await self._stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._parts.store.close()
+        self._parts.changes.close()
+
+    async def _stop(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            with contextlib.suppress(OSError):
+                self._remove_info()
+            await runner.cleanup()
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        token = await loop.run_in_executor(self._threads, door.read_token, self._parts.layout.portal_token)
+        static = await loop.run_in_executor(self._threads, assets.Assets)
+        given = asking.Given(
+            store=self._parts.store,
+            changes=self._parts.changes,
+            blobs=self._parts.blobs,
+            agent=self._parts.agent,
+            version=self._parts.version,
+            threads=self._threads,
+        )
+        app = application(asking.Context(given=given, assets=static, closing=self._closing), token)
+        listening = listen(self._parts.port)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
+        self._runner, self.port = runner, listening.getsockname()[1]
+        await loop.run_in_executor(self._threads, self._write_info)
+        log.info("portal_started", port=self.port, charts=static.is_whole)
+
+    def _write_info(self) -> None:
+        """portal.json: where it is. The key is in a file of its own."""
+        content = {"v": 1, "pid": os.getpid(), "address": ADDRESS, "port": self.port, "url": self.describe()["url"]}
+        layout.write_atomically(self._parts.layout.portal, json.dumps(content).encode() + b"\n")
+
+    def _remove_info(self) -> None:
+        """Only where it is this one's: it may be a successor's."""
+        with contextlib.suppress(ValueError):
+            if json.loads(self._parts.layout.portal.read_text()).get("pid") == os.getpid():
+                self._parts.layout.portal.unlink()
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket at that port of loopback, else at one of the next, else at any. Raises OSError when there is none at all."""
+    last: OSError | None = None
+    for candidate in (*range(port, min(port + TRIED, 65536)), 0) if port else (0,):
+        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind((ADDRESS, candidate))
+            server.listen(_BACKLOG)
+            server.setblocking(False)
+        except OSError as exc:
+            server.close()
+            last = exc
+        else:
+            return server
+    raise last or OSError("no port")
+
+
+def application(context: asking.Context, token: str) -> web.Application:
+    """The routes behind the door."""
+    guard, routes, shown = door.Door(token, context.assets), api.Routes(context), pages.Pages(context)
+    streams, content = live.Streams(context), files.Files(context)
+
+    @web.middleware
+    async def touch(request: web.Request, handler: door.Handler) -> web.StreamResponse:
+        context.given.agent.touched()
+        return await handler(request)
+
+    app = web.Application(middlewares=[guard.check, touch, shown.answer_errors, api.answer_errors], client_max_size=1 << 20)
+    app.on_response_prepare.append(guard.sign)
+    app.add_routes(routes.table())
+    app.add_routes(shown.table())
+    app.add_routes(
+        [
+            web.get("/static/{hash}/{name:.+}", context.assets.serve),
+            web.get("/api/v1/events", streams.all),
+            web.get("/api/v1/runs/{run}/events", streams.run),
+            web.get("/api/v1/runs/{run}/content", content.content),
+            web.get("/api/v1/runs/{run}/console.txt", content.console),
+        ]
+    )
+    return app

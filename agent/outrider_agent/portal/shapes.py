@@ -1,0 +1,152 @@
+"""
+The shapes of /api/v1: a promise, written down in docs/api.md. As far as it goes they are those of the command line's `--json`.
+
+Pure. A key may be added; none is renamed or taken away within v1.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from outrider_agent.cli import documents
+from outrider_agent.cli import format as fmt
+from outrider_agent.store import browsing, records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Document = dict[str, Any]
+
+#: The columns of buckets, in the order of their binary form. Times are milliseconds since the epoch.
+BUCKET_COLUMNS = ("ordinal", "count", "step_min", "step_max", "time_min", "time_max", "min", "max", "first", "last", "nonfinite")
+
+
+def encoded(document: object) -> bytes:
+    """JSON; what msgspec has no way for (integers of any length, lone surrogates), the standard library has."""
+    try:
+        return msgspec.json.encode(document)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(document).encode()
+
+
+def overview(given: browsing.Overview) -> Document:
+    """One of GET /experiments."""
+    return documents.experiment(given.experiment, given.last) | {"statuses": dict(given.statuses)}
+
+
+def listed(given: browsing.Listed, now_ns: int) -> Document:
+    """One of GET /runs."""
+    return run(given.run, now_ns) | {"metrics": documents.metrics(given.series, [])}
+
+
+def run(given: records.Run, now_ns: int) -> Document:
+    """A run as lists have it, and in words how it ended."""
+    return documents.run(given, now_ns) | {"why": why(given)}
+
+
+def whole(given: records.Run, now_ns: int) -> Document:
+    """GET /runs/{id}, but for what is counted elsewhere."""
+    return run(given, now_ns) | documents.details(given)
+
+
+def why(given: records.Run) -> str:
+    """How it ended in a few words, for people; nothing where the status says it all."""
+    if given.reason in (None, "completed", "ended", "failed"):
+        return ""
+    short = {
+        "exit-code": f"exit {given.exit_code}",
+        "signal": fmt.signal_name(given.signal),
+        "exception": given.error_type or "exception",
+        "canceled": f"by {fmt.one_line(given.ended_by)}" if given.ended_by else "",
+        "oom-killed": "out of memory",
+        "keeper-lost": "keeper lost",
+        "could-not-start": "could not start",
+    }
+    return short.get(given.reason, given.reason)
+
+
+def series(given: records.Series) -> Document:
+    """One of GET /runs/{id}/metrics: a name by its source."""
+    return {
+        "name": given.name,
+        "source": given.source,
+        "kind": given.kind,
+        "description": given.description,
+        "count": given.count,
+        "last": records.json_value(given.last),
+        "last_step": given.last_step,
+        "last_time": fmt.iso(given.last_time),
+        "min": given.min,
+        "max": given.max,
+    }
+
+
+def log(given: records.LogRecord) -> Document:
+    """A log record, with the key that `after` and `before` take."""
+    return {"key": given.key} | documents.log(given)
+
+
+def chunk(given: records.ConsoleChunk) -> Document:
+    """What the command wrote at once: `text` where it is UTF-8, else `base64`."""
+    where = {"key": given.key, "time": fmt.iso(given.time), "fd": given.fd, "offset": given.offset}
+    try:
+        return where | {"text": given.data.decode()}
+    except UnicodeDecodeError:
+        return where | {"base64": base64.b64encode(given.data).decode()}
+
+
+def file(given: records.Artifact, run_id: str) -> Document:
+    """One of GET /runs/{id}/artifacts. `url` has the path's own bytes; `path` is for people where they are no UTF-8."""
+    shown = os.fsencode(given.path).decode("utf-8", "replace")
+    where = f"/api/v1/runs/{quote(run_id)}/content?path={quote(os.fsencode(given.path), safe='/')}&version={given.version}"
+    return documents.artifact(given) | {"path": shown, "url": where}
+
+
+def points(given: Sequence[records.Point], first: int) -> Document:
+    """Points as columns, from ordinal `first` on."""
+    return {
+        "first": first,
+        "steps": [one.step for one in given],
+        "times": [one.time / 1e6 for one in given],
+        "values": [records.json_value(one.value) for one in given],
+    }
+
+
+def bucket_rows(given: Sequence[records.Bucket]) -> list[tuple[Any, ...]]:
+    """Buckets as rows of BUCKET_COLUMNS."""
+    return [
+        (
+            one.first,
+            one.count,
+            one.step_min,
+            one.step_max,
+            one.time_min / 1e6,
+            one.time_max / 1e6,
+            one.min,
+            one.max,
+            one.first_value,
+            one.last_value,
+            one.nonfinite,
+        )
+        for one in given
+    ]
+
+
+def buckets(given: Sequence[records.Bucket]) -> Document:
+    """GET /runs/{id}/buckets as JSON: a column each."""
+    columns = list(zip(*bucket_rows(given), strict=True)) or [()] * len(BUCKET_COLUMNS)
+    return dict(zip(BUCKET_COLUMNS, columns, strict=True))
+
+
+def packed_buckets(given: Sequence[records.Bucket]) -> bytes:
+    """GET /runs/{id}/buckets?format=f64: the columns one after another, little-endian doubles, NaN for what is missing."""
+    missing = float("nan")
+    columns = zip(*bucket_rows(given), strict=True)
+    return b"".join(struct.pack(f"<{len(given)}d", *[missing if value is None else float(value) for value in column]) for column in columns)

@@ -1,0 +1,204 @@
+"""
+What the portal asks of a store, beyond what commands ask: pages of runs, what came since, parts of a long log.
+
+Reads only, in short transactions; each method is one. As in `reading`, every method may raise `Unavailable` and `SchemaTooNew`, and, where
+it takes a run id, `NotFound`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from outrider_agent.core import points as packing
+from outrider_agent.store import queries, reading, records
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+SQL = queries.load("portal")
+
+Sort = Literal["number", "started", "duration", "status", "name", "metric"]
+
+#: More new points of a series than these are not handed out one by one: whoever draws asks for buckets.
+MANY_POINTS = 2_000
+#: What one look hands out of a run's log at most; who is further behind gets its end, and is told so.
+LOOK_RECORDS = 1_000
+LOOK_CHUNKS = 500
+LOOK_BYTES = 1 << 20
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs, in which order. `metric` is the one to sort by."""
+
+    experiment: str | None = None
+    status: str | None = None
+    text: str | None = None
+    sort: Sort = "started"
+    metric: str | None = None
+    down: bool = True
+    limit: int = 50
+    offset: int = 0
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a page, with its metrics."""
+
+    run: records.Run
+    series: Sequence[records.Series]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of runs; `total` counts all that fit."""
+
+    runs: Sequence[Listed]
+    total: int
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment, how its runs ended, and the last of them."""
+
+    experiment: records.Experiment
+    statuses: Mapping[str, int]
+    last: records.Run | None
+
+
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a series: its points from ordinal `first` on; None where they are too many to hand out."""
+
+    key: int
+    series: records.Series
+    first: int
+    points: Sequence[records.Point] | None
+
+
+class Since(msgspec.Struct, frozen=True, kw_only=True):
+    """What came since the last look. `skipped`: more of the log came than is handed out; what is here is its end."""
+
+    run: records.Run
+    logs: Sequence[records.LogRecord]
+    console: Sequence[records.ConsoleChunk]
+    skipped: bool
+    series: Sequence[News]
+    versions: int
+
+
+class Browser(reading.Reader):
+    """A store's contents, as the portal asks for them."""
+
+    def overviews(self) -> list[Overview]:
+        """Every experiment, the one that was used last first."""
+        with self._snapshots.open() as connection:
+            found = [reading.convert(records.Experiment, row) for row in connection.execute(reading.SQL.experiments)]
+            last = {row["experiment"]: row["run_id"] for row in connection.execute(SQL.last_runs)}
+            statuses: dict[str, dict[str, int]] = {}
+            for row in connection.execute(SQL.statuses):
+                statuses.setdefault(row["experiment"], {})[row["status"]] = row["runs"]
+            overviews = [
+                Overview(experiment=one, statuses=statuses.get(one.name, {}), last=self._one(connection, last[one.name])) for one in found
+            ]
+        return sorted(overviews, key=lambda one: -(one.experiment.last_started or 0))
+
+    def page(self, wanted: Wanted, now: int) -> Page:
+        """A page of runs."""
+        with self._snapshots.open() as connection:
+            rows = connection.execute(SQL.page, {**msgspec.structs.asdict(wanted), "now": now}).fetchall()
+            given = {"experiment": wanted.experiment, "status": wanted.status, "text": wanted.text}
+            total = rows[0]["total"] if rows else int(connection.execute(SQL.total, given).fetchone()[0])
+            series: dict[int, list[records.Series]] = {}
+            for row in connection.execute(SQL.series_of, {"runs": json.dumps([row["run_key"] for row in rows])}):
+                series.setdefault(row["run_key"], []).append(reading.convert(records.Series, row))
+            listed = [Listed(run=self._one(connection, row["run_id"]), series=series.get(row["run_key"], [])) for row in rows]
+        return Page(runs=listed, total=total)
+
+    def since(self, run_id: str, after_log: int, after_console: int, counts: Mapping[int, int] | None) -> Since:
+        """What came of a run. `counts`: how many points of each series (by key) are known; None: all are told, without points."""
+        with self._snapshots.open() as connection:
+            key = reading.run_key(connection, run_id)
+            logs, more_logs = _newest(connection, "logs", {"run_key": key, "after": after_log, "level": -(2**62)}, LOOK_RECORDS)
+            console, more_console = _newest(connection, "console", {"run_key": key, "after": after_console}, LOOK_CHUNKS)
+            series = [_news(connection, row, counts) for row in connection.execute(SQL.keyed_series, {"run_key": key}).fetchall()]
+            chunks = [reading.convert(records.ConsoleChunk, row) for row in console]
+            kept = _within_bytes(chunks)
+            return Since(
+                run=self._one(connection, run_id),
+                logs=[reading.convert(records.LogRecord, row) for row in logs],
+                console=kept,
+                skipped=more_logs or more_console or len(kept) < len(chunks),
+                series=[one for one in series if one is not None],
+                versions=int(connection.execute(SQL.versions, {"run_key": key}).fetchone()[0]),
+            )
+
+    def points_from(self, run_id: str, name: str, source: str | None, first: int, limit: int) -> list[records.Point]:
+        """A metric's points from that ordinal on, at most `limit`. Raises `NotFound`."""
+        with self._snapshots.open() as connection:
+            return _points_from(connection, int(reading.find_series(connection, run_id, name, source)["series_key"]), first, limit)
+
+    def logs_before(self, run_id: str, before: int, limit: int, min_level: int = -(2**62)) -> list[records.LogRecord]:
+        """The last `limit` log records before that one, in the order committed."""
+        found = self._of_run(SQL.logs_before, run_id, before=before, limit=limit, level=min_level)
+        return [reading.convert(records.LogRecord, row) for row in found[::-1]]
+
+    def console_before(self, run_id: str, before: int, limit: int) -> list[records.ConsoleChunk]:
+        """The last `limit` chunks of the console before that one, in the order committed."""
+        found = self._of_run(SQL.console_before, run_id, before=before, limit=limit)
+        return [reading.convert(records.ConsoleChunk, row) for row in found[::-1]]
+
+    def file(self, run_id: str, path: str, version: int | None) -> records.Artifact | None:
+        """A version of a file of the run, or its last; None where there is none."""
+        found = self._of_run(SQL.blob, run_id, path=os.fsencode(path), version=version)
+        return reading.convert(records.Artifact, found[0], path=os.fsdecode(found[0]["path"])) if found else None
+
+    def _one(self, connection: sqlite3.Connection, run_id: str) -> records.Run:
+        row = connection.execute(reading.SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
+        return self._run(connection, row)
+
+
+def _newest(connection: sqlite3.Connection, name: str, given: dict[str, Any], limit: int) -> tuple[list[sqlite3.Row], bool]:
+    """What came after, the end of it where it is more than the limit; and whether it was."""
+    after = {"logs": reading.SQL.logs, "console": reading.SQL.console}[name]
+    found = connection.execute(after, {**given, "limit": limit + 1}).fetchall()
+    if len(found) <= limit:
+        return found, False
+    last = {"logs": reading.SQL.last_logs, "console": reading.SQL.last_console}[name]
+    return connection.execute(last, {**given, "limit": limit}).fetchall()[::-1], True
+
+
+def _within_bytes(chunks: list[records.ConsoleChunk]) -> list[records.ConsoleChunk]:
+    """The last chunks that fit, one at least."""
+    size, place = 0, len(chunks)
+    while place and (size == 0 or size + len(chunks[place - 1].data) <= LOOK_BYTES):
+        place -= 1
+        size += max(1, len(chunks[place].data))
+    return chunks[place:]
+
+
+def _news(connection: sqlite3.Connection, row: sqlite3.Row, counts: Mapping[int, int] | None) -> News | None:
+    key = row["series_key"]
+    if counts is None:
+        return News(key=key, series=reading.convert(records.Series, row), first=0, points=None)
+    have = counts.get(key)
+    if have == row["count"]:
+        return None
+    series = reading.convert(records.Series, row)
+    first = 0 if have is None or have > series.count else have
+    few = series.count - first <= MANY_POINTS
+    return News(key=key, series=series, first=first, points=_points_from(connection, key, first, MANY_POINTS) if few else None)
+
+
+def _points_from(connection: sqlite3.Connection, series_key: int, first: int, limit: int) -> list[records.Point]:
+    # A chunk holds one point at least.
+    given = {"series_key": series_key, "have": first, "chunks": limit}
+    found: list[records.Point] = []
+    for row in connection.execute(SQL.points_from, given):
+        columns = packing.unpack(*tuple(row)[1:])
+        skip = max(0, first - row["first"])
+        triples = zip(columns.steps[skip:], columns.times[skip:], columns.values[skip:], strict=True)
+        found += [records.Point(step=step, time=time, value=value) for step, time, value in triples]
+        if len(found) >= limit:
+            break
+    return found[:limit]

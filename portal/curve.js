@@ -1,0 +1,123 @@
+// What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
+
+/** @import { NewPoints, Series } from "./types" */
+
+const COLUMNS = /** @type {const} */ (["ordinal", "count", "step_min", "step_max", "time_min", "time_max", "min", "max", "first", "last", "nonfinite"]);
+/** Buckets that are asked for: more than there are pixels would not show. */
+export const BUCKETS = 800;
+/** With so many more points than buckets since, the buckets are asked for anew. */
+const MOST = 3 * BUCKETS;
+
+/** @typedef {{ step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, count: number }} Bucket */
+/** @typedef {{ x: number[], last: (number | null)[], min: (number | null)[], max: (number | null)[], bad: number[] }} Drawn */
+
+/** @param {number | undefined} number */
+const present = (number) => (number === undefined || Number.isNaN(number) ? null : number);
+
+/** The buckets of GET …/buckets?format=f64. @param {ArrayBuffer} data @returns {{ buckets: Bucket[], end: number }} */
+export function unpack(data) {
+  const all = new Float64Array(data);
+  const rows = all.length / COLUMNS.length;
+  const column = Object.fromEntries(COLUMNS.map((name, place) => [name, all.subarray(place * rows, (place + 1) * rows)]));
+  const buckets = [];
+  for (let row = 0; row < rows; row++) {
+    const at = (/** @type {string} */ name) => present(column[name]?.[row]);
+    buckets.push({
+      step: at("step_max"), time: at("time_max") ?? 0, min: at("min"), max: at("max"), last: at("last"), bad: at("nonfinite") ?? 0, count: at("count") ?? 1,
+    });
+  }
+  return { buckets, end: rows ? (column["ordinal"]?.[rows - 1] ?? 0) + (column["count"]?.[rows - 1] ?? 0) : 0 };
+}
+
+export class Curve {
+  /** @param {string} run @param {Series} series */
+  constructor(run, series) {
+    this.run = run;
+    this.series = series;
+    /** @type {Bucket[]} */
+    this.buckets = [];
+    /** How many points the buckets stand for, from the first on. */
+    this.end = 0;
+    this.isLoaded = false;
+    /** What is being read, and of which range. @type {Promise<void> | null} */
+    this.loading = null;
+    this.reading = "";
+    this.isStepped = false;
+  }
+
+  get key() {
+    return keyOf(this.series);
+  }
+
+  /** Reads the buckets, all of them or of a range of steps. @param {[number, number] | null} range */
+  load(range) {
+    const key = range?.join() ?? "";
+    if (this.loading && this.reading === key) return this.loading;
+    const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {
+      if (this.loading === mine) this.loading = null;
+    });
+    this.reading = key;
+    this.loading = mine;
+    return mine;
+  }
+
+  /** @param {[number, number] | null} range */
+  async read(range) {
+    const query = new URLSearchParams({ name: this.series.name, source: this.series.source, count: String(BUCKETS), format: "f64" });
+    if (range) {
+      query.set("from", String(range[0]));
+      query.set("to", String(range[1]));
+    }
+    const response = await fetch(`/api/v1/runs/${this.run}/buckets?${query}`);
+    if (!response.ok) return;
+    const { buckets, end } = unpack(await response.arrayBuffer());
+    this.buckets = buckets;
+    this.end = range ? Math.max(end, this.series.count) : end;
+    this.isLoaded = true;
+    this.isStepped ||= buckets.some((bucket) => bucket.step !== null);
+  }
+
+  /** Adds what came. False: some of it is missing, so load again. @param {Series} series @param {NewPoints | null} news */
+  add(series, news) {
+    this.series = { ...series, best: this.series.best ?? null };
+    if (!this.isLoaded || series.count === this.end) return true;
+    if (!news || news.first > this.end || this.buckets.length > MOST) return false;
+    for (let place = this.end - news.first; place < news.values.length; place++) {
+      const given = news.values[place];
+      const number = typeof given === "number" ? given : typeof given === "boolean" ? Number(given) : null;
+      const bad = number === null ? 1 : 0;
+      this.buckets.push({ step: news.steps[place] ?? null, time: news.times[place] ?? 0, min: number, max: number, last: number, bad, count: 1 });
+    }
+    this.end = news.first + news.values.length;
+    return this.end === series.count;
+  }
+
+  /** Has any of its points a step? */
+  get hasSteps() {
+    return (this.isStepped ||= this.buckets.some((bucket) => bucket.step !== null));
+  }
+
+  /** Columns in the order of x. @param {"step" | "time"} axis @param {number} started milliseconds @returns {Drawn} */
+  drawn(axis, started) {
+    const bySteps = axis === "step" && this.hasSteps;
+    let ordinal = -1;
+    const placed = this.buckets.map((bucket) => {
+      ordinal += bucket.count;
+      return { x: axis === "time" ? (bucket.time - started) / 1000 : bySteps ? bucket.step : ordinal, bucket };
+    });
+    const usable = /** @type {{ x: number, bucket: Bucket }[]} */ (placed.filter((one) => one.x !== null));
+    usable.sort((one, other) => one.x - other.x);
+    return {
+      x: usable.map((one) => one.x),
+      last: usable.map((one) => one.bucket.last),
+      min: usable.map((one) => one.bucket.min),
+      max: usable.map((one) => one.bucket.max),
+      bad: usable.map((one) => one.bucket.bad),
+    };
+  }
+}
+
+/** @param {Series} series */
+export function keyOf(series) {
+  return `${series.source}\0${series.name}`;
+}

@@ -1,0 +1,41 @@
+// The shapes of the API (docs/api.md) as the scripts use them. For the type checker only; not shipped.
+
+export type Value = number | string | boolean | null | object;
+
+export interface Run {
+  run_id: string; number: number; name: string | null; experiment: string;
+  status: "Running" | "Completed" | "Failed" | "Canceled" | "Unknown"; why: string; reason: string | null;
+  started: string; ended: string | null; duration_s: number;
+  tags: Record<string, Value>; params: Record<string, Value>; properties?: Record<string, Value>;
+  command: string[] | null; cwd: string | null; host: string | null; user: string | null; python: string | null;
+  error: { type: string | null; message: string | null; traceback: string | null } | null;
+  gaps?: { records: number; why: string | null }[];
+  notes?: { time: string; level: number | null; message: string }[];
+  set_aside?: { writer: string; reason: string }[];
+  tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
+}
+
+export interface Series {
+  name: string; source: string; kind: string; count: number; last: Value; last_step: number | null; last_time: string | null;
+  min: number | null; max: number | null; best?: "min" | "max" | null;
+}
+
+export interface NewPoints { first: number; steps: (number | null)[]; times: number[]; values: Value[] }
+export interface SeriesNews extends Series { new: NewPoints | null }
+
+export interface LogRecord {
+  key: number; time: string; level: string; levelno: number; logger: string | null; message: string;
+  exception?: { traceback?: string } | null; stack?: string | null; metrics?: Record<string, Value>; step?: number;
+}
+export interface Chunk { key: number; time: string; fd: number; offset: number; text?: string; base64?: string }
+export interface LogNews { logs: LogRecord[]; console: Chunk[]; skipped: boolean }
+
+export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string }
+
+export interface Start {
+  run: Run; series: Series[]; files: File[]; file_count: number; logs: LogRecord[]; console: Chunk[]; since: string; is_whole: boolean;
+}
+
+declare global {
+  var uPlot: typeof import("uplot");
+}

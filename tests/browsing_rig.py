@@ -1,0 +1,89 @@
+"""Debian's Chromium, driven by Playwright: pages that report every error, and screenshots that are kept."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Error, sync_playwright
+from waiting import until
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: Screenshots of the last test run, to be looked at.
+SHOTS = Path(__file__).resolve().parents[1] / "build" / "portal"
+
+
+@contextmanager
+def chromium():
+    """A browser. Nothing else of the session may run an event loop while it is open."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Window:
+    """A page in a profile of its own, let in by the key. `wrong` collects what should not be: errors, refusals of the policy, dialogs."""
+
+    def __init__(self, browser, entry, *, width=1280, height=900, dark=False):
+        scheme = "dark" if dark else "light"
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
+        self.wrong, self.asked = [], []
+        #: Words of messages that a test has reason to expect.
+        self.allowed = ()
+        self.page = self.context.new_page()
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("dialog", self._dialog)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.origin = entry.partition("/?")[0]
+        self.page.goto(entry)
+
+    def _said(self, message):
+        if message.type in ("error", "warning") and not any(word in message.text for word in self.allowed):
+            self.wrong.append(message.text)
+
+    def _dialog(self, dialog):
+        self.wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def open(self, path):
+        """Goes there."""
+        self.page.goto(self.origin + path)
+        return self.page
+
+    def wait(self, expression, argument=None):
+        """Until the expression is true in the page. Asked from outside: inside, the page's policy forbids to evaluate a text."""
+        return until(lambda: self._evaluated(expression, argument), message=f"{expression} in {self.page.url}")
+
+    def _evaluated(self, expression, argument):
+        try:
+            return self.page.evaluate(expression, argument)
+        except Error as error:
+            if "navigation" in str(error):  # the page is on its way to the next one
+                return False
+            raise
+
+    def shot(self, name):
+        """Keeps a picture of the whole page."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+    def is_too_wide(self):
+        """Does the page scroll sideways?"""
+        return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+    def close(self):
+        self.context.close()

@@ -1,0 +1,32 @@
+"""A browser for the tests that need one, and its windows, which report whatever goes wrong in them."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One for all tests of a file."""
+    from browsing_rig import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def window(portal, browser):
+    """Opens windows of the file's portal; the test fails for whatever went wrong in them."""
+    from browsing_rig import Window
+
+    opened = []
+
+    def open_one(**options):
+        opened.append(Window(browser, portal.entry, **options))
+        return opened[-1]
+
+    yield open_one
+    wrong = [text for one in opened for text in one.wrong]
+    for one in opened:
+        one.close()
+    assert wrong == []

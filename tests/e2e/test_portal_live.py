@@ -1,0 +1,133 @@
+"""The pages while scripts run: what comes, comes by itself, soon, and goes on over an agent's restart."""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+import pytest
+from browsing_rig import SHOTS, Window
+from cli_home import START, ridge
+from portal_rig import Portal
+from waiting import until
+
+RUN = "9f3c0aa1b2c4"
+
+FOLLOWED = """
+import logging, os, sys, time, outrider
+run = outrider.start_run()
+print("begun", flush=True)
+go, step = sys.argv[0].replace("train.py", "go"), 0
+while os.path.exists(go):
+    print(f"at {time.time():.6f}", flush=True)
+    run.log("loss", 1 / (1 + step), step=step)
+    step += 1
+    time.sleep(0.11)
+print("half a line", end="", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """An agent that waits for runs."""
+    made = Portal(tmp_path_factory.mktemp("portal") / "home")
+    yield made.start(OUTRIDER_PORTAL_PORT="0")
+    made.stop()
+
+
+def test_a_running_script_is_seen_within_a_second_without_a_reload(portal, window, tmp_path):
+    """print() to screen: half of the lines within 1 s, and the chart and the status go along."""
+    (tmp_path / "go").touch()
+    process = portal.run(FOLLOWED, tmp_path, experiment="followed", wait=False)
+    try:
+        run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=followed")["runs"]), None))
+        seen = window()
+        page = seen.open(f"/runs/{run}")
+        page.evaluate(WATCH)
+        seen.wait("window.arrivals.length >= 25")
+        late = page.evaluate("window.arrivals")
+        (SHOTS.parent / "portal").mkdir(parents=True, exist_ok=True)
+        (SHOTS / "latency.json").write_text(json.dumps({"p50_s": statistics.median(late), "max_s": max(late), "lines": len(late)}))
+        assert statistics.median(late) <= 1.0, late
+        seen.wait("Number(document.querySelector('.chart footer').innerText.split(' ')[0]) > 20")
+        assert "Running" in page.inner_text("h1 + .pill")
+        seen.shot("run-live")
+        (tmp_path / "go").unlink()
+        seen.wait("document.querySelector('h1 + .pill').innerText.includes('Completed')")
+        seen.wait("document.querySelector('.log').innerText.trimEnd().endsWith('half a line')")
+        assert page.locator("button:has-text('Stop')").count() == 0
+    finally:
+        (tmp_path / "go").unlink(missing_ok=True)
+        process.wait(timeout=30)
+
+
+#: How late each line is: its own time against the time at which it stands in the page.
+WATCH = """() => {
+  window.arrivals = [];
+  new MutationObserver((changes) => {
+    for (const change of changes) for (const node of change.addedNodes) {
+      const found = /at (\\d+\\.\\d+)/.exec(node.innerText ?? "");
+      if (found && node.className.includes("stdout")) window.arrivals.push(Date.now() / 1000 - Number(found[1]));
+    }
+  }).observe(document.querySelector(".log"), { childList: true, subtree: true });
+}"""
+
+
+def test_the_list_shows_a_run_that_begins_and_ends_without_a_reload(portal, window, tmp_path):
+    """The row comes by itself, and its status changes by itself."""
+    (tmp_path / "go").touch()
+    seen = window()
+    page = seen.open("/runs?experiment=appears")
+    process = portal.run(FOLLOWED, tmp_path, experiment="appears", wait=False)
+    try:
+        seen.wait("document.querySelector('tbody')?.innerText.includes('Running')")
+        (tmp_path / "go").unlink()
+        seen.wait("document.querySelector('tbody').innerText.includes('Completed')")
+        assert page.locator("tbody tr").count() == 1
+    finally:
+        (tmp_path / "go").unlink(missing_ok=True)
+        process.wait(timeout=30)
+
+
+def test_a_run_is_stopped_from_its_page(portal, window, tmp_path):
+    """The button asks first; the write carries our own origin."""
+    (tmp_path / "go").touch()
+    process = portal.run(FOLLOWED, tmp_path, experiment="stopped", wait=False)
+    try:
+        run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=stopped")["runs"]), None))
+        seen = window()
+        page = seen.open(f"/runs/{run}")
+        page.click("button:has-text('Stop')")  # dismissed: nothing happens
+        assert [text for text in seen.wrong if text.startswith("dialog: Stop this run?")]
+        seen.wrong.clear()
+        assert process.poll() is None
+        page.remove_listener("dialog", seen._dialog)
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click("button:has-text('Stop')")
+        seen.wait("document.querySelector('h1 + .pill').innerText.includes('Canceled')")
+        assert "by portal" in page.inner_text("h1 + .pill")
+    finally:
+        (tmp_path / "go").unlink(missing_ok=True)
+        process.wait(timeout=30)
+
+
+def test_a_page_goes_on_after_the_agent_was_restarted(home, browser, tmp_path):
+    """The cookie is good for the next agent too, and nothing comes twice."""
+    portal = Portal(home)
+    ridge(portal.home)
+    portal.home.ingest()
+    portal.start(OUTRIDER_PORTAL_PORT="0")
+    seen = Window(browser, portal.entry)
+    try:
+        page = seen.open(f"/runs/{RUN}")
+        seen.wait("document.getElementById('live').dataset.state === 'live'")
+        lines, port = page.locator(".log .line").count(), portal.port
+        portal.stop()
+        seen.wait("document.getElementById('live').innerText.includes('outrider ui')")
+        portal.home.write(RUN, "late-1-cccccccc", {"k": "l", "t": START, "lv": 20, "msg": "came late"}, own=False)
+        portal.start(OUTRIDER_PORTAL_PORT=str(port))
+        seen.wait("document.querySelector('.log').innerText.includes('came late')")
+        assert page.locator(".log .line").count() == lines + 1
+    finally:
+        seen.close()
+        portal.stop()

@@ -1,0 +1,272 @@
+"""The pages in a real browser, over a real agent and real runs: what they show, that they are live, that no run can script them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from browsing_rig import SHOTS
+from cli_home import ridge
+from portal_rig import Portal
+
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[31m'
+
+TRAINS = """
+import logging, math, os, random, outrider
+logging.basicConfig(level="INFO")
+log = logging.getLogger("train")
+random.seed(5)
+os.makedirs("outputs", exist_ok=True)
+open("outputs/model.bin", "wb").write(bytes(5000))
+box = '<rect width="9" height="3" fill="teal"/><script>parent.document.title="pwned"</script>'
+open("outputs/picture.svg", "w").write(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3">{box}</svg>')
+script = 'document.title="pwned"; fetch("/api/v1/runs").then(r => r.text()).then(t => document.title = t)'
+open("outputs/report.html", "w").write(f"<script>{script}</script><h1>hello</h1>")
+run = outrider.start_run()
+for name, value in {"lr": 3e-4, "batch": 64, "optimizer": "adamw"}.items():
+    run.param(name, value)
+run.tag("team", "vision")
+for step in range(1500):
+    loss = 2 * math.exp(-step / 300) + 0.2 + random.gauss(0, 0.03)
+    run.log("train/loss", float("nan") if step in (400, 401) else loss, step=step)
+    run.log("train/accuracy", 1 - math.exp(-step / 250) + random.gauss(0, 0.01), step=step)
+    if step % 100 == 0:
+        log.info("epoch %d done", step // 100, extra={"metrics": {"val_loss": loss * 1.1}, "step": step})
+        print(f"\\x1b[32mepoch\\x1b[0m {step // 100}")
+log.warning("the gradient was clipped")
+run.log("phase", "done")
+run.log_row("confusion", actual="cat", predicted="dog", count=3)
+"""
+
+EVIL_RUN = f"""
+import logging, os, outrider
+evil = {EVIL!r}
+logging.basicConfig()
+run = outrider.start_run()
+run.log(evil, 1.5); run.log(evil + "text", evil); run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
+print(evil); print("</script><script>alert(3)</script>")
+logging.error(evil)
+logging.getLogger(evil).warning("</script>" + evil, extra={{"metrics": {{evil + "m": 1}}}})
+os.makedirs("outputs", exist_ok=True)
+open("outputs/" + evil.replace("/", "_") + ".txt", "w").write(evil)
+raise ValueError(evil)
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """Runs that ended in several ways, and one that is hostile wherever it can be; everything captured."""
+    made = Portal(tmp_path_factory.mktemp("portal") / "home")
+    ridge(made.home)
+    made.home.ingest()
+    made.start(OUTRIDER_PORTAL_PORT="0")
+    made.run(TRAINS, tmp_path_factory.mktemp("train"), experiment="vision", name="resnet")
+    made.flush()
+    made.run("print('hello')\nraise SystemExit(3)", tmp_path_factory.mktemp("fails"), experiment="vision")
+    made.flush()
+    made.run(EVIL_RUN, tmp_path_factory.mktemp("evil"), experiment=EVIL, name=EVIL)
+    made.flush()
+    yield made
+    made.stop()
+
+
+def run_of(portal, experiment, number=1):
+    """The id of a run."""
+    found = portal.home.json("runs", "--experiment", experiment)
+    return next(run["run_id"] for run in found if run["number"] == number)
+
+
+def drawn(seen, charts=3):
+    """Waits until every chart has its points."""
+    seen.wait("count => document.querySelectorAll('.plot canvas').length >= count", charts)
+
+
+def test_one_finds_the_way_from_experiments_to_a_run_by_keys(portal, window):
+    """j, k and Enter; nothing but the keyboard."""
+    seen = window()
+    page = seen.page
+    assert page.url == f"{portal.url}/"
+    assert "vision" in page.inner_text("main")
+    while page.evaluate("document.querySelector('tr.chosen')?.innerText.startsWith('vision')") is not True:
+        page.keyboard.press("j")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.inner_text("h1") == "vision"
+    page.keyboard.press("/")
+    page.keyboard.type("resnet")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    seen.wait("document.querySelectorAll('tbody tr').length === 1")
+    page.keyboard.press("j")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "resnet" in page.inner_text("h1")
+
+
+def test_the_lists_show_how_runs_ended_and_their_metrics(portal, window):
+    """Status with its reason, and of a metric the last and the best."""
+    seen = window()
+    seen.shot("experiments")
+    page = seen.open("/runs?experiment=vision")
+    text = page.inner_text("tbody")
+    assert "exit 3" in text
+    assert "best " in text
+    assert "train/accuracy" in page.inner_text("thead")
+    seen.shot("runs")
+    with page.expect_navigation():
+        page.click("thead a:has-text('train/loss')")
+    assert "sort=metric%3Atrain%2Floss" in page.url
+    assert page.get_attribute("th:has-text('train/loss')", "aria-sort") == "descending"
+    with page.expect_navigation():
+        page.click(".chips a:has-text('Failed')")
+    assert page.locator("tbody tr").count() == 1
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_run_shows_its_metrics_its_log_and_its_files(portal, window, dark):
+    """Everything of it on one page."""
+    seen = window(dark=dark, width=1440)
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}")
+    drawn(seen)
+    assert "Completed" in page.inner_text("h1 + .pill")
+    assert "2 not a number" in page.inner_text(".chart:has(h3:text('train/loss'))")
+    assert page.get_attribute(".chart:has(h3:text('train/accuracy')) .plot", "aria-label").startswith("train/accuracy: 1500 points, last ")
+    log = page.inner_text(".log")
+    assert "epoch 14 done" in log
+    assert "WARNING the gradient was clipped" in log
+    assert log.count("epoch 3 done") == 1, "a record and its own print are one event"
+    assert page.locator(".log .ansi-2").count() > 0
+    assert "outputs/model.bin" in page.inner_text("aside")
+    assert "adamw" in page.inner_text("aside")
+    assert "confusion" in page.inner_text("main")
+    seen.wait("[...document.querySelectorAll('aside img')].every(img => img.complete && img.naturalWidth > 0)")
+    seen.shot("run-dark" if dark else "run-light")
+
+
+def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
+    """The pointer reads a value; a drag zooms all charts; the browser's way back is the way back."""
+    seen = window()
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}")
+    drawn(seen)
+    box = page.locator(".chart:has(h3:text('train/loss')) .u-over").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    seen.wait("document.querySelector('.readout').innerText.startsWith('step 7')")
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=4)
+    page.mouse.up()
+    seen.wait("location.hash.startsWith('#x=7') && document.body.innerText.includes('Whole range')")
+    page.go_back()
+    seen.wait("!document.body.innerText.includes('Whole range')")
+    for part, beginning in ((0.002, "step 0"), (0.998, "step 149")):
+        page.mouse.move(box["x"] + box["width"] * part, middle)
+        seen.wait("text => document.querySelector('.readout').innerText.startsWith(text)", beginning)
+    page.click("button:text('Time')")
+    page.click("button:text('log y')")
+    seen.shot("run-log-scale")
+
+
+def test_the_log_is_filtered_and_followed(portal, window):
+    """By stream, level and text; every filter is undone."""
+    seen = window()
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}")
+    whole = page.locator(".log .line").count()
+    page.click("button:text('Records')")
+    assert page.locator(".log .line.stdout").count() == 0
+    page.select_option("select", "30")
+    assert page.inner_text(".log").split()[1:] == ["WARNING", "the", "gradient", "was", "clipped"]
+    page.select_option("select", "0")
+    page.click("button:text('Console')")
+    assert page.locator(".log .line b").count() == 0
+    assert "INFO:train:epoch 3 done" in page.inner_text(".log")
+    page.click("button:text('All')")
+    page.fill("#search", "/epoch 1[0-4]/")
+    seen.wait("document.querySelectorAll('.log .line').length === 10")
+    page.fill("#search", "")
+    seen.wait("count => document.querySelectorAll('.log .line').length === count", whole)
+
+
+def test_nothing_in_a_run_can_script_a_page(portal, window):
+    """Names, values, lines, records and paths are text everywhere; the policy has nothing to refuse, for nothing is tried."""
+    seen = window()
+    for path in ("/", "/runs"):
+        seen.open(path)
+        assert "<script>alert(1)</script>" in seen.page.inner_text("main")
+    found = next(one for one in portal.home.json("experiments") if "alert" in one["name"])
+    page = seen.open(f"/runs/{found['last_run']['run_id']}")
+    drawn(seen, 2)
+    text = page.inner_text("main")
+    for part in ("aside", ".log", "h1", ".traceback", ".charts"):
+        assert "<img src=x onerror=alert(2)>" in page.inner_text(part), part
+    assert "\u202e" not in text
+    assert "\x1b" not in text
+    assert page.locator("main img").count() == 0
+    page.fill("#search", "<img")
+    page.click("button:text('Records')")
+    page.click("button:text('log y')")
+    seen.shot("hostile")
+    assert [url for url in seen.asked if not url.startswith((portal.url, "data:"))] == []
+
+
+def test_a_runs_html_cannot_script_the_portal(portal, window):
+    """As a download it is no page; looked at, it is plain text; as a picture it has no scripts."""
+    seen = window()
+    # Chromium says what it did not do: that is what is wanted here.
+    seen.allowed = ("sandboxed", "Content Security Policy", "NotSameOrigin")
+    run = run_of(portal, "vision")
+    files = {one["path"]: one["url"] for one in portal.api(f"/runs/{run}/artifacts")}
+    page = seen.open(f"{files['outputs/report.html']}&view=1")
+    assert "<script>" in page.inner_text("body")
+    assert page.title() == ""
+    seen.open(f"{files['outputs/picture.svg']}&view=1")
+    assert page.evaluate("window.origin") == "null"
+    assert page.title() != "pwned"
+    page = seen.open("/")
+    with page.expect_download() as download:
+        page.evaluate(
+            "url => { const a = document.createElement('a'); a.href = url; document.body.append(a); a.click(); }",
+            files["outputs/report.html"],
+        )
+    assert download.value.suggested_filename == "report.html"
+
+
+@pytest.mark.parametrize("path", ["/", "/runs?experiment=vision", "run"])
+def test_a_phone_shows_every_page_without_scrolling_sideways(portal, window, path):
+    """360 pixels wide."""
+    seen = window(width=360, height=740)
+    seen.open(f"/runs/{run_of(portal, 'vision')}" if path == "run" else path)
+    if path == "run":
+        drawn(seen, 1)
+    assert not seen.is_too_wide()
+    seen.shot(f"phone-{path.strip('/').partition('?')[0] or 'experiments'}")
+
+
+def test_without_scripts_a_run_is_still_told(portal, browser):
+    """What the server makes is complete: status, metrics, log, files."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(portal.entry)
+    page.goto(f"{portal.url}/runs/{run_of(portal, 'vision')}")
+    text = page.inner_text("main")
+    for expected in ("Completed", "train/loss", "epoch 14 done", "outputs/model.bin", "adamw"):
+        assert expected in text
+    page.screenshot(path=SHOTS / "no-scripts.png", full_page=True)
+    context.close()
+
+
+def test_the_first_page_and_all_pages_are_light(portal, window):
+    """At most 60 kB of scripts and styles for the first page, 120 kB for all, as they are sent."""
+    weights = {}
+    for path in ("/", f"/runs/{run_of(portal, 'vision')}"):
+        text = portal.ask(path).text
+        seen = window()
+        seen.asked.clear()
+        seen.open(path)
+        seen.wait("document.getElementById('live').dataset.state === 'live'")
+        static = {url for url in seen.asked if "/static/" in url}
+        weights[path] = sum(len(portal.ask(url.removeprefix(portal.url), Accept_Encoding="gzip").body) for url in static)
+        assert "/static/" in text
+    first, run = weights.values()
+    (SHOTS / "weights.json").write_text(json.dumps({"first": first, "run": run}))
+    assert first <= 60_000
+    assert run <= 120_000

@@ -1,0 +1,114 @@
+"""What the portal asks of a store, where SQL is easily wrong: orders, cuts, what came since."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from cli_home import SECOND, START, Home
+
+from outrider_agent.store import browsing, watch
+
+
+@pytest.fixture
+def made(home):
+    return Home(home)
+
+
+def store(made):
+    return browsing.Browser(made.path / "outrider.db")
+
+
+def test_points_from_any_ordinal_are_the_end_of_all_points(made):
+    """Wherever the chunks' borders are."""
+    for piece in range(7):
+        lines = [{"k": "m", "t": START + piece * 700 + index, "n": "x", "v": piece * 700 + index} for index in range(700)]
+        made.write("r", "py-1-aaaaaaaa", *lines)
+        made.ingest()
+    with store(made) as reader:
+        whole = reader.points("r", "x")
+        for first in (0, 1, 699, 700, 701, 1023, 1024, 4899, 4900, 9999):
+            assert reader.points_from("r", "x", None, first, 10_000) == whole[first:]
+            assert reader.points_from("r", "x", None, first, 3) == whole[first : first + 3]
+
+
+def test_what_came_since_is_everything_once(made):
+    """Looks at any moments tell each record, chunk and point once, in order."""
+    with store(made) as reader:
+        log, console, counts, told = 0, 0, None, []
+        for step in range(6):
+            at = START + step * SECOND
+            made.write(
+                "r",
+                "py-1-aaaaaaaa",
+                {"k": "m", "t": at, "n": "x", "v": step},
+                {"k": "l", "t": at, "lv": 20, "msg": str(step)},
+                {"k": "c", "t": at, "f": 1, "o": step, "d": "."},
+            )
+            if step % 2:
+                continue
+            made.ingest()
+            since = reader.since("r", log, console, counts)
+            if counts is None:
+                assert [one.points for one in since.series] == [None]
+            else:
+                told += [point.value for one in since.series for point in one.points]
+            log, console = since.logs[-1].key, since.console[-1].key
+            counts = {one.key: one.series.count for one in since.series}
+            assert not since.skipped
+            again = reader.since("r", log, console, counts)
+            assert (list(again.logs), list(again.console), list(again.series)) == ([], [], [])
+    assert told == [1, 2, 3, 4]
+
+
+def test_too_much_is_told_by_its_end(made):
+    """Bounded, and said: the last records, and at least one chunk however large it is."""
+    made.write("r", "py-1-aaaaaaaa", *[{"k": "l", "t": START, "lv": 20, "msg": str(number)} for number in range(browsing.LOOK_RECORDS + 5)])
+    made.write(
+        "r",
+        "keeper-1-bbbbbbbb",
+        {"k": "c", "t": START, "f": 1, "o": 0, "d": "a"},
+        {"k": "c", "t": START, "f": 1, "o": 1, "d": "b" * (browsing.LOOK_BYTES + 1)},
+    )
+    made.ingest()
+    with store(made) as reader:
+        since = reader.since("r", 0, 0, None)
+        assert since.skipped
+        assert [one.message for one in since.logs] == [str(number) for number in range(5, browsing.LOOK_RECORDS + 5)]
+        assert [one.offset for one in since.console] == [1]
+        last = since.logs[0].key
+        assert len(reader.logs_before("r", last, 100)) == 5
+
+
+def test_every_order_is_total_and_its_reverse(made):
+    """Pages of one join without a run twice or missing, also where values are equal or absent."""
+    for number in range(9):
+        name = {"name": f"n{number % 2}"} if number % 3 else {}
+        made.write(f"run{number}", "py-1-aaaaaaaa", {"k": "run", "t": START, "experiment": "e", **name}, experiment="e")
+    made.ingest()
+    with store(made) as reader:
+        for sort, down in itertools.product(("number", "started", "duration", "status", "name", "metric"), (True, False)):
+            wanted = [browsing.Wanted(sort=sort, metric="none", down=down, limit=1, offset=offset) for offset in range(10)]
+            pages = [reader.page(one, START + SECOND) for one in wanted]
+            assert {page.total for page in pages} == {9}
+            assert len({run.run.run_id for page in pages for run in page.runs}) == 9
+            names = [page.runs[0].run.name for page in pages[:9]]
+            if sort == "name":
+                assert names[6:] == [None] * 3
+                assert names[:6] == sorted(names[:6], reverse=down)
+
+
+def test_the_version_changes_with_a_commit_and_only_then(made, monkeypatch):
+    """Cheap to ask, from before there is a store."""
+    monkeypatch.setattr(watch, "FRESH_S", -1.0)
+    changes = watch.Changes(made.path / "outrider.db")
+    assert changes.version() == 0
+    made.write("r", "py-1-aaaaaaaa", {"k": "m", "t": START, "n": "x", "v": 1})
+    made.ingest()
+    first = changes.version()
+    assert first == changes.version() > 0
+    made.write("r", "py-1-aaaaaaaa", {"k": "m", "t": START, "n": "x", "v": 2})
+    made.ingest()
+    assert changes.version() != first
+    changes.close()
+    changes.close()
