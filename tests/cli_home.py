@@ -105,8 +105,8 @@ class Home:
 def ridge(home, run="9f3c0aa1b2c4", time=START):
     """A run with something of everything."""
     second = SECOND
-    run_line = {"k": "run", "t": time, "experiment": "ridge", "name": "sweep", "command": ["python", "sweep.py", "--a b"], "cwd": "/home/ada/x"}
-    run_line.update(outputs=["/home/ada/x/outputs"], host="box", user="ada", python="3.11.7", tags={"gpu": "a100"})
+    run_line = {"k": "run", "t": time, "experiment": "ridge", "name": "sweep", "command": ["python", "sweep.py", "--a b"], "cwd": "/home/x"}
+    run_line.update(outputs=["/home/x/outputs"], host="box", user="ada", python="3.11.7", tags={"gpu": "a100"})
     points = [
         {"k": "m", "t": time + index * second, "n": "loss", "v": value, "s": index}
         for index, value in enumerate([0.5, "NaN", 0.25, "-Infinity", "Infinity"])

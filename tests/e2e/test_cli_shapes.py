@@ -62,8 +62,8 @@ def test_show_is_one_such_object_and_more(tracked, ask):
     (run,) = ask("runs")
     assert {key: document[key] for key in run} == run
     assert document["command"] == ["python", "sweep.py", "--a b"]
-    assert (document["cwd"], document["host"], document["user"], document["python"]) == ("/home/ada/x", "box", "ada", "3.11.7")
-    assert document["outputs"] == ["/home/ada/x/outputs"]
+    assert (document["cwd"], document["host"], document["user"], document["python"]) == ("/home/x", "box", "ada", "3.11.7")
+    assert document["outputs"] == ["/home/x/outputs"]
     assert document["properties"] == {"commit": "abc"}
     assert document["metrics"] == ask("metrics", "latest")
     assert (document["artifacts"], document["artifacts_bytes"]) == (2, 12)
