@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,8 +44,6 @@ def no_caches(monkeypatch):
 
 def interpreter(version):
     """An interpreter of that version: the newest of pyenv's, else one on PATH; the test is skipped without."""
-    import shutil
-
     if version == "{}.{}".format(*sys.version_info[:2]):
         return sys.executable
     found = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
@@ -92,17 +91,20 @@ def test_older_pythons_come_to_no_harm(home, script, version):
 
 @pytest.mark.parametrize("version", [*OLD, *NEW])
 def test_the_scripts_view_of_the_interpreter_is_as_ever(script, version):
-    """sys.path, path caches, `sitecustomize`, and sys.modules (but for the built-in atexit) in their order."""
+    """sys.path, path caches, `sitecustomize`, and sys.modules in their order."""
     text = """\
 import sys
 print(sys.path)
-print([name for name in sys.modules if name != "atexit"] if sys.version_info >= (3,) else sorted(sys.modules))
+print(list(sys.modules) if sys.version_info >= (3,) else sorted(sys.modules))
 print(sorted(name for name in sys.path_importer_cache if "outrider" in name))
 try:
     import sitecustomize
     print(sitecustomize.__file__)
 except ImportError as error:
     print(error)
+import atexit
+print(list(sys.modules)[-1] if sys.version_info >= (3,) else "", sorted(vars(atexit)))
+print(atexit.__loader__, atexit.__spec__) if sys.version_info >= (3,) else None
 import logging
 print(logging.__loader__.__class__, logging.__spec__.loader.__class__) if sys.version_info >= (3,) else None
 print(len(logging._handlerList), logging.root.handlers, sys.excepthook is sys.__excepthook__)
@@ -110,11 +112,15 @@ print(len(logging._handlerList), logging.root.handlers, sys.excepthook is sys.__
     assert same([interpreter(version), script(text)])[2] == b""
 
 
-@pytest.mark.parametrize("option", ["-I", "-S", "-E"])
-def test_isolated_pythons_come_to_no_harm(home, script, option):
+@pytest.mark.parametrize("options", [["-I"], ["-S"], ["-E"], ["-I", "-S"], ["-I", "-E", "-S"], ["-s"], ["-B", "-O", "-u"]])
+@pytest.mark.parametrize("version", ["2.7", "3.8", "3.11", "3.13"])
+def test_isolated_pythons_come_to_no_harm(home, script, options, version):
     """Where the bootstrap is not asked, the script is a command like any other."""
-    assert same([sys.executable, option, script(SCRIPT)])[0] == 0
-    assert records(home) == []
+    if version == "2.7":
+        options = [option for option in options if option != "-I"]
+    assert same([interpreter(version), *options, script(SCRIPT)])[0] == 0
+    is_asked = version != "2.7" and not {"-I", "-S", "-E"} & set(options)
+    assert len(records(home)) == (3 if is_asked else 0)
 
 
 def test_an_empty_environment_is_a_choice(home, script):
@@ -318,6 +324,14 @@ os._exit(3)
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
+def test_an_uncaught_exception_is_known_whoever_imports_atexit(home, script, version):
+    """The script gets the module in which ours is registered; what it registers there runs as ever, ours too."""
+    text = "import atexit\natexit.register(print, 'first')\nimport atexit as same\nsame.register(print, 'second')\nprint({} [0])\n"
+    assert same([interpreter(version), script(text)])[1] == b"second\nfirst\n"
+    assert end(home)["err"]["type"] == "KeyError"
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
 def test_an_uncaught_exception_is_the_runs_reason(home, script, version):
     """With its traceback, though the script never imports logging; exit code and stderr are Python's."""
     text = "def f():\n    raise KeyError('boom')\nprint('before')\nf()\n"
@@ -363,6 +377,41 @@ def test_the_run_api_joins_the_run(home, script):
 
 
 def test_the_bootstrap_folder_holds_nothing_but_its_file():
-    """Whatever else lay there would be importable by every script. (What interpreters compile of it, Python 2.7 beside it, is the same.)"""
-    compiled = {"__pycache__", "sitecustomize.pyc"}
-    assert [path.name for path in BOOTSTRAP.iterdir() if path.name not in compiled] == ["sitecustomize.py"]
+    """Whatever else lay there would be importable by every script. (What Python 3 compiles of it lies where it asks for the source.)"""
+    assert [path.name for path in BOOTSTRAP.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """`outrider run` of a copy of the handler, whose folder is the second: what is compiled there is no other test's."""
+    shutil.copytree(BOOTSTRAP.parents[1], tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
+    start = f"import sys; sys.path.insert(0, {str(tmp_path / 'copy')!r}); from outrider.__main__ import main; sys.exit(main())"
+    return [sys.executable, "-S", "-c", start, "run", "--no-agent", "--"], tmp_path / "copy" / "outrider" / "bootstrap"
+
+
+@pytest.mark.parametrize("version", [*OLD, "3.8"])
+def test_what_an_old_python_compiles_of_the_bootstrap_harms_nobody(script, installed, monkeypatch, version):
+    """Python 2 puts it beside the source, where a later Python 3 would take it for its own, if Outrider were uninstalled: so it goes."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    run, folder = installed
+    name = script(SCRIPT)
+    for option in ["", "-O", ""]:
+        command = [interpreter(version), *[option][: len(option)], name]
+        assert same(command, run=run)[0] == 0
+    assert [path.name for path in folder.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
+    assert version != "2.7" or not [path for path in folder.rglob("*.py[co]") if "cpython" not in path.name]
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6", "3.8", "3.13"])
+def test_a_bootstrap_that_cannot_be_written_to_does_as_well(home, script, installed, monkeypatch, version):
+    """An installation is read-only for who runs scripts, mostly."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    run, folder = installed
+    handler = str(folder.parents[1])
+    read_only = f'mount --bind {handler} {handler} && mount -o remount,bind,ro {handler} && exec "$@"'
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", read_only, "sh"]
+    bare, tracked = (result([*alone, *way, interpreter(version), script(SCRIPT)]) for way in ([], run))
+    assert tracked == bare
+    assert tracked[0] == 0
+    assert len(records(home)) == (3 if version in NEW else 0)
+    assert list(folder.iterdir()) == [folder / "sitecustomize.py"]
