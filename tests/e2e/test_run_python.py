@@ -16,7 +16,6 @@ OLD = ("2.7", "3.6", "3.7")
 NEW = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 #: `outrider run` is itself a Python that runs the sitecustomize of PYTHONPATH, unless it is told not to: here the command's is the subject.
 DEAF = [sys.executable, "-E", *RUN]
-BOOTSTRAP = Path(__file__).resolve().parents[2] / "handler" / "outrider" / "bootstrap"
 
 SCRIPT = """\
 import logging, sys
@@ -49,20 +48,6 @@ def interpreter(version):
     found = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     path = str(found[-1]) if found else shutil.which(f"python{version}")
     return path or pytest.skip(f"no Python {version} here")
-
-
-@pytest.fixture
-def script(tmp_path, monkeypatch):
-    """Writes a script into a folder of its own, which is the working folder; returns its name."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-    def write(text, name="script.py"):
-        (folder / name).write_text(text)
-        return name
-
-    return write
 
 
 def records(home):
@@ -374,44 +359,3 @@ def test_the_run_api_joins_the_run(home, script):
     assert json.loads(out) == lines(home, "run", "keeper-")[0]["run"] if "run" in lines(home, "run", "keeper-")[0] else True
     assert [line["v"] for line in lines(home, "m", "py-")] == [0.5]
     assert len(os.listdir(Path(home) / "spool")) == 1
-
-
-def test_the_bootstrap_folder_holds_nothing_but_its_file():
-    """Whatever else lay there would be importable by every script. (What Python 3 compiles of it lies where it asks for the source.)"""
-    assert [path.name for path in BOOTSTRAP.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
-
-
-@pytest.fixture
-def installed(tmp_path):
-    """`outrider run` of a copy of the handler, whose folder is the second: what is compiled there is no other test's."""
-    shutil.copytree(BOOTSTRAP.parents[1], tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
-    start = f"import sys; sys.path.insert(0, {str(tmp_path / 'copy')!r}); from outrider.__main__ import main; sys.exit(main())"
-    return [sys.executable, "-S", "-c", start, "run", "--no-agent", "--"], tmp_path / "copy" / "outrider" / "bootstrap"
-
-
-@pytest.mark.parametrize("version", [*OLD, "3.8"])
-def test_what_an_old_python_compiles_of_the_bootstrap_harms_nobody(script, installed, monkeypatch, version):
-    """Python 2 puts it beside the source, where a later Python 3 would take it for its own, if Outrider were uninstalled: so it goes."""
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
-    run, folder = installed
-    name = script(SCRIPT)
-    for option in ["", "-O", ""]:
-        command = [interpreter(version), *[option][: len(option)], name]
-        assert same(command, run=run)[0] == 0
-    assert [path.name for path in folder.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
-    assert version != "2.7" or not [path for path in folder.rglob("*.py[co]") if "cpython" not in path.name]
-
-
-@pytest.mark.parametrize("version", ["2.7", "3.6", "3.8", "3.13"])
-def test_a_bootstrap_that_cannot_be_written_to_does_as_well(home, script, installed, monkeypatch, version):
-    """An installation is read-only for who runs scripts, mostly."""
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
-    run, folder = installed
-    handler = str(folder.parents[1])
-    read_only = f'mount --bind {handler} {handler} && mount -o remount,bind,ro {handler} && exec "$@"'
-    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", read_only, "sh"]
-    bare, tracked = (result([*alone, *way, interpreter(version), script(SCRIPT)]) for way in ([], run))
-    assert tracked == bare
-    assert tracked[0] == 0
-    assert len(records(home)) == (3 if version in NEW else 0)
-    assert list(folder.iterdir()) == [folder / "sitecustomize.py"]
