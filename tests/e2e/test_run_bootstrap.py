@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from test_run_python import NEW, OLD, SCRIPT, interpreter, records
-from tracked import gone, result, same
+from tracked import end, gone, result, same
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "handler" / "outrider" / "bootstrap"
 
@@ -23,6 +23,57 @@ def nothing_stays(home):
 def test_the_bootstrap_folder_holds_nothing_but_its_file():
     """Whatever else lay there would be importable by every script. (What Python 3 compiles of it lies where it asks for the source.)"""
     assert [path.name for path in BOOTSTRAP.iterdir() if path.name != "__pycache__"] == ["sitecustomize.py"]
+
+
+CHILD = """\
+import multiprocessing, sys
+def look():
+    print([entry for entry in sys.path], list(sys.modules), sorted(name for name in sys.path_importer_cache if "outrider" in name))
+    print(sys.excepthook is sys.__excepthook__, sys.flags, sys.argv)
+if __name__ == "__main__":
+    process = multiprocessing.get_context(sys.argv[1]).Process(target=look)
+    process.start()
+    process.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+@pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
+def test_a_childs_view_of_the_interpreter_is_as_ever(script, method, version):
+    """Paths, and modules in their order: a child that multiprocessing starts is a Python below the command as well."""
+    assert len(same([interpreter(version), script(CHILD), method])[1].splitlines()) == 2
+
+
+EVERYTHING = """\
+import logging, os, sys
+logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")
+log = logging.getLogger("train")
+log.info("epoch %d", 1, extra={"metrics": {"loss": 0.5, "big": 1e400}, "step": 3, "more": {"a": [1, (2, 3)], "b": object}})
+try: {}["k"]
+except KeyError: log.exception("failed", stack_info=True)
+pid = os.fork()
+if pid == 0:
+    log.warning("from a child")
+    os._exit(0)
+os.waitpid(pid, 0)
+raise ValueError("at last")
+"""
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
+def test_no_file_of_the_script_is_taken_for_a_module_of_the_standard_library(home, script, version):
+    """One for each that the script does not import itself, all at once: none is run, whatever is logged, and to the very end."""
+    python = interpreter(version)
+    script(EVERYTHING)
+    noted = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); exec(compile(open('script.py').read(), 'script.py', 'exec'))"
+    there = {name.partition(".")[0] for name in result([python, "-c", noted])[1].decode().split()}
+    hidden = [name for name in sys.stdlib_module_names - there if not name.startswith("_")]
+    for name in hidden:
+        script(f"print('shadow', {name!r})\n", f"{name}.py")
+    assert {"json", "random", "struct", "fcntl", "socket"} <= set(hidden)
+    assert same([python, script(EVERYTHING)])[:2] == (1, b"")
+    assert sorted(line["msg"] for line in records(home)) == ["epoch 1", "failed", "from a child"]
+    assert end(home)["err"]["type"] == "ValueError"
 
 
 @pytest.fixture

@@ -58,10 +58,8 @@ class Seen(NamedTuple):
 
 def not_applicable(kind: Kind, condition: Condition) -> str:
     """Why a cell cannot be; empty where it can."""
-    if condition.name == "reader closed" and (kind.steps or kind.terminal):
-        return "nobody could tell when it is ready"
-    if condition.name == "reader closed" and kind.daemon:
-        return "it ends before there is a daemon"
+    if condition.name == "reader closed" and kind.terminal:
+        return "a terminal has no reader that goes: it hangs up, and that is another story"
     if condition.name == "front killed" and kind.terminal:
         return "the process is its terminal's session leader: the kernel hangs up on all of it"
     return ""
@@ -113,7 +111,9 @@ class Drive:
         process = lines.start(command, environ, self.work)
         try:
             self._begin(process, lines)
-            self._steps(process, lines)
+            # Without a reader a script ends at its first word, before anything else could be done to it.
+            if not self.meanwhile.closes_reader:
+                self._steps(process, lines)
             if self.kind.daemon and not self.meanwhile.closes_reader:
                 until(lambda: b"left\n" in lines.out, LONGEST_S, "the daemon's parent says that it leaves")
             process.wait(LONGEST_S)
@@ -164,7 +164,7 @@ class Drive:
 
     def _release(self) -> None:
         """Lets a daemon go on that waits for the script's end."""
-        if self.kind.daemon:
+        if self.kind.daemon and not self.meanwhile.closes_reader:
             descriptors: list[int] = []
 
             def opened() -> bool:
