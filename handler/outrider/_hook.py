@@ -59,7 +59,7 @@ _watched: dict[int, Any] = {}  #: the handlers in it, by id, as weak references
 _sites: dict[tuple[object, ...], str] = {}
 _ask_at = 0.0
 _until = 0.0  #: the same; 0 where each record must be asked about
-_MANY = 2_000
+_MANY, _MANY_SITES = 2_000, 8_192
 
 
 def install(module: ModuleType, *, implicit: bool = False) -> None:
@@ -185,7 +185,7 @@ def _hear(logger: Any, record: Any) -> None:
         _look_again(record.created)
         if _tells and record.created >= way[2]:
             _tell(logger, record, way)
-        if means in (0, _KEPT) and logger.name == record.name and logger.name in _ways:
+        if _until and means in (0, _KEPT) and logger.name == record.name and logger.name in _ways:
             _know(record, handlers, means)
     except Exception as error:  # noqa: BLE001 -- law 1. (What a signal handler raises is the script's, and goes on.)
         _signals.pass_on(error)
@@ -212,7 +212,7 @@ def _know(record: Any, handlers: int, means: int) -> None:
     key = (record.lineno, record.pathname, record.name, record.levelno, record.threadName, record.process)
     ear = _keep.__self__
     site = "" if means else ear._sites.get(key) or ear._new_site(key, record)  # noqa: SLF001
-    if len(_sites) >= _MANY:
+    if len(_sites) >= _MANY_SITES:
         _sites.clear()
     _sites[(handlers, *key)] = site
 
