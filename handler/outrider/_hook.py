@@ -85,7 +85,7 @@ def attend() -> None:
     _until = 0.0
 
 
-def _hooked(original: Callable[[Any, Any], Any], root: Any) -> Callable[[Any, Any], Any]:  # noqa: C901 -- the hot path, in one piece
+def _hooked(original: Callable[[Any, Any], Any], root: Any) -> Callable[[Any, Any], Any]:  # noqa: C901, PLR0915 -- the hot path, in one piece
     """
     `Logger.filter`, and then every record that passed goes into the run: but for those that a RunHandler on the way will keep, and those
     that another process of the run made and keeps (a QueueHandler's, arriving here).
@@ -108,7 +108,17 @@ def _hooked(original: Callable[[Any, Any], Any], root: Any) -> Callable[[Any, An
             passed = record if gives_record else True
         try:
             found = root.handlers
-            handlers = id(found[0]) if self.parent is root and len(found) == 1 and self.propagate and not self.handlers else _sum(self)
+            if self.parent is root and len(found) == 1 and self.propagate and not self.handlers:
+                handlers = id(found[0])
+            else:  # as `_sum`
+                at: Any = self
+                while not at.handlers and at.propagate and at.parent:
+                    at = at.parent
+                handlers = 0
+                while at:
+                    for handler in at.handlers:
+                        handlers += id(handler)
+                    at = at.propagate and at.parent
             # Attributes before __dict__: asking for that one first makes each of them slow (Python 3.11 and 3.12).
             thread, created = kept.threadName, kept.created
             site = known((handlers, kept.lineno, kept.pathname, kept.name, kept.levelno, thread, kept.process))
