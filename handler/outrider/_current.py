@@ -54,6 +54,8 @@ class NullWriter:
     def look_around(self) -> None:
         """Nothing to see."""
 
+    look_at_fd = look_around
+
     def position(self) -> tuple[int, int]:
         """Nowhere."""
         return (0, 0)
@@ -155,6 +157,7 @@ def ended(run: Run) -> None:
         _export()
         if _stack:
             writer = _stack[-1]._writer  # noqa: SLF001
+            writer.look_at_fd()  # nobody did while the inner run was on
             if run is not _joined:
                 run._writer.close()  # noqa: SLF001
         else:

@@ -1,4 +1,4 @@
-"""A browser for the tests that need one, and its windows, which report whatever goes wrong in them."""
+"""What end-to-end tests share: a script in a folder of its own; a browser and its windows, which report whatever goes wrong in them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,17 @@ def window(portal, browser):
     for one in opened:
         one.close()
     assert wrong == []
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Writes a script into a folder of its own, which is the working folder; returns its name."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def write(text, name="script.py"):
+        (folder / name).write_text(text)
+        return name
+
+    return write

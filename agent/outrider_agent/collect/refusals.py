@@ -1,5 +1,6 @@
 """
-Refusals of writers that died: what they could not write is counted in their lock's block, and becomes a `gap` record here.
+Refusals of writers that died: what they could not write is counted in their lock's block, and becomes a `gap` record here; so does an
+`end` that is kept there, of an attempt that another one followed.
 
 A living writer writes the gap itself, before the next line that is accepted. For a dead one nobody else would ever say it.
 """
@@ -44,13 +45,35 @@ def settle(directory: str, append: Callable[[bytes], bool], now_ns: int) -> bool
 
 def unsaid_end(directory: str) -> dict[str, Any] | None:
     """The `end` that a writer could only leave in its lock's block, for there was no room anywhere else; None where there is none."""
-    said = spool.counters(os.path.join(directory, "lock")).get("end")  # noqa: PTH118
+    block = spool.counters(os.path.join(directory, "lock"))  # noqa: PTH118
+    said = None if block.get("said") else block.get("end")
     if not isinstance(said, dict) or str(said.get("status")) not in record.TERMINAL or str(said.get("reason")) not in record.REASONS:
         return None
     if not isinstance(said.get("t"), int):
         return None
     numbers = {name: said[name] for name in ("code", "sig") if isinstance(said.get(name), int)}
     return {"k": record.END, "t": said["t"], "status": said["status"], "reason": said["reason"], **numbers}
+
+
+def settle_end(directory: str, append: Callable[[bytes], bool] | None) -> bool:
+    """
+    Appends that `end`, if there is one, and writes into the block that it was said; without `append` it was said already. True when nothing
+    is left. Idempotent, as `settle` is; where this process dies in between the end is said twice, which means the same.
+    """
+    path = os.path.join(directory, "lock")  # noqa: PTH118
+    if unsaid_end(directory) is None:
+        return True
+    descriptor = spool.lock_file(path)
+    if descriptor is None:
+        return False
+    try:
+        end = unsaid_end(directory)
+        if end is not None and append is not None and not append(spool.line(end)):
+            return False
+        os.pwrite(descriptor, json.dumps({**spool.counters(path), "said": True}).encode().ljust(_BLOCK), 0)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _missing(counters: dict[str, Any]) -> int:

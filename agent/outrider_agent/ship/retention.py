@@ -95,13 +95,15 @@ class Retention:
 
     def _is_done(self, stream: streams.Stream) -> bool:
         """
-        Has everything been said about a dead stream, all its refusals told in gaps?
+        Has everything been said about a dead stream, all its refusals told in gaps, and the `end` that only its block has?
 
         An owner's death may yet have to be read as the run's end, and the outputs collector reads its earlier streams again: these wait for
         the run's end.
         """
         told = spool.counters(stream.lock)
         if int(told.get("refused") or 0) > int(told.get("gapped") or 0):
+            return False
+        if stream.owns() and told.get("end") and not told.get("said"):
             return False
         if stream.id.writer.startswith("outputs-") or stream.owns():
             return self._ended(stream.id.run)

@@ -76,7 +76,9 @@ class Runs:
         given = {name: getattr(item, name) for name in ("name", "cwd", "host", "user", "python", "parent")}
         lists = {"command": json_or_none(item.command), "outputs": json_or_none(item.outputs)}
         is_earlier = place.attempt < self._execute(SQL.run, {"run": place.run}).fetchone()[3]
-        self._execute(SQL.describe_run_earlier if is_earlier else SQL.describe_run, {"run_key": place.run_key, **given, **lists})
+        self._execute(
+            SQL.describe_run_earlier if is_earlier else SQL.describe_run, {"run_key": place.run_key, "t": item.t, **given, **lists}
+        )
         for key, value in (item.tags or {}).items():
             if is_earlier and self._execute(SQL.has_tag, {"run_key": place.run_key, "key": key}).fetchone():
                 continue
@@ -92,18 +94,19 @@ class Runs:
         return place
 
     def _choose(self, place: Place, experiment: str, time: int, *, default: bool) -> None:
-        """A chosen experiment beats a default one, and any name beats none; a run that moves gets a new number."""
-        _, present, is_default, *_ = self._execute(SQL.run, {"run": place.run}).fetchone()
+        """A chosen experiment beats a default one, the first choice a later one, any name none; a run that moves gets a new number."""
+        _, present, is_default, _, chosen = self._execute(SQL.run, {"run": place.run}).fetchone()
         name = self._execute(SQL.experiment_name, {"experiment_key": present}).fetchone()[0]
-        if name == experiment:
-            if is_default and not default:
-                self._execute(SQL.choose_experiment, {"run_key": place.run_key})
+        if default and (not is_default or name != PLACEHOLDER):
             return
-        if not is_default or (default and name != PLACEHOLDER):
+        if not is_default and time >= chosen:
             return
-        key, number = self._number(experiment, time)
-        given = {"run_key": place.run_key, "experiment_key": key, "number": number, "default": default}
-        self._execute(SQL.move_run, given)
+        given = {"run_key": place.run_key, "t": 0 if default else time, "default": default}
+        if name != experiment:
+            key, number = self._number(experiment, time)
+            self._execute(SQL.move_run, {**given, "experiment_key": key, "number": number})
+        elif not default:
+            self._execute(SQL.choose_experiment, given)
 
     def end(self, place: Place, item: decode.End) -> None:
         """An `end`: who wrote it decides what it means."""
