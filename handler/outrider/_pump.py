@@ -15,7 +15,7 @@ import stat
 import time
 from _thread import allocate_lock
 
-from outrider._encode import quote
+from outrider._encode import quote, quote_plain
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from outrider.spool import Writer
 
-READ_BYTES = 1 << 16
+READ_BYTES = 1 << 16  #: larger pieces cost more: their memory is new each time
+_PIPE_BYTES = 1 << 18
+_F_SETPIPE_SZ = 1031  # Linux; Python 3.8 does not name it
 _TAIL_WAIT_MS = 500  #: how long the first bytes of a character wait for the rest
 _LAST_WORDS_S = 0.05  #: stderr is kept so long for what another pump may have to say there
 _BLOATED = 4  #: JSON text of control characters is six times their size, base64 a third more
@@ -73,6 +75,9 @@ def chunk(number: int, offset: int, data: bytes, final: bool = False) -> tuple[b
     One `c` line for `data`, and the bytes that it leaves for the next one: the beginning of a character that is not complete yet (none
     when `final`). An empty line when nothing is complete.
     """
+    plain = quote_plain(data)
+    if plain:
+        return (_line(number, offset, b"d", plain) if data else b""), b""
     tail = b""
     try:
         text = data.decode("utf-8")
@@ -81,23 +86,33 @@ def chunk(number: int, offset: int, data: bytes, final: bool = False) -> tuple[b
             data, tail = data[: error.start], data[error.start :]
             text = data.decode("utf-8")
         else:
-            return _line(number, offset, "b", _base64(data)), b""
+            return _line(number, offset, b"b", _base64(data)), b""
     if not data:
         return b"", tail
-    escaped = quote(text)
+    escaped = quote(text).encode("ascii")
     if len(escaped) > _BLOATED * len(data) + 64:  # binary in all but name
-        return _line(number, offset, "b", _base64(data)), tail
-    return _line(number, offset, "d", escaped), tail
+        return _line(number, offset, b"b", _base64(data)), tail
+    return _line(number, offset, b"d", escaped), tail
 
 
-def _base64(data: bytes) -> str:
+def _base64(data: bytes) -> bytes:
     import binascii
 
-    return '"' + binascii.b2a_base64(data, newline=False).decode("ascii") + '"'
+    return b'"%b"' % binascii.b2a_base64(data, newline=False)
 
 
-def _line(number: int, offset: int, field: str, value: str) -> bytes:
-    return f'\n{{"k":"c","t":{time.time_ns()},"f":{number},"o":{offset},"{field}":{value}}}\n'.encode("ascii")
+def _line(number: int, offset: int, field: bytes, value: bytes) -> bytes:
+    return b'\n{"k":"c","t":%d,"f":%d,"o":%d,"%b":%b}\n' % (time.time_ns(), number, offset, field, value)
+
+
+def _wide_pipe() -> tuple[int, int]:
+    """Wider than usual, where the kernel lets us: a command that prints much waits less often."""
+    source, sink = os.pipe()
+    try:
+        fcntl.fcntl(sink, _F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:  # over the user's limit: the usual 64 KiB do
+        return source, sink
+    return source, sink
 
 
 class Pump:
@@ -110,7 +125,7 @@ class Pump:
     def __init__(self, writer: Writer, targets: tuple[int, ...], warn: Callable[[str], None], ends: tuple[int, int] | None = None) -> None:
         self.targets = targets
         self.number = targets[0]
-        self.source, self.sink = ends or os.pipe()
+        self.source, self.sink = ends or _wide_pipe()
         self.drained = Gate()
         self.ended = Gate()
         self._writer = writer
