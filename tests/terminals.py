@@ -94,9 +94,15 @@ class Shell:
         """The terminal's, as `stty -g` would have them."""
         return termios.tcgetattr(self.child.child_fd)
 
+    def foreground(self):
+        """The process group that has the terminal."""
+        found = os.tcgetpgrp(self.child.child_fd)
+        assert found > 1  # 0 would be ourselves
+        return found
+
     def until_foreground(self, is_shell):
         """Until the shell has the terminal again, or has given it away."""
-        until(lambda: (os.tcgetpgrp(self.child.child_fd) == self.child.pid) == is_shell, message="the foreground changes")
+        until(lambda: (self.foreground() == self.child.pid) == is_shell, message="the foreground changes")
         if self.tracked and not is_shell:
             until(lambda: not self.modes()[1] & termios.OPOST, message="the front makes the terminal raw")
 

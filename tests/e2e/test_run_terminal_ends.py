@@ -99,7 +99,7 @@ def test_a_front_that_is_told_to_end_ends_with_the_command_and_the_terminal_is_a
 
     def scenario(shell):
         shell.do("$T sh -c 'stty -echo; echo ready; exec sleep 60'", "ready\r\n")
-        os.kill(os.tcgetpgrp(shell.child.child_fd), number)
+        os.kill(shell.foreground(), number)
         shell.wait(PROMPT)
         shell.do("echo code $?; stty -g")
 
@@ -115,7 +115,7 @@ def test_a_killed_front_costs_nothing_and_leaves_the_terminal_as_it_was(home, tm
         driven.do("stty -g")
         driven.do(f"$T sh -c 'echo ready; read word < {fifo}; echo later; exit 6'", "ready\r\n")
         driven.until_foreground(is_shell=False)
-        os.kill(os.tcgetpgrp(driven.child.child_fd), signal.SIGKILL)
+        os.kill(driven.foreground(), signal.SIGKILL)
         driven.wait(PROMPT)
         driven.until_foreground(is_shell=True)
         driven.do("stty -g")
