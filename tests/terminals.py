@@ -76,6 +76,10 @@ class Shell:
         """Types a line, and waits until the shell is at it, and the terminal echoes what is typed."""
         self.child.send(line + "\n")
         self.wait("\n")
+        self.until_cooked()
+
+    def until_cooked(self):
+        """Until the terminal has the modes of a shell's commands."""
         until(lambda: self.modes()[3] & termios.ECHO and self.modes()[3] & termios.ICANON, message="the terminal echoes")
 
     def do(self, line, shows=PROMPT):

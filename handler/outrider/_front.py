@@ -12,7 +12,7 @@ import os
 import signal
 from _thread import get_ident, start_new_thread
 
-from outrider import _command, _keeper, _launch, _pump
+from outrider import _command, _forward, _keeper, _launch, _pump
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _pass_on_signals(control: int, keeper: int) -> None:
             continue
         sent = found.si_code <= 0 or found.si_signo == signal.SIGALRM
         try:
-            os.write(control, _keeper.FORWARD.pack(found.si_signo, found.si_pid if sent else _keeper.NOT_FORWARDED))
+            os.write(control, _forward.MESSAGE.pack(found.si_signo, found.si_pid if sent else _forward.NOT_FORWARDED))
         except OSError:  # the keeper was killed: the end is near
             return
 

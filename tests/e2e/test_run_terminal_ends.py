@@ -118,6 +118,8 @@ def test_a_killed_front_costs_nothing_and_leaves_the_terminal_as_it_was(home, tm
         os.kill(driven.foreground(), signal.SIGKILL)
         driven.wait(PROMPT)
         driven.until_foreground(is_shell=True)
+        if shell == "dash":
+            driven.until_cooked()
         driven.do("stty -g")
         before, after = [line for line in driven.seen.splitlines() if line.count(":") > 30]
         assert after == before
