@@ -8,12 +8,12 @@ import signal
 import time
 
 import pytest
-from outputs_rig import Rig
+from outputs_rig import Clock, Rig
 from waiting import until
 
 from outrider import spool
 from outrider_agent import errors
-from outrider_agent.collect import followed
+from outrider_agent.collect import followed, ledger
 
 
 @pytest.fixture
@@ -56,6 +56,21 @@ def test_killed_in_the_middle_of_a_copy_the_next_agent_captures_it_once(rig):
     until(lambda: any(line.get("final") for line in rig.lines("seen")), timeout=60)
     assert {path: len(lines) for path, lines in rig.versions().items()} == {"outputs/small": 1, "outputs/big": 1}
     assert rig.contents()["outputs/big"] == [big]
+
+
+def test_an_agent_that_finds_nothing_new_says_all_the_same_that_the_run_is_captured(rig):
+    """What the agent before it captured was only touched: there is no new version, and the next agent need not look again."""
+    put(rig, "model", b"m")
+    rig.collect()
+    rig.wait_for("outputs/model")
+    rig.stop()
+    put(rig, "model", b"m")
+    rig.end()
+    rig.collect()
+    until(lambda: any(line.get("final") for line in rig.lines("seen")))
+    rig.stop()
+    assert len(rig.versions()["outputs/model"]) == 1
+    assert ledger.Ledger(str(rig.home), rig.run, Clock()).is_final
 
 
 def test_a_restart_captures_what_changed_meanwhile_and_nothing_twice(rig):

@@ -42,6 +42,7 @@ class Ledger:
         self.captured: dict[str, identity.Captured] = {}
         self.is_final = False
         self.is_new = not self._replay()
+        self._owes_final = not self.is_new and not self.is_final
 
     def learn(self, known: Mapping[str, Kept]) -> None:
         """What a store has of this run, for what the earlier streams do not tell (any more)."""
@@ -57,6 +58,7 @@ class Ledger:
         False: the spool refused it, nothing is recorded, and it must be tried again.
         """
         before = self.captured.get(path)
+        self._owes_final = True
         if before is None or before.sha != sha:
             found: dict[str, Any] = {"k": record.ARTIFACT, "t": self._clock.time_ns(), "p": path, "size": size, "sha": sha}
             found.update(mt=stat.mtime_ns, src="outputs", ino=stat.ino, ct=stat.ctime_ns)
@@ -73,8 +75,8 @@ class Ledger:
         self._append({"k": record.NOTE, "t": self._clock.time_ns(), "lv": _WARNING, "msg": message})
 
     def finish(self) -> None:
-        """The run has ended and all is captured: says so for the next agent, where this one had to say anything, and closes."""
-        if self._is_open:
+        """The run has ended and all is captured: says so for the next agent, where there was anything to look at, and closes."""
+        if self._is_open or self._owes_final:
             self._append({"k": record.SEEN, "t": self._clock.time_ns(), "files": {}, "final": True})
         self.close()
 
