@@ -230,7 +230,7 @@ def test_a_change_of_the_windows_size_reaches_the_command(script):
     path = script(
         """
 import os, signal, sys
-signal.signal(signal.SIGWINCH, lambda *_: print('now', os.get_terminal_size(), flush=True))
+signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b'now %s\\n' % repr(os.get_terminal_size()).encode()))  # print is not reentrant
 print('ready', os.get_terminal_size(), flush=True)
 sys.stdin.readline()
 signal.signal(signal.SIGWINCH, signal.SIG_IGN)
