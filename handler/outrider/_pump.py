@@ -12,6 +12,7 @@ import fcntl
 import os
 import select
 import stat
+import sys
 import time
 from _thread import allocate_lock
 
@@ -29,6 +30,11 @@ _F_SETPIPE_SZ = 1031  # Linux; Python 3.8 does not name it
 _TAIL_WAIT_MS = 500  #: how long the first bytes of a character wait for the rest
 _LAST_WORDS_S = 0.05  #: stderr is kept so long for what another pump may have to say there
 _BLOATED = 4  #: JSON text of control characters is six times their size, base64 a third more
+_SMALL_BYTES = 1 << 14
+_QUICK_S, _MANY = 0.001, 32  #: so many small pieces in such succession are line by line
+_GATHER_S = 0.001  #: what comes within it is one piece then
+_NOT_AGAIN = 1024  #: pieces, after that has gathered nothing
+_INT = b"\0" * 4
 _O_NOATIME = getattr(os, "O_NOATIME", 0)
 
 
@@ -136,6 +142,9 @@ class Pump:
         self._tail = b""
         self._echoes = True
         self._others: list[Pump] = []
+        self._moved = 0.0  # when the last piece was
+        self._quick = 0  # small pieces in quick succession, up to it
+        self._piece = 0  # how large they are when nothing gathers them
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
         self._poller.register(self._wake_read, select.POLLIN)
@@ -174,7 +183,7 @@ class Pump:
                     self._drain()
                     self._waiting.pop(0).open()
                 else:
-                    self._move(READ_BYTES)
+                    self._gather(self._move(READ_BYTES))
         finally:
             self.drained.open()
             self.ended.open()
@@ -186,13 +195,24 @@ class Pump:
             left -= self._move(left)
         self._flush_tail()
 
-    def _waiting_bytes(self) -> int:
-        import array
-        import termios
+    def _gather(self, size: int) -> None:
+        """
+        Thousands of lines a second, each written by itself, would each be a wake-up, a record and a write of ours: when many came, the next
+        ones are given a moment. Where none came in it, somebody waits for each line before there can be another, and must not be held up.
+        """
+        now = time.monotonic()
+        self._quick = self._quick + 1 if size <= _SMALL_BYTES and now - self._moved < _QUICK_S else min(self._quick, 0)
+        if self._quick == _MANY:
+            self._piece = size
+        if self._quick >= _MANY and self.source >= 0:
+            time.sleep(_GATHER_S)
+            now = time.monotonic()
+            if queued(self.source) < 2 * self._piece:
+                self._quick = -_NOT_AGAIN
+        self._moved = now
 
-        count = array.array("i", [0])
-        fcntl.ioctl(self.source, termios.FIONREAD, count)
-        return count[0]
+    def _waiting_bytes(self) -> int:
+        return queued(self.source)
 
     def _move(self, limit: int) -> int:
         data = os.read(self.source, min(limit, READ_BYTES))
@@ -266,6 +286,13 @@ def release(targets: Iterable[int]) -> None:
     for target in targets:
         os.dup2(null, target, inheritable=False)
     os.close(null)
+
+
+def queued(fd: int) -> int:
+    """How many bytes wait there to be read."""
+    import termios  # after the command's start: it has not waited for that
+
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, _INT), sys.byteorder)
 
 
 class Gate:
