@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from terminals import CTRL_C, CTRL_Z, PROMPT, Shell, same_on_terminal
-from tracked import OUTRIDER, RUN, console, end, gone, lines, of_home, run_folders
+from tracked import OUTRIDER, RUN, cmdline, console, end, gone, lines, of_home, run_folders
 from waiting import until
 
 PYTHON = f"{sys.executable} -S"
@@ -75,15 +75,6 @@ def test_a_signal_for_the_job_reaches_all_of_it_and_one_for_the_process_only_the
 def of_home_commands():
     """The processes of the script that handles signals."""
     return [pid for pid in of_home(os.environ["OUTRIDER_HOME"]) if b"handles.py" in cmdline(pid) and b"outrider" not in cmdline(pid)]
-
-
-def cmdline(pid):
-    """Its arguments; empty when it is gone."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 def both_got(shell, name):

@@ -1,0 +1,140 @@
+"""Programs that live on a terminal, under `outrider run`: on the screen is what is there without it. Law 1; each beside the bare program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+from screens import Pair
+from terminals import PROMPT
+from tracked import cmdline, gone, of_home
+
+READY = PROMPT.strip()
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(home):
+    """Whatever a test starts ends with it."""
+    yield
+    gone(home)
+
+
+def over(pair, code=0):
+    """The shell is there again, the program's code and the terminal's modes as they should be."""
+    pair.keys('echo "code $? of $(stty -g)"', "Enter", shows=f"code {code} of ")
+
+
+def test_an_editor(tmp_path):
+    """Opened, written in, its window resized, stopped and continued, saved."""
+    with Pair(tmp_path) as pair:
+        pair.keys("$T vi -u NONE -i NONE text", "Enter", shows='"text"')
+        pair.keys("ifirst line", "Enter", "second", "Escape", shows="second")
+        pair.resize(20, 60, shows="second")
+        pair.keys("C-z", shows=READY)
+        pair.keys("jobs", "Enter", shows="Stopped")
+        pair.keys("fg", "Enter", shows="second")
+        pair.keys(":wq", "Enter", shows="alternate 0")
+        over(pair)
+        assert (pair.ours.folder / "text").read_text() == (pair.bare.folder / "text").read_text() == "first line\nsecond\n"
+
+
+def test_an_editor_whose_front_is_killed(tmp_path, home):
+    """`kill -9` of what the shell started: it has its terminal back, with its modes, as after the same for the bare editor."""
+    with Pair(tmp_path) as pair:
+        pair.keys("$T vi -u NONE -i NONE text", "Enter", shows='"text"')
+        pair.keys("itext", shows="text\n")
+        for screen in (pair.bare, pair.ours):
+            os.kill(screen.foreground(), signal.SIGKILL)
+        pair.wait("Killed")
+        over(pair, 137)
+        (editor,) = [pid for pid in of_home(home) if cmdline(pid).startswith(b"vi\0") and os.getsid(pid) != os.getsid(pair.bare.shell())]
+        os.kill(editor, signal.SIGKILL)  # the command goes on, without keys
+
+
+def test_a_pager(tmp_path):
+    """Forward, to the end, searched backward, left."""
+    with Pair(tmp_path, {"LESS": ""}) as pair:
+        for screen in (pair.bare, pair.ours):
+            (screen.folder / "text").write_text("".join(f"line {number}\n" for number in range(1000)))
+        pair.keys("$T less text", "Enter", shows="line 28")
+        pair.keys("Space", shows="line 57")
+        pair.keys("G", shows="line 999")
+        pair.keys("?line 500", "Enter", shows="line 510")
+        pair.keys("q", shows=READY)
+        over(pair)
+
+
+def test_ipython(tmp_path):
+    """It asks the terminal where the cursor is, and reads the answer among the keys."""
+    options = "--no-banner --no-confirm-exit --HistoryManager.hist_file=:memory: --profile-dir=profile"
+    with Pair(tmp_path, {"IPYTHONDIR": str(tmp_path / "ipython")}) as pair:
+        pair.keys(f"$T {sys.executable} -m IPython {options}", "Enter", shows="In [1]:")
+        pair.keys("value = 6 * 7", "Enter", shows="In [2]:")
+        pair.keys("Up", shows="In [2]: value = 6 * 7")
+        pair.keys("C-c", shows="cursor 8,")
+        pair.keys("value + 1", "Enter", shows="43")
+        pair.keys("import time; print('as', 'leep'); time.sleep(99)", "Enter", shows="as leep")
+        pair.keys("C-c", shows="In [4]:")
+        pair.keys("%debug", "Enter", shows="ipdb>")
+        pair.keys("q", "Enter", shows="In [5]:")
+        pair.keys("C-d", shows=READY)
+        over(pair)
+
+
+def test_a_debugger_with_its_line_editing(tmp_path):
+    """History and cursor keys; the script goes on."""
+    with Pair(tmp_path) as pair:
+        for screen in (pair.bare, pair.ours):
+            (screen.folder / "debugged.py").write_text("x = 41\nbreakpoint()\nprint('x is', x)\n")
+        pair.keys(f"$T {sys.executable} debugged.py", "Enter", shows="(Pdb)")
+        pair.keys("x += 2", "Enter", shows="x += 2")
+        pair.keys("Up", "Left", "BSpace", "-", "Enter", shows="x +=-2")
+        pair.keys("p x", "Enter", shows="41")
+        pair.keys("c", "Enter", shows=f"x is 41\n{READY}")
+        over(pair)
+
+
+BAR = """
+import time
+from tqdm import tqdm
+for _ in tqdm(range(3), dynamic_ncols=True, mininterval=0, miniters=1, bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}"):
+    input()
+print("over")
+"""
+
+
+def test_a_progress_bar(tmp_path):
+    """Drawn in place, as wide as the window."""
+    with Pair(tmp_path) as pair:
+        for screen in (pair.bare, pair.ours):
+            (screen.folder / "bar.py").write_text(BAR)
+        pair.keys(f"$T {sys.executable} bar.py", "Enter", shows="| 0/3")
+        pair.keys("Enter", shows="| 1/3")
+        pair.resize(30, 60, shows="| 1/3")
+        pair.keys("Enter", shows="| 2/3")
+        pair.keys("Enter", shows=f"over\n{READY}")
+        over(pair)
+
+
+def test_what_asks_for_the_size_and_clears(tmp_path):
+    """`tput`, `stty`, `clear`, colours; passwords by the shell's own `read -s`."""
+    with Pair(tmp_path) as pair:
+        pair.keys("$T tput cols; $T tput lines; $T stty size", "Enter", shows="30 100")
+        pair.keys("$T sh -c 'tput setaf 1; tput bold; echo red; tput sgr0'", "Enter", shows="red")
+        pair.keys("$T clear", "Enter", shows=READY)
+        pair.keys("$T bash -c 'read -s -p \"Password: \" word; echo; echo ${#word} letters'", "Enter", shows="Password:")
+        pair.keys("secret", "Enter", shows=f"6 letters\n{READY}")
+        over(pair)
+
+
+def test_started_in_the_background(tmp_path):
+    """`&` in an interactive shell: it prints; it stops when it reads; `fg` gives it the keys; Ctrl-C is its own."""
+    with Pair(tmp_path) as pair:
+        pair.keys("set +b; PS1='> '; $T sh -c 'echo begun; read word; echo got $word; sleep 99' 2>&1 & sleep 0.3", "Enter", shows="begun")
+        pair.keys("clear; jobs", "Enter", shows="Stopped")
+        pair.keys("fg", "Enter", shows="$T sh")
+        pair.keys("word", "Enter", shows="got word")
+        pair.keys("C-c", shows="^C")
+        over(pair, 130)
