@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -65,6 +66,23 @@ class Shell:
         """Types, and waits for what is shown then."""
         self.child.send(text)
         return self.wait(shows) if shows is not None else ""
+
+    def stop(self):
+        """
+        Ctrl-Z, and all of the job is stopped. Bare, a program that was waiting for keys may take those that come before it has stopped,
+        after the shell has the terminal: the kernel looks at whom they are for only when the waiting begins.
+        """
+        self.keys(CTRL_Z, PROMPT)
+        if not self.tracked:
+            until(lambda: set(self._states()) <= {"T", "Z"}, message="the job stops")
+
+    def _states(self):
+        """Of every process on the terminal but the shell."""
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8") as file:
+                state, _, _, session, *_ = file.read().rpartition(")")[2].split()
+                if int(session) == self.child.pid != int(name):
+                    yield state
 
     def start(self, command):
         """Types a command (`fg` is one), and waits until it has the terminal."""

@@ -136,12 +136,12 @@ def test_ctrl_z_and_fg(script, shell):
 
     def scenario(driven):
         driven.do(f"$T {PYTHON} {path}", "ready\r\n")
-        driven.keys(CTRL_Z, PROMPT)
+        driven.stop()
         driven.do("jobs")
         driven.do("stty -g; echo typed")
         driven.do("fg", "got SIGCONT\r\n")
         driven.keys(CTRL_C, "got SIGINT\r\n")
-        driven.keys(CTRL_Z, PROMPT)
+        driven.stop()
         driven.do("fg", "got SIGCONT\r\n")
         driven.keys("end\n", PROMPT)
         driven.do("echo code $?; jobs")
@@ -156,7 +156,7 @@ def test_ctrl_z_stops_a_script_around_the_command_too(script, shell):
 
     def scenario(driven):
         driven.do(f"{shell} {path}", "ready\r\n")
-        driven.keys(CTRL_Z, PROMPT)
+        driven.stop()
         driven.do("jobs")
         driven.start("fg")
         driven.keys("text\n", "text\r\ntext\r\n")
@@ -181,7 +181,7 @@ print('read', sys.stdin.readline())
     def scenario(shell):
         shell.do("mkfifo fifo 2>/dev/null; set +b")
         shell.do(f"$T {PYTHON} {path}", "ready\r\n")
-        shell.keys(CTRL_Z, PROMPT)
+        shell.stop()
         shell.do("bg")
         shell.do("echo now > fifo; while ! jobs | grep -q Stopped; do sleep 0.05; done; echo stop''ped", "shown now\r\n")
         shell.wait("stopped\r\n")
@@ -201,7 +201,7 @@ def test_fg_of_a_job_that_runs_in_the_background_gives_it_the_keys(script, tmp_p
     def scenario(shell):
         shell.do("mkfifo fifo 2>/dev/null")
         shell.do(f"$T sh {path}", "ready\r\n")
-        shell.keys(CTRL_Z, PROMPT)
+        shell.stop()
         shell.do("bg")
         shell.start("fg")
         (tmp_path / "fifo").write_text("go\n")
@@ -247,7 +247,7 @@ print('at last', os.get_terminal_size())
         shell.child.setwinsize(40, 120)
         shell.wait("now os.terminal_size(columns=120, lines=40)\r\n")
         shell.keys("\n", "ignored\r\n")
-        shell.keys(CTRL_Z, PROMPT)
+        shell.stop()
         shell.child.setwinsize(20, 80)
         shell.start("fg")
         shell.keys("\n", "at last os.terminal_size(columns=80, lines=20)\r\n")
@@ -355,7 +355,7 @@ def test_full_screen_programs_work(tmp_path, program, drawn):
     def scenario(shell):
         shell.child.send(f"LESS= $T {program} text\n")
         shell.wait(drawn)
-        shell.keys(CTRL_Z, PROMPT)
+        shell.stop()
         shell.do("fg", drawn)
         shell.keys(":q\n" if program.startswith("vi") else "q", PROMPT)
         shell.do("stty -g")
@@ -368,7 +368,7 @@ def test_a_tracked_command_in_a_tracked_command(home):
 
     def scenario(shell):
         shell.do("$T $T sh -c 'echo ready; read word; echo got $word; exit 5'", "ready\r\n")
-        shell.keys(CTRL_Z, PROMPT)
+        shell.stop()
         shell.start("fg")
         shell.keys("text\n", "got text\r\n")
         shell.wait(PROMPT)

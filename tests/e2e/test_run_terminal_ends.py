@@ -48,7 +48,7 @@ def started(shell, command):
     shell.do(f"$T {command}", "ready ")
     shell.wait("ready ")
     shell.wait("\n")
-    shell.keys(CTRL_Z, PROMPT)
+    shell.stop()
     shell.do("bg")
 
 

@@ -1,4 +1,4 @@
-"""Programs that live on a terminal, under `outrider run`: on the screen is what is there without it. Law 1; each beside the bare program."""
+"""Programs that live on a terminal, under `outrider run`: the screen shows what it shows without. Law 1; each beside the bare program."""
 
 from __future__ import annotations
 
