@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shlex
+import signal
 import termios
 
 import pexpect
@@ -18,6 +19,11 @@ TIMEOUT = 20
 SIZE = (30, 100)
 
 CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"
+
+
+def default_signals():
+    """In the child: what Python ignores is as a terminal's first process has it."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 class Shell:
@@ -37,7 +43,8 @@ class Shell:
             "INPUTRC": "/dev/null",
             "HISTFILE": "",
         }
-        self.child = pexpect.spawn(words[0], words[1:], env=environ, cwd=cwd, timeout=TIMEOUT, dimensions=SIZE, encoding="utf8")
+        options = {"env": environ, "cwd": cwd, "timeout": TIMEOUT, "dimensions": SIZE, "encoding": "utf8", "preexec_fn": default_signals}
+        self.child = pexpect.spawn(words[0], words[1:], **options)
         self.child.delaybeforesend = None
         self.seen = ""
         if not command:

@@ -64,7 +64,7 @@ def run(launch: _launch.Launch) -> NoReturn:
 def _bare(launch: _launch.Launch, mask: AbstractSet[int]) -> NoReturn:
     """The command in our place, untracked."""
     try:
-        _command.Restore(mask, launch.cwd if launch.moves else None, {}).apply()
+        _command.Restore(os.getpid(), mask, launch.cwd if launch.moves else None, {}).apply()
         _command.execute(launch.command, dict(os.environ))
     except OSError as error:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)

@@ -77,7 +77,8 @@ class Keeper:
         pty = self._front.pty
         self._pumps = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
-        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds, pty.join if pty else None)
+        cwd = self._launch.cwd if self._launch.moves else None
+        restore = _command.Restore(self._front.pid, self._mask, cwd, fds, pty.join if pty else None)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
         try:
             self._pid = _command.start(self._launch.command, environ, restore)

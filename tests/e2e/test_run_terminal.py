@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 
 import pytest
@@ -377,3 +378,20 @@ def test_a_tracked_command_in_a_tracked_command(home):
     assert "code 5" in same_on_terminal(scenario)
     gone(home)
     assert len(lines(home, "end", "keeper-")) == 2
+
+
+def test_what_is_pasted_arrives_whole(tmp_path):
+    """More than any buffer on the way holds, to a reader slower than the keyboard: not a byte is lost."""
+    pasted = "".join(f"{number:07d}." for number in range(25_000))
+    (tmp_path / "slow.py").write_text(
+        "import hashlib, os, tty; tty.setraw(0); print('ready\\r'); data = b''\n"
+        f"while len(data) < {len(pasted)}: data += os.read(0, 1000)\n"
+        "print(hashlib.sha256(data).hexdigest(), '\\r')\n"
+    )
+
+    def scenario(shell):
+        shell.do(f"$T {PYTHON} -u slow.py; stty sane", "ready\r\n")
+        shell.keys(pasted, hashlib.sha256(pasted.encode()).hexdigest())
+        shell.wait(PROMPT)
+
+    same_on_terminal(scenario, cwd=tmp_path)

@@ -217,6 +217,28 @@ def test_a_daemon_lives_on(home, tmp_path, way, on_terminal):
     assert log.read_text() == "begun\ngot word\n"
 
 
+WAYS = [
+    "nohup $T sh {script} > {log} 2>&1 &",
+    "setsid $T sh {script} > {log} 2>&1 < /dev/null &",
+    "$T sh {script} > {log} 2>&1 < /dev/null & disown",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_that_is_meant_to_outlive_its_terminal_does(home, tmp_path, way):
+    """By `nohup`, `setsid`, `disown`: the window is closed, the command goes on, its output and its end are kept."""
+    fifo, log, script = tmp_path / "fifo", tmp_path / "log", tmp_path / "script"
+    os.mkfifo(fifo)
+    script.write_text(f"echo begun; read word < {fifo}; echo got $word; exit 3\n")
+    with Shell(True) as shell:
+        shell.do(way.format(script=script, log=log))
+        until(lambda: b"begun" in console(home, 1), message="the script begins")
+    fifo.write_text("word\n")
+    gone(home)
+    assert log.read_text().removeprefix("nohup: ignoring input\n") == "begun\ngot word\n"
+    assert end(home)["code"] == 3
+
+
 def keeper_ends(home):
     """Until no keeper lives."""
     until(lambda: not [pid for pid in of_home(home) if b"outrider" in cmdline(pid)], message="the keeper ends")
@@ -263,10 +285,19 @@ def test_where_no_shell_is_above_the_end_is_the_commands():
             assert shell.child.signalstatus == signal.SIGINT
 
 
+def test_a_reader_in_the_shells_pipe_that_goes_ends_the_command():
+    """`yes | head -1` in an interactive shell: the codes of both."""
+
+    def scenario(shell):
+        shell.do("$T yes | head -n 1; echo codes ${PIPESTATUS[@]}")
+
+    assert "codes 141 0" in same_on_terminal(scenario)
+
+
 @pytest.mark.parametrize("line", ["{T} {LOOK} < /dev/null", "{T} {LOOK} | cat", "{T} {LOOK} 2> err", "{T} {LOOK} & wait"])
 def test_where_the_terminal_is_not_wholly_ours_it_is_inherited(home, tmp_path, line):
     """A redirection, a pipe, the background: what is a terminal stays that terminal, uncaptured; -v says so."""
-    (tmp_path / "look.py").write_text("import os, sys; print([os.ttyname(fd) for fd in (0, 1, 2) if os.isatty(fd)])")
+    (tmp_path / "look.py").write_text("import os; print([os.ttyname(fd) for fd in (0, 1, 2) if os.isatty(fd)]); os.write(2, b'error\\n')")
 
     def scenario(shell):
         shell.do(line.format(T="$T", LOOK=f"{PYTHON} look.py"))
@@ -281,6 +312,7 @@ def test_where_the_terminal_is_not_wholly_ours_it_is_inherited(home, tmp_path, l
     gone(home)
     captured = console(home, 1)
     assert captured == (found[1][0].join("[]").encode() + b"\n" if "|" in line else b"")
+    assert console(home, 2) == (b"error\n" if "2>" in line else b"")
 
 
 def test_verbose_says_what_is_not_captured(home, tmp_path):

@@ -138,3 +138,17 @@ def test_started_in_the_background(tmp_path):
         pair.keys("word", "Enter", shows="got word")
         pair.keys("C-c", shows="^C")
         over(pair, 130)
+
+
+def test_the_terminals_own_line_editing(tmp_path):
+    """Erase (of wide and composed characters too), word, line, the next key as it is, output held and let go."""
+    with Pair(tmp_path) as pair:
+        pair.keys("$T cat -v", "Enter", shows="cat -v\n")
+        pair.keys("wörld", "BSpace", "BSpace", "BSpace", "BSpace", "o", "Enter", shows="wo\nwo")
+        pair.keys("漢字", "BSpace", "Enter", shows="漢")
+        pair.keys("one two", "C-w", "2", "Enter", shows="one 2\none 2")
+        pair.keys("gone", "C-u", "kept", "Enter", shows="kept\nkept")
+        pair.keys("C-v", "C-c", "Enter", shows="^C\n^C")
+        pair.keys("C-s", "held", "Enter", "C-q", shows="held\nheld")
+        pair.keys("C-d", shows=READY)
+        over(pair)
