@@ -36,7 +36,7 @@ def run(launch: _launch.Launch) -> NoReturn:
         control_read, control_write = os.pipe()
         keeper = os.fork()
     except OSError as error:
-        if pty is not None:
+        if pty is not None and pty.claim():
             pty.give_terminal()
         _launch.complain(f"cannot start a keeper ({error.strerror}): the command runs untracked")
         _bare(launch, mask)
@@ -88,7 +88,8 @@ def _open_pty() -> _pty.Pty | None:
     except (OSError, termios.error):  # there is no /dev/pts, or no more of them
         return None
     with contextlib.suppress(OSError, termios.error):  # where it is taken from us in this moment, the front's loop finds that out
-        pty.take_terminal()
+        if pty.claim():
+            pty.take_terminal()
     return pty
 
 

@@ -31,7 +31,7 @@ class Terminal:
         self._control = control
         self._events, self._events_write = os.pipe()
         self._main = get_ident()
-        self._is_raw = True
+        self._is_owner = self._is_raw = pty.claim()  # of the user's terminal, until our end
         self._foreground = True  # as the keeper knows it
         self._keys = b""  # not yet taken by the pty
         self._unread = b""  # nor ever, by the command
@@ -147,9 +147,12 @@ class Terminal:
         if self._gone:
             return
         foreground = self._has_terminal()
-        if foreground and not self._is_raw:
+        if foreground and not self._is_raw and self._pty.claim():
             self._is_raw = True
             try:
+                if not self._is_owner:
+                    self._is_owner = True
+                    self._pty.learn_modes()
                 self._pty.take_terminal()
             except (OSError, termios.error):  # it was taken from us in this moment
                 self._is_raw = foreground = False

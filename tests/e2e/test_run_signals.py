@@ -142,7 +142,7 @@ def test_ignored_signals_stay_ignored_and_the_default_ones_default(tmp_path):
 
 
 def test_a_shells_ignored_sigpipe_stays_ignored():
-    """As in a service's shell, a CI's: `yes | head` says `Broken pipe` there. (Python hides what it was started with: the shell is asked.)"""
+    """As in a service's shell, a CI's: `yes | head` says `Broken pipe` there. (Python hides it: the shell is asked.)"""
     script = "trap '' PIPE XFSZ; \"$@\"; echo code $?"
     for show in (["grep", "SigIgn", "/proc/self/status"], ["sh", "-c", "yes | head -n 1; exit 3"]):
         bare = subprocess.run(["sh", "-c", script, "sh", *show], capture_output=True, check=True)

@@ -152,3 +152,43 @@ def test_the_terminals_own_line_editing(tmp_path):
         pair.keys("C-s", "held", "Enter", "C-q", shows="held\nheld")
         pair.keys("C-d", shows=READY)
         over(pair)
+
+
+TWO = """
+import os, subprocess
+words = os.environ["T"].split()
+def start(script):
+    return subprocess.Popen([*words, "sh", "-c", script])
+for name in "abc":
+    os.mkfifo(name)
+one = start("echo one; echo > a; read word < b; echo one over")
+open("a").read()
+two = start("echo > a; read word < c; echo two goes on; read word; echo two has $word")
+open("a").read()
+open("b", "w").close()
+one.wait()
+open("c", "w").close()
+two.wait()
+"""
+
+
+def test_two_at_once_on_one_terminal(tmp_path):
+    """A launcher's: lines end as lines, the terminal is left as it was, the later one has the keys when the first has ended."""
+    with Pair(tmp_path) as pair:
+        for screen in (pair.bare, pair.ours):
+            (screen.folder / "two.py").write_text(TWO)
+        pair.keys(f"{sys.executable} two.py", "Enter", shows="two goes on")
+        pair.keys("word", "Enter", shows="two has word")
+        over(pair)
+
+
+def test_one_stopped_and_another_in_front(tmp_path):
+    """Each job has the keys while it is the one in front."""
+    with Pair(tmp_path) as pair:
+        pair.keys("$T vi -u NONE -i NONE text", "Enter", shows='"text"')
+        pair.keys("C-z", shows=f"text\n{READY}")
+        pair.keys("$T sh -c 'echo ready; read word; echo got $word'", "Enter", shows="\nready")
+        pair.keys("word", "Enter", shows=f"got word\n{READY}")
+        pair.keys("fg", "Enter", shows="alternate 1")
+        pair.keys(":q", "Enter", shows="alternate 0")
+        over(pair)
