@@ -33,7 +33,7 @@ _BLOATED = 4  #: JSON text of control characters is six times their size, base64
 _SMALL_BYTES = 1 << 14
 _QUICK_S, _MANY = 0.001, 32  #: so many small pieces in such succession are line by line
 _GATHER_S = 0.001  #: what comes within it is one piece then
-_NOT_AGAIN = 1024  #: pieces, after that has gathered nothing
+_NOT_AGAIN = 64, 4096  #: for so many pieces, after that has gathered nothing: at first, and when it never does
 _INT = b"\0" * 4
 _O_NOATIME = getattr(os, "O_NOATIME", 0)
 
@@ -145,6 +145,7 @@ class Pump:
         self._moved = 0.0  # when the last piece was
         self._quick = 0  # small pieces in quick succession, up to it
         self._piece = 0  # how large they are when nothing gathers them
+        self._not_again = _NOT_AGAIN[0]
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
         self._poller.register(self._wake_read, select.POLLIN)
@@ -207,8 +208,11 @@ class Pump:
         if self._quick >= _MANY and self.source >= 0:
             time.sleep(_GATHER_S)
             now = time.monotonic()
-            if queued(self.source) < 2 * self._piece:
-                self._quick = -_NOT_AGAIN
+            if queued(self.source) >= 2 * self._piece:
+                self._not_again = _NOT_AGAIN[0]
+            else:
+                self._quick = -self._not_again
+                self._not_again = min(2 * self._not_again, _NOT_AGAIN[1])
         self._moved = now
 
     def _waiting_bytes(self) -> int:

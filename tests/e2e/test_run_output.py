@@ -50,7 +50,7 @@ for i in range(10000):
 """
     _, out, _ = same([sys.executable, "-S", "-c", script])
     assert console(home, 1) == out
-    assert len(lines(home, "c")) < 2500
+    assert len(lines(home, "c")) < 5000
 
 
 def test_a_character_that_comes_in_two_writes_is_one_piece_of_text(home):
