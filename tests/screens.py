@@ -12,6 +12,7 @@ from tracked import RUN
 from waiting import until
 
 SIZE = (30, 100)
+IDLE = f"{PROMPT.strip()}\n"  #: on the screen: a prompt, and nothing typed behind it
 
 
 class Screen:
@@ -95,6 +96,12 @@ class Pair:
         for screen in self._screens:
             screen.keys(*names)
         self.wait(shows)
+
+    def command(self, line, shows):
+        """The shell's next command: typed when it is ready, run when it is shown, so that no prompt seen after that is an old one."""
+        self.wait(IDLE)
+        self.keys(line, shows=f"{IDLE.strip()} {line[:20]}")
+        self.keys("Enter", shows=shows)
 
     def resize(self, rows, columns, shows):
         """Both windows."""
