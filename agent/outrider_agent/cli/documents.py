@@ -258,6 +258,7 @@ def log(given: records.LogRecord) -> Document:
         "metrics": given.metrics,
         "step": given.step,
         "degraded": given.degraded,
+        "attempt": given.attempt if given.attempt > 1 else None,
     }
     return always | {key: value for key, value in sometimes.items() if value is not None}
 
@@ -265,5 +266,5 @@ def log(given: records.LogRecord) -> Document:
 def console(given: transcript.Line, *, echo: int | None) -> Document:
     """A line of the console as one line of `logs --json`; `echo`: the record that it is a print of."""
     document: Document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
-    document |= {"offset": given.offset, "length": given.length}
+    document |= {"offset": given.offset, "length": given.length} | ({"attempt": given.attempt} if given.attempt > 1 else {})
     return document | ({} if echo is None else {"echo": True, "echo_of": echo}) | ({} if given.whole else {"partial": True})

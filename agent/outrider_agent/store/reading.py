@@ -153,26 +153,35 @@ class Reader:
         return [convert(records.Row, row) for row in in_order(self._of_run(SQL.rows, run_id, name=name))]
 
     def logs(
-        self, run_id: str, after: int | None = None, min_level: int | None = None, limit: int | None = None, *, last: bool = False
+        self,
+        run_id: str,
+        after: int | None = None,
+        min_level: int | None = None,
+        limit: int | None = None,
+        *,
+        last: bool = False,
+        attempt: int | None = None,
     ) -> list[records.LogRecord]:
         """Log records in the order committed, after the record of key `after`; the first `limit` ones, or the `last` ones."""
         level = min_level if min_level is not None else -(2**62)
         if last and limit is not None:
-            found = self._of_run(SQL.last_logs, run_id, level=level, limit=limit)[::-1]
+            found = self._of_run(SQL.last_logs, run_id, level=level, limit=limit, attempt=attempt)[::-1]
         else:
-            found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit)
+            found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit, attempt=attempt)
         return [convert(records.LogRecord, row) for row in found]
 
     def prints(self, run_id: str, after: int | None = None) -> list[records.Print]:
         """How the run's loggers print their records, in the order told."""
         return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
-    def console(self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False) -> list[records.ConsoleChunk]:
+    def console(
+        self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False, attempt: int | None = None
+    ) -> list[records.ConsoleChunk]:
         """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""
         if last and limit is not None:
-            found = self._of_run(SQL.last_console, run_id, limit=limit)[::-1]
+            found = self._of_run(SQL.last_console, run_id, limit=limit, attempt=attempt)[::-1]
         else:
-            found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit)
+            found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit, attempt=attempt)
         return [convert(records.ConsoleChunk, row) for row in found]
 
     def artifacts(self, run_id: str, all_versions: bool = False) -> list[records.Artifact]:
@@ -204,11 +213,13 @@ class Reader:
         """What Outrider has to say about the run."""
         return [convert(records.Note, row) for row in self._of_run(SQL.notes, run_id)]
 
-    def changes_since(self, run_id: str, after_log: int = 0, after_console: int = 0, limit: int = 1000) -> records.Follow:
+    def changes_since(
+        self, run_id: str, after_log: int = 0, after_console: int = 0, limit: int = 1000, attempt: int | None = None
+    ) -> records.Follow:
         """What came after those keys, at most `limit` of each: ask again with the answer's keys. For `logs -f`."""
         with self._snapshots.open() as connection:
             key = run_key(connection, run_id)
-            given = {"run_key": key, "level": -(2**62), "limit": limit}
+            given = {"run_key": key, "level": -(2**62), "limit": limit, "attempt": attempt}
             logs = [convert(records.LogRecord, row) for row in connection.execute(SQL.logs, {**given, "after": after_log})]
             console = [convert(records.ConsoleChunk, row) for row in connection.execute(SQL.console, {**given, "after": after_console})]
             status = str(connection.execute(SQL.status, {"run_key": key}).fetchone()[0])
