@@ -17,6 +17,15 @@ with open(sys.argv[1], "wb") as file:
         file.write(b"x" * 1000); file.flush(); time.sleep(0.05)
 """
 GROW_AND_RENAME = GROW + "\nPath(sys.argv[1]).rename(sys.argv[2])\n"
+RENAMES = """
+import os, sys, time
+folder, count, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+for number in range(count):
+    with open(f"{folder}/last.pt.tmp", "wb") as file:
+        file.write(b"%d" % number)
+    os.replace(f"{folder}/last.pt.tmp", f"{folder}/last.pt")
+    time.sleep(pause)
+"""
 REWRITE = """
 import sys, time
 end = time.monotonic() + float(sys.argv[2])
@@ -92,6 +101,55 @@ def test_a_changed_file_is_a_new_version_and_a_touched_one_is_not(live):
     path.touch()
     until(lambda: live.collector.statistics().unchanged == 1)
     assert live.contents() == {"outputs/last.pt": [b"0", b"1", b"2"]}
+
+
+def test_versions_that_replace_one_another_faster_than_they_settle_are_all_captured(rig):
+    """An atomic rename is one version: each file is held before the next one replaces it. In order, and all observed."""
+    rig.root.mkdir(parents=True)
+    rig.begin().collect(settle_s=2.0, sweep_interval_s=1.0)
+    (rig.root / "first").write_bytes(b"1")
+    rig.wait_for("outputs/first")
+    until(lambda: rig.collector._hints.watches(str(rig.root)))
+    assert rig.spawn(RENAMES, rig.root, "7", "0.1").wait() == 0
+    until(lambda: rig.contents().get("outputs/last.pt", [b""])[-1] == b"6")
+    assert rig.contents()["outputs/last.pt"] == [b"%d" % number for number in range(7)]
+    assert not any(line.get("obs") is False for line in rig.versions()["outputs/last.pt"])
+    rig.end()
+    rig.wait_done()
+    assert len(rig.versions()["outputs/last.pt"]) == 7
+
+
+def test_versions_that_were_skipped_are_said_to_be(rig):
+    """Two hundred in a moment: not all are versions, what is kept is in order and whole, the last one is kept, and the gap is said."""
+    rig.root.mkdir(parents=True)
+    rig.begin().collect(settle_s=2.0, sweep_interval_s=1.0)
+    (rig.root / "first").write_bytes(b"1")
+    rig.wait_for("outputs/first")
+    until(lambda: rig.collector._hints.watches(str(rig.root)))
+    assert rig.spawn(RENAMES, rig.root, "200", "0.001").wait() == 0
+    rig.end()
+    rig.wait_done()
+    found = rig.versions()["outputs/last.pt"]
+    numbers = [int(rig.content(line)) for line in found]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 199
+    said = [line.get("obs", True) for line in found]
+    whole = [before + 1 == number for before, number in zip([-1, *numbers], numbers, strict=False)]
+    assert all(whole[place] or not said[place] for place in range(len(said))), (numbers, said)
+
+
+def test_a_held_version_of_another_folder_or_kind_is_never_captured(live, tmp_path):
+    """What is renamed into place may be a link to elsewhere, or a pipe: neither is opened."""
+    (tmp_path / "secret").write_bytes(b"s")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        (tmp_path / name).rename(live.root / name)
+    (live.root / "other").write_bytes(b"o")
+    live.wait_for("outputs/other")
+    live.end()
+    live.wait_done()
+    assert live.contents() == {"outputs/other": [b"o"]}
 
 
 def test_a_change_behind_a_restored_mtime_is_seen(live):
