@@ -192,8 +192,8 @@ function figures(line) {
 const STREAMS = /** @type {const} */ ([["all", "All"], ["console", "Console"], ["log", "Records"]]);
 const LEVELS = /** @type {const} */ ([[0, "Every level"], [10, "Debug +"], [20, "Info +"], [30, "Warning +"], [40, "Error +"]]);
 
-/** @param {{ view: LogView }} props */
-export function Log({ view }) {
+/** @param {{ view: LogView, isOver: boolean }} props */
+export function Log({ view, isOver }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [, again] = useState(0);
   useEffect(() => {
@@ -222,7 +222,7 @@ export function Log({ view }) {
       <div class="foot">
         ${!view.isComplete && html`<button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
         <span class="dim">${note}</span>
-        <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${view.follow ? "Following" : "Follow ↓"}</button>
+        <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${!view.follow ? (isOver ? "To the end ↓" : "Follow ↓") : isOver ? "At the end" : "Following"}</button>
       </div>
     </div>
   </section>`;

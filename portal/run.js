@@ -28,7 +28,7 @@ function App() {
       <div>
         <${MetricsView} metrics=${metrics} run=${run.value} />
         <${Attempts} run=${run.value} />
-        <${Log} view=${view} />
+        <${Log} view=${view} isOver=${run.value.ended !== null} />
       </div>
       <aside>
         <${Files} />
@@ -112,6 +112,7 @@ function FileRow({ file }) {
     <td>
       <a href=${file.url} download title=${`sha256 ${file.sha256}`}><bdi><span class="dim">${plain(folder)}</span>${plain(name)}</bdi></a>
       ${file.version > 1 && html` <span class="dim small">v${file.version}</span>`}
+      ${!file.observed && html` <span class="dim small" title="It was replaced faster than it could be captured, or before the agent looked.">earlier versions may be missing</span>`}
       ${isPicture && html`<a href=${`${file.url}&view=1`} target="_blank" rel="noopener"><img src=${`${file.url}&view=1`} alt=${plain(name)} loading="lazy" /></a>`}
     </td>
     <td class="right figure dim">${size(file.size)}</td>

@@ -33,7 +33,7 @@ export interface Line {
 export interface Ending { lines: Line[]; open: Line[]; whole: boolean; since: string }
 export interface LineNews { first: string | null; lines: Line[]; open: Line[]; skipped: boolean }
 
-export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string }
+export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string; observed: boolean }
 
 export interface Start {
   run: Run; series: Series[]; files: File[]; file_count: number; log: Ending; attempt: number | null;

@@ -83,6 +83,7 @@ def resumed(home, run):
 def test_the_log_of_one_attempt_is_asked_for_by_its_number(portal, window):
     """By the command, by the API, on the page, live and without scripts: the same; the page offers them where there are several."""
     resumed(portal.home, "resumed")
+    portal.home.artifact("resumed", "outputs/late.pt", b"late", obs=False)
     portal.flush()
     both = [["WARNING", "said 1"], ["stdout", "printed 1"], ["WARNING", "said 2"], ["stdout", "printed 2"]]
     expected = {"": both, "1": both[:2], "2": both[2:]}
@@ -102,6 +103,7 @@ def test_the_log_of_one_attempt_is_asked_for_by_its_number(portal, window):
     seen.wait("document.getElementById('live').dataset.state === 'live'")
     assert page.evaluate(SHOWN) == both[:2]
     assert page.inner_text("nav a[aria-current]") == "Attempt 1"
+    assert "earlier versions may be missing" in page.inner_text("aside")
     late = {"k": "l", "t": START + 3 * SECOND, "lv": 30, "msg": "late"}
     portal.home.write("resumed", "py-2-aaaaaaaa", late)
     portal.home.write("resumed", "py-1-aaaaaaaa", {**late, "msg": "left behind"})

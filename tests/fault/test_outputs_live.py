@@ -138,6 +138,19 @@ def test_versions_that_were_skipped_are_said_to_be(rig):
     assert all(whole[place] or not said[place] for place in range(len(said))), (numbers, said)
 
 
+def test_a_version_that_was_seen_but_not_captured_is_said_to_be_missing(live):
+    """It had not settled when another one took its name: with hints or without, the next version says so."""
+    (live.root / "last.pt").write_bytes(b"0")
+    with (live.root / "last.pt").open("ab"):  # open for writing: it cannot be captured yet
+        until(lambda: live.collector.statistics().pending == 1)
+        (live.root / "last.pt.tmp").write_bytes(b"1")
+        (live.root / "last.pt.tmp").rename(live.root / "last.pt")
+    live.end()
+    live.wait_done()
+    (line,) = live.versions()["outputs/last.pt"]
+    assert (live.content(line), line.get("obs")) == (b"1", False)
+
+
 def test_a_held_version_of_another_folder_or_kind_is_never_captured(live, tmp_path):
     """What is renamed into place may be a link to elsewhere, or a pipe: neither is opened."""
     (tmp_path / "secret").write_bytes(b"s")

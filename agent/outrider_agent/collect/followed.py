@@ -198,6 +198,8 @@ class Followed:
         before = root.pending.get(relative)
         if before is None and self.is_anothers(root, found):
             return False
+        if before is not None and before.stat.ino != found.stat.ino:  # what was seen there before was replaced, and is lost
+            root.unobserved.add(relative)
         pending = root.pending[relative] = identity.step(before, found.stat, now, closed=closed)
         if before is None and self._is_late and not root.is_swept and found.stat.ctime_ns >= self._wanted.started:
             root.unobserved.add(relative)

@@ -24,8 +24,7 @@ def take(run: followed.Followed, root: rooted.Root, folder: sweep.Root, one: ear
     if not one.path.startswith(prefix) or not folder.holds(one.path) or identity.is_temporary(relative):
         return True
     before = run.book.captured.get(f"{root.name}/{relative}")
-    unheld = root.unheld.pop(relative, None)
-    if one.is_missed or (unheld is not None and (before is None or before.stat.ino != unheld)):
+    if one.is_missed or was_replaced(root, relative, before, one.early):
         root.waiting.skip(relative)
     if one.early is None:
         return False
@@ -33,10 +32,17 @@ def take(run: followed.Followed, root: rooted.Root, folder: sweep.Root, one: ear
     if not identity.is_changed(before, found.stat) or run.is_anothers(root, found):
         return True
     root.moved = now
+    root.pending.pop(relative, None)
     if root.waiting.add(relative, one.early, now, run.settings.settle_s):
         return True
     root.unheld[relative] = found.stat.ino
     return False
+
+
+def was_replaced(root: rooted.Root, relative: str, before: identity.Captured | None, one: early.Early | None) -> bool:
+    """Was a file seen there that is neither what was captured last nor this one? Then nobody will capture it any more."""
+    seen = {root.unheld.pop(relative, None), root.pending[relative].stat.ino if relative in root.pending else None}
+    return bool(seen - {None, before.stat.ino if before is not None else None, one.stat.ino if one is not None else None})
 
 
 def jobs(run: followed.Followed, root: rooted.Root, now: float) -> Iterator[rooted.Job]:

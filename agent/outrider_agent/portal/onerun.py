@@ -150,4 +150,5 @@ def _files(seen: Seen) -> Safe:
 def _file(one: records.Artifact, run_id: str) -> Safe:
     shown = os.fsencode(one.path).decode("utf-8", "replace")
     link = tag("a", shell.name(shown), href=shapes.file(one, run_id)["url"], download=True)
-    return tag("tr", tag("td", link), tag("td", fmt.size(one.size), class_="right figure dim"))
+    missing = None if one.observed else tag("span", " earlier versions may be missing", class_="dim small")
+    return tag("tr", tag("td", link, missing), tag("td", fmt.size(one.size), class_="right figure dim"))
