@@ -90,3 +90,26 @@ def test_a_long_logs_end_is_told_as_within_the_whole(home):
             ending = journal.ending(store, "long", count, with_echoes=True)
             assert not ending.whole
             assert [(one.id, one.echo) for one in ending.entries] == [(one.id, one.echo) for one in whole[-count:]]
+
+
+def test_who_follows_is_told_a_record_before_its_own_print(home):
+    """Though the print was committed first: what comes is held a moment."""
+    made = Home(home)
+    made.write("late", "py-1-aaaaaaaa", own=False)
+    made.ingest()
+    with browsing.Browser(made.path / "outrider.db") as store:
+        told = journal.Journal(store, "late")
+        assert list(told.past()) == []
+        made.write("late", "keeper-1-bbbbbbbb", {"k": "c", "t": START + 1000, "f": 2, "o": 0, "d": "WARNING:root:hot\nmine\n"}, own=False)
+        made.ingest()
+        assert told.news(10.0) == []
+        made.write("late", "py-1-aaaaaaaa", {"k": "l", "t": START, "lv": 30, "msg": "hot"}, own=False)
+        made.ingest()
+        assert told.news(10.1) == []
+        found = told.news(10.1 + journal.HOLD_S)
+        assert [(one.stream, one.text, one.echo is None) for one in found] == [
+            ("log", "hot", True),
+            ("stderr", "WARNING:root:hot", False),
+            ("stderr", "mine", True),
+        ]
+        assert told.news(11.0) == told.rest() == []

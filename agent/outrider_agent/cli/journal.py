@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 WINDOW = 100_000
+#: How long somebody who follows waits for what belongs before a line.
+HOLD_S = 0.3
 
 
 class Entry(NamedTuple):
@@ -70,6 +72,7 @@ class Journal:
         self.attempt = attempt
         self._after_log = 0
         self._after_console = 0
+        self._held: list[tuple[float, Entry]] = []
         self._assembler = transcript.Assembler()
         self._echoes = echoes.Echoes()
         self.prints = Prints(store, run_id)
@@ -84,19 +87,34 @@ class Journal:
         """Has the run ended? Asked before reading, everything that came until then is read after."""
         return self.store.run(self.run_id).is_over
 
-    def news(self) -> list[Entry]:
-        """What came since, by time."""
-        came = self.store.changes_since(self.run_id, self._after_log, self._after_console, attempt=self.attempt)
-        self._after_log, self._after_console = came.after_log, came.after_console
-        if came.logs:
-            self.prints.look()
-        found = [Entry(one.time, record=one) for one in came.logs]
-        found += [Entry(line.time, line=line) for chunk in came.console for line in self._assembler.feed(chunk)]
-        return list(self.marked(sorted(found, key=when)))
+    def news(self, now: float) -> list[Entry]:
+        """
+        What came since, by time; `now` in monotonic seconds. It is held for HOLD_S: a record may be read after its own print, and what was
+        told is not taken back.
+        """
+        while True:
+            came = self.store.changes_since(self.run_id, self._after_log, self._after_console, attempt=self.attempt)
+            if not came.logs and not came.console:
+                break
+            self._after_log, self._after_console = came.after_log, came.after_console
+            if came.logs:
+                self.prints.look()
+            self._held += [(now, Entry(one.time, record=one)) for one in came.logs]
+            self._held += [(now, Entry(line.time, line=line)) for chunk in came.console for line in self._assembler.feed(chunk)]
+            if len(self._held) > WINDOW:
+                return self._told()
+        ripe = max((entry.time for since, entry in self._held if now - since >= HOLD_S), default=-1)
+        return self._told(ripe)
 
     def rest(self) -> list[Entry]:
-        """The lines that have no end yet."""
-        return list(self.marked([Entry(line.time, line=line) for line in self._assembler.rest()]))
+        """What is held, and the lines that have no end yet."""
+        return self._told() + list(self.marked([Entry(line.time, line=line) for line in self._assembler.rest()]))
+
+    def _told(self, until: int | None = None) -> list[Entry]:
+        """Tells what is held, up to that time."""
+        told = [entry for _, entry in self._held if until is None or entry.time <= until]
+        self._held = [(since, entry) for since, entry in self._held if until is not None and entry.time > until]
+        return list(self.marked(sorted(told, key=when)))
 
     def chunks(self) -> Iterator[records.ConsoleChunk]:
         """The console's raw chunks from where it stands, as they were written."""

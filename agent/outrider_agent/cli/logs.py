@@ -134,11 +134,8 @@ def _follow(told: journal.Journal, wanted: Callable[[journal.Entry], bool], show
     while True:
         sys.stdout.flush()
         over = told.is_over()
-        came = told.news()
-        while came:
-            for entry in filter(wanted, came):
-                show(entry)
-            came = told.news()
+        for entry in filter(wanted, told.news(time.monotonic())):
+            show(entry)
         if over:
             break
         time.sleep(POLL_S)
