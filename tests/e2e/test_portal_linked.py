@@ -6,7 +6,7 @@ import json
 
 import pytest
 from cli_home import SECOND, START
-from portal_rig import Portal
+from portal_rig import PATIENCE_S, Portal
 from test_run_linked import PLAIN, SETUPS
 from waiting import until
 
@@ -46,20 +46,20 @@ def test_the_page_tells_what_the_command_tells(portal, window, tmp_path, setup):
     """The same transcript: followed from the beginning, and opened anew when all is over."""
     process = portal.run("import logging, sys\n" + setup + WAITS + SLOWLY, tmp_path, experiment=tmp_path.name, wait=False)
     try:
-        run = until(lambda: next((one["run_id"] for one in portal.api(f"/runs?experiment={tmp_path.name}")["runs"]), None))
+        run = until(lambda: next((one["run_id"] for one in portal.api(f"/runs?experiment={tmp_path.name}")["runs"]), None), PATIENCE_S)
         seen = window()
         page = seen.open(f"/runs/{run}")
         seen.wait("document.querySelector('.log')?.innerText.includes('begun')")
         (tmp_path / "go").touch()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     finally:
         (tmp_path / "go").touch()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
     seen.wait("document.querySelector('.log').innerText.includes('see epoch 3')")
     seen.wait("document.querySelector('.log').innerText.includes('hot')")
     expected = told(portal, run)
     assert len(expected) == 1 + 20 + 20 + 2
-    until(lambda: seen.page.evaluate(SHOWN) == expected)
+    until(lambda: seen.page.evaluate(SHOWN) == expected, PATIENCE_S)
     page.reload()
     seen.wait("document.getElementById('live').dataset.state === 'live'")
     assert page.evaluate(SHOWN) == expected

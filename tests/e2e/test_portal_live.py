@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from browsing_rig import Window
 from cli_home import START, ridge
-from portal_rig import Portal
+from portal_rig import PATIENCE_S, Portal
 from waiting import until
 
 RUN = "9f3c0aa1b2c4"
@@ -37,7 +37,7 @@ def test_a_running_script_is_seen_without_a_reload(portal, window, tmp_path):
     (tmp_path / "go").touch()
     process = portal.run(FOLLOWED, tmp_path, experiment="followed", wait=False)
     try:
-        run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=followed")["runs"]), None))
+        run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=followed")["runs"]), None), PATIENCE_S)
         seen = window()
         page = seen.open(f"/runs/{run}")
         page.evaluate(WATCH)
@@ -51,7 +51,7 @@ def test_a_running_script_is_seen_without_a_reload(portal, window, tmp_path):
         assert page.locator("button:has-text('Stop')").count() == 0
     finally:
         (tmp_path / "go").unlink(missing_ok=True)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 #: Counts the lines that come.
@@ -76,7 +76,7 @@ def test_the_list_shows_a_run_that_begins_and_ends_without_a_reload(portal, wind
         assert page.locator("tbody tr").count() == 1
     finally:
         (tmp_path / "go").unlink(missing_ok=True)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 def test_a_run_is_stopped_from_its_page(portal, window, tmp_path):
@@ -84,7 +84,7 @@ def test_a_run_is_stopped_from_its_page(portal, window, tmp_path):
     (tmp_path / "go").touch()
     process = portal.run(FOLLOWED, tmp_path, experiment="stopped", wait=False)
     try:
-        run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=stopped")["runs"]), None))
+        run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=stopped")["runs"]), None), PATIENCE_S)
         seen = window()
         page = seen.open(f"/runs/{run}")
         page.click("button:has-text('Stop')")  # dismissed: nothing happens
@@ -98,7 +98,7 @@ def test_a_run_is_stopped_from_its_page(portal, window, tmp_path):
         assert "by portal" in page.inner_text("h1 + .pill")
     finally:
         (tmp_path / "go").unlink(missing_ok=True)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 def test_a_page_goes_on_after_the_agent_was_restarted(home, browser, tmp_path):
