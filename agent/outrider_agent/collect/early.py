@@ -45,7 +45,7 @@ class Early(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """A rename that was seen. `early` None: the file is gone already, or too many are held. `is_missed`: one before it was never seen."""
+    """A rename that was seen. `early` None: the file is gone already, or too many are held. `is_missed`: one was missed before it."""
 
     path: str
     early: Early | None
@@ -76,17 +76,26 @@ class Seen:
     def add(self, path: str) -> None:
         """A rename put a file in place there. Two renames that found one and the same: what the first one put there is gone."""
         early = hold(path)
-        is_missed = False
-        if early is not None:
-            state = early.stat.ino, early.stat.ctime_ns
-            is_missed = self._last.get(path) == state
+        state = None if early is None else (early.stat.ino, early.stat.ctime_ns)
+        if early is not None and state is not None and self._last.get(path) == state:
+            early.close()
+            self._miss(path)
+            return
+        if state is not None:
             self._last[path] = state
-            if is_missed or self._held >= MOST:
-                early.close()
-                early = None
-            else:
-                self._held += 1
-        self._renamed.append(Renamed(path, early, is_missed))
+        if early is not None and self._held >= MOST:
+            early.close()
+            early = None
+        self._held += early is not None
+        self._renamed.append(Renamed(path, early, is_missed=False))
+
+    def _miss(self, path: str) -> None:
+        """It was missed before the file that was found twice, where that one still waits to be taken."""
+        for place in range(len(self._renamed) - 1, -1, -1):
+            if self._renamed[place].path == path:
+                self._renamed[place] = self._renamed[place]._replace(is_missed=True)
+                return
+        self._renamed.append(Renamed(path, None, is_missed=True))
 
     def take(self) -> list[Renamed]:
         """What was seen; whoever takes it closes what is held."""
@@ -113,8 +122,15 @@ class Waiting:
         return self._count
 
     def skip(self, relative: str) -> None:
-        """A version was missed there: the next one that is added is the first after it."""
+        """One was missed after all that is held: the next one that is added is the first after it."""
         self._gaps.add(relative)
+
+    def mark(self, relative: str) -> bool:
+        """One was missed before the newest that is held. False: none is held."""
+        held = self._waiting.get(relative)
+        if held:
+            held[-1] = held[-1]._replace(is_after_gap=True)
+        return bool(held)
 
     def has_skipped(self, relative: str) -> bool:
         """Was one missed after all that is held?"""

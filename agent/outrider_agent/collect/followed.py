@@ -200,6 +200,7 @@ class Followed:
             return False
         if before is not None and before.stat.ino != found.stat.ino:  # what was seen there before was replaced, and is lost
             root.unobserved.add(relative)
+            self.notes.add(f"{root.name}/{relative}", "missed")
         pending = root.pending[relative] = identity.step(before, found.stat, now, closed=closed)
         if before is None and self._is_late and not root.is_swept and found.stat.ctime_ns >= self._wanted.started:
             root.unobserved.add(relative)

@@ -15,6 +15,7 @@ _WHY = {
     "unreadable": "cannot be read; it is tried again",
     "given-up": "could not be read until the run's end",
     "busy": "was still being written after the run's end: what it held then was kept",
+    "missed": "was replaced before it could be captured: an earlier version of it is missing",
     "later": "was changed after the run had ended: it is taken for another run's",
 }
 

@@ -81,4 +81,5 @@ def lost(job: rooted.Job) -> None:
         job.early.close()
     job.root.in_flight.pop(job.found.relative, None)
     job.root.unobserved.add(job.found.relative)
+    job.run.notes.add(job.path, "missed")
     job.run.due = 0.0

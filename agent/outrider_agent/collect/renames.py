@@ -24,15 +24,21 @@ def take(run: followed.Followed, root: rooted.Root, folder: sweep.Root, one: ear
     if not one.path.startswith(prefix) or not folder.holds(one.path) or identity.is_temporary(relative):
         return True
     before = run.book.captured.get(f"{root.name}/{relative}")
-    if one.is_missed or was_replaced(root, relative, before, one.early):
-        root.waiting.skip(relative)
+    is_after_gap = was_replaced(root, relative, before, one.early) or one.is_missed
+    if is_after_gap:
+        run.notes.add(f"{root.name}/{relative}", "missed")
     if one.early is None:
+        # What was found twice is the newest that is held, if it has not been captured yet.
+        if is_after_gap and not (one.is_missed and root.waiting.mark(relative)):
+            root.waiting.skip(relative)
         return False
     found = sweep.Found(relative, one.path, one.early.stat)
     if not identity.is_changed(before, found.stat) or run.is_anothers(root, found):
         return True
     root.moved = now
     root.pending.pop(relative, None)
+    if is_after_gap:
+        root.waiting.skip(relative)
     if root.waiting.add(relative, one.early, now, run.settings.settle_s):
         return True
     root.unheld[relative] = found.stat.ino
