@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+#: For a test of the portal, its agent's and its browser's beginning too. It only ends what hangs.
+PORTAL_TIMEOUT_S = 600
+
+
+def pytest_collection_modifyitems(items):
+    """On a loaded machine the first test of a file, which waits for an agent and a browser, needs minutes."""
+    for item in items:
+        if "portal" in item.fixturenames and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(PORTAL_TIMEOUT_S))
+
 
 @pytest.fixture(scope="module")
 def browser():

@@ -354,6 +354,27 @@ def test_the_end_that_only_a_block_has_is_the_runs(world):
     assert world.ends("r1") == [("Failed", "exit-code")]
 
 
+def test_a_writer_that_died_between_its_gap_and_the_mark_told_it_once(world):
+    """Rule: what a gap on disk accounts for is not told again, and what it does not is."""
+    gap = {"k": "gap", "t": 2, "n": 3, "bytes": 300, "of": 3}
+    process = world.write("r1", "py", gap, {"k": "end", "t": 3, "status": "Completed", "reason": "completed"})
+    lock = world.home / "spool" / "r1" / process.stream / "lock"
+    counters = {**spool.counters(str(lock)), "refused": 3, "refused_bytes": 300, "why": "disk full", "since": 5}
+    with lock.open("r+b") as block:
+        block.write(json.dumps(counters).encode().ljust(4096))
+    die(process)
+    for _ in range(3):
+        world.look(6)
+    assert world.said("r1", record.GAP) == []
+    assert spool.counters(str(lock))["gapped"] == 3
+    with lock.open("r+b") as block:  # and five more that nobody told
+        block.write(json.dumps({**counters, "refused": 8}).encode().ljust(4096))
+    world.liveness = liveness.Liveness(str(world.home), world.known, world.clock)
+    world.look_until_certain()
+    assert [line["n"] for line in world.said("r1", record.GAP)] == [5]
+    assert spool.counters(str(lock))["gapped"] == 8
+
+
 def test_the_self_test_sees_locks_here(world):
     """Rule: on a local disk another descriptor's lock is visible."""
     assert liveness.sees_foreign_locks(str(world.home / "spool"))
