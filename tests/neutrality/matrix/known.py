@@ -110,6 +110,18 @@ STATED = [
         "`--resume` and a nested run set `OUTRIDER_ATTEMPT`, `OUTRIDER_RUN_CLAIMED`; other names of `OUTRIDER_` are the user's own",
         "so that processes of the command know which run and attempt they belong to",
     ),
+    (
+        "`outrider` is a program in Python: a `sitecustomize` on `PYTHONPATH` runs in it too, and it heeds `PYTHONVERBOSE` and the like",
+        "Python reads these before the first line of ours; its modules are never taken from `PYTHONPATH` or the working folder",
+    ),
+    (
+        "a command that was to ignore SIGPIPE (`trap '' PIPE`, systemd's `IgnoreSIGPIPE=`) does not",
+        "Python ignores it in itself and cannot know what was before; the command gets what a shell gives, as from Python's `subprocess`",
+    ),
+    (
+        "what a log record's arguments do when asked for their text, they do once more, and also where no handler asks",
+        "the text is the record; a RunHandler asks as well",
+    ),
 ]
 
 
