@@ -115,10 +115,6 @@ STATED = [
         "Python reads these before the first line of ours; its modules are never taken from `PYTHONPATH` or the working folder",
     ),
     (
-        "a command that was to ignore SIGPIPE (`trap '' PIPE`, systemd's `IgnoreSIGPIPE=`) does not",
-        "Python ignores it in itself and cannot know what was before; the command gets what a shell gives, as from Python's `subprocess`",
-    ),
-    (
         "what a log record's arguments do when asked for their text, they do once more, and also where no handler asks",
         "the text is the record; a RunHandler asks as well",
     ),
