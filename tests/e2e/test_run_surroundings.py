@@ -92,3 +92,11 @@ def test_a_user_without_a_name_gets_no_folder_called_tilde(tmp_path):
     assert (done.returncode, done.stdout) == (0, b"out\n")
     assert done.stderr.startswith(b"outrider: cannot write to the spool in /.local/state/outrider")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", [6, 8, 10, 12, 14, 16, 18, 20])
+def test_too_few_descriptors_for_a_keeper_are_enough_for_the_command(left):
+    """It runs untracked, which is said; or there are enough."""
+    code, out, err = result(["sh", "-c", f"ulimit -n {left}; exec " + " ".join(RUN) + " expr 1 + 2"])
+    assert (code, out) == (0, b"3\n")
+    assert err in (b"", b"outrider: cannot start a keeper (Too many open files): the command runs untracked\n")
