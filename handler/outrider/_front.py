@@ -208,9 +208,8 @@ def _die(number: int) -> NoReturn:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if number == signal.SIGKILL:
-        os.kill(os.getpid(), number)
-    signal.signal(number, signal.SIG_DFL)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_kill(get_ident(), number)  # to this thread: the other would read it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os._exit(128 + number)  # process 1 of a container cannot be killed by its own signal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -100,3 +101,11 @@ def test_too_few_descriptors_for_a_keeper_are_enough_for_the_command(left):
     code, out, err = result(["sh", "-c", f"ulimit -n {left}; exec " + " ".join(RUN) + " expr 1 + 2"])
     assert (code, out) == (0, b"3\n")
     assert err in (b"", b"outrider: cannot start a keeper (Too many open files): the command runs untracked\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_process_1_of_a_container_ends_with_the_signals_code(home, number):
+    """No signal of its own can kill it: a command that was killed for memory is 137 to whoever runs the container."""
+    contained = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", *RUN]
+    assert result([*contained, "sh", "-c", f"ulimit -c 0; kill -{int(number)} $$"]) == (128 + number, b"", b"")
+    assert end(home)["sig"] == number
