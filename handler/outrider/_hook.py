@@ -64,8 +64,9 @@ def install(module: ModuleType, *, implicit: bool = False) -> None:
 
 
 def _after_fork() -> None:
-    """In the child: its stream has been told nothing yet."""
+    """In the child: its stream has been told nothing yet, and what waits is its parent's."""
     _ways.clear()
+    _early.clear()
 
 
 def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  # noqa: C901 -- the hot path, in one piece
@@ -192,6 +193,10 @@ def _open_ear(record: logging.LogRecord) -> bool:
     try:
         _signals.mask(_signals.ALL)
         _load()
+    except OSError:  # the script has no descriptors left, say: the record waits for the first one that finds some
+        if len(_early) < _MANY:
+            _early.append(record)
+        return False
     finally:
         _loading = False
         _signals.mask(before)

@@ -109,3 +109,20 @@ def test_process_1_of_a_container_ends_with_the_signals_code(home, number):
     contained = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", *RUN]
     assert result([*contained, "sh", "-c", f"ulimit -c 0; kill -{int(number)} $$"]) == (128 + number, b"", b"")
     assert end(home)["sig"] == number
+
+
+def test_records_made_without_a_descriptor_are_kept_with_the_first_that_finds_some(home, tmp_path):
+    """Law 2: a script that has used up its descriptors logs for the first time, and lets some go later."""
+    (tmp_path / "full.py").write_text(
+        "import logging, os, resource\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
+        "held = []\n"
+        "try:\n"
+        "    while True: held.append(os.open('/dev/null', 0))\n"
+        "except OSError: pass\n"
+        "logging.warning('one'); logging.warning('two')\n"
+        "for fd in held: os.close(fd)\n"
+        "logging.warning('three')\n"
+    )
+    same([sys.executable, str(tmp_path / "full.py")])
+    assert [line["msg"] for line in lines(home, "l")] == ["one", "two", "three"]

@@ -118,6 +118,10 @@ STATED = [
         "what a log record's arguments do when asked for their text, they do once more, and also where no handler asks",
         "the text is the record; a RunHandler asks as well",
     ),
+    (
+        "`time outrider run …` counts none of the command's processor time and memory",
+        "the command is the keeper's child, and nobody waits for the keeper: the end would wait for whoever holds a pipe",
+    ),
 ]
 
 
