@@ -261,11 +261,9 @@ def leave_exception() -> None:
     error = getattr(sys, "last_exc", None) or sys.last_value
     if error is None or not _is_uncaught(error):
         return
-    import traceback
+    from outrider import _encode, _tracebacks, spool
 
-    from outrider import _encode, spool
-
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = _tracebacks.as_printed(error)
     if len(text) > _MAX_TRACEBACK:
         text = text[: _MAX_TRACEBACK // 2] + "\n…\n" + text[-_MAX_TRACEBACK // 2 :]
     kind = type(error)
