@@ -115,7 +115,7 @@ STATED = [
         "Python reads these before the first line of ours; its modules are never taken from `PYTHONPATH` or the working folder",
     ),
     (
-        "what a log record's arguments, or an uncaught exception, do when asked for their text they do again, and also where no handler asks",
+        "what a log record's arguments, or an uncaught exception, do when asked for their text they do again, even if no handler asks",
         "the text is the record; a RunHandler asks as well",
     ),
     (
