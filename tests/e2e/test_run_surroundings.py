@@ -126,3 +126,18 @@ def test_records_made_without_a_descriptor_are_kept_with_the_first_that_finds_so
     )
     same([sys.executable, str(tmp_path / "full.py")])
     assert [line["msg"] for line in lines(home, "l")] == ["one", "two", "three"]
+
+
+def test_a_script_that_only_asks_where_logging_is_may_import_it_later(home, tmp_path):
+    """Asking is not importing: its records are heard all the same."""
+    path = tmp_path / "asks.py"
+    path.write_text(
+        "import importlib.util, sys\n"
+        "found = importlib.util.find_spec('logging')\n"
+        "import logging\n"
+        "logging.warning('heard')\n"
+        "print(found.origin == logging.__file__, logging.__spec__.loader, type(logging.__loader__).__name__)\n"
+    )
+    code, out, _ = result([*RUN, sys.executable, str(path)])
+    assert (code, b"SourceFileLoader\n" in out, b"True" in out) == (0, True, True)
+    assert [line["msg"] for line in lines(home, "l")] == ["heard"]
