@@ -2,116 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from harness.world import World, die
 from waiting import until
 
 from outrider import record, spool
-from outrider_agent import errors
 from outrider_agent.collect import liveness, streams
-
-WRITER = """
-import sys
-from outrider import spool
-home, run, kind, owner, attempt = sys.argv[1:6]
-writer = spool.Writer(home, run, kind, owner=owner == "own", attempt=int(attempt))
-for text in sys.argv[6:]:
-    assert writer.append(spool.line(eval(text)))
-print(writer.name, flush=True)
-sys.stdin.read()
-"""
-
-
-class Clock:
-    """A clock whose monotonic time the test moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-    def time_ns(self):
-        return time.time_ns()
-
-
-class Known:
-    """A store that knows what the test says."""
-
-    def __init__(self):
-        self.over, self.open, self.away = set(), {}, False
-
-    def has_ended(self, run, attempt=None):
-        if self.away:
-            raise errors.Unavailable
-        return run in self.over
-
-    def open_runs(self):
-        if self.away:
-            raise errors.Unavailable
-        return self.open
-
-
-class World:
-    """A home, writers as real processes, and a liveness that looks when told to."""
-
-    def __init__(self, home):
-        self.home, self.clock, self.known, self.processes = home, Clock(), Known(), []
-        (home / "spool").mkdir(parents=True)
-        self.liveness = liveness.Liveness(str(home), self.known, self.clock)
-
-    def write(self, run, kind="py", *lines, own=True, attempt=1):
-        """Starts a writer; returns when its lines are written. It lives until it is killed."""
-        command = [
-            sys.executable,
-            "-c",
-            WRITER,
-            str(self.home),
-            run,
-            kind,
-            "own" if own else "joined",
-            str(attempt),
-            *map(repr, lines or ({"k": "m", "t": 1, "n": "a", "v": 1},)),
-        ]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.processes.append(process)
-        process.stream = process.stdout.readline().strip()
-        assert process.stream
-        return process
-
-    def look(self, seconds=0.0):
-        self.clock.now += seconds
-        return self.liveness.look()
-
-    def look_until_certain(self):
-        for _ in range(4):
-            self.look(1.1)
-
-    def said(self, run, kind):
-        """Lines of one kind that the agent wrote for a run."""
-        folder = self.home / "spool" / run
-        lines = [
-            json.loads(raw)
-            for name in sorted(os.listdir(folder))
-            if name.startswith("agent-")
-            for raw in spool.read_lines(str(folder / name))
-        ]
-        return [line for line in lines if line["k"] == kind]
-
-    def ends(self, run):
-        return [(line["status"], line["reason"]) for line in self.said(run, record.END)]
-
-    def rewrite_head(self, run, writer, **changes):
-        """As if the stream had been written elsewhere."""
-        path = self.home / "spool" / run / writer / "00000000.ndjson"
-        first, *rest = [raw for raw in path.read_bytes().split(b"\n") if raw]
-        path.write_bytes(b"".join(b"\n" + raw + b"\n" for raw in [json.dumps({**json.loads(first), **changes}).encode(), *rest]))
 
 
 @pytest.fixture
@@ -121,11 +21,6 @@ def world(home):
     for process in built.processes:
         process.kill()
         process.communicate()
-
-
-def die(process):
-    process.kill()
-    process.wait()
 
 
 def test_a_living_run_is_left_alone_however_long_it_is_silent(world):
@@ -294,85 +189,6 @@ def test_a_foreign_stream_that_said_its_end_is_no_longer_alive(world):
     )
     (folder / "00000000.ndjson").write_bytes(head + end)
     assert world.look().alive == 0
-
-
-def test_what_a_dead_writer_refused_becomes_a_gap_once(world):
-    """Rule: refused records that no gap accounts for are accounted for by the agent, with the writer's name, and never again."""
-    process = world.write("r1", "py", {"k": "end", "t": 1, "status": "Completed", "reason": "completed"})
-    lock = world.home / "spool" / "r1" / process.stream / "lock"
-    counters = {**spool.counters(str(lock)), "refused": 7, "refused_bytes": 700, "gapped": 2, "why": "disk full", "since": 5}
-    with lock.open("r+b") as block:
-        block.write(json.dumps(counters).encode().ljust(4096))
-    world.look_until_certain()
-    assert world.said("r1", record.GAP) == []
-    die(process)
-    for _ in range(3):
-        world.look(6)
-    (gap,) = world.said("r1", record.GAP)
-    assert (gap["n"], gap["w"], gap["why"], gap["since"]) == (5, process.stream, "disk full", 5)
-    assert spool.counters(str(lock))["gapped"] == 7
-    assert lock.stat().st_size == 4096
-    world.liveness = liveness.Liveness(str(world.home), world.known, world.clock)
-    world.look_until_certain()
-    assert len(world.said("r1", record.GAP)) == 1
-
-
-def leave_end(world, process, **end):
-    """As a keeper does on a disk without a free byte: its `end` is in its lock's block alone."""
-    lock = world.home / "spool" / "r1" / process.stream / "lock"
-    with lock.open("r+b") as block:
-        block.write(json.dumps({**spool.counters(str(lock)), "end": end}).encode().ljust(4096))
-    die(process)
-    return lock
-
-
-def test_the_end_that_only_a_block_has_is_said_though_another_attempt_has_begun(world):
-    """Rule: an attempt's own word is kept, whoever comes after it; once, and by whichever agent."""
-    lock = leave_end(world, world.write("r1", "keeper"), status="Failed", reason="exit-code", code=3, t=7)
-    second = world.write("r1", "keeper", attempt=2)
-    for _ in range(3):
-        world.look(6)
-    (end,) = world.said("r1", record.END)
-    assert (end["status"], end["reason"], end["code"], end["t"]) == ("Failed", "exit-code", 3, 7)
-    heads = [head for head in world.said("r1", record.HEAD) if head["own"]]
-    assert [head.get("att", 1) for head in heads] == [1]
-    assert spool.counters(str(lock))["said"] is True
-    world.liveness = liveness.Liveness(str(world.home), world.known, world.clock)
-    die(second)
-    world.look_until_certain()
-    assert sorted(world.ends("r1")) == [("Failed", "exit-code"), ("Failed", "keeper-lost")]
-
-
-def test_the_end_that_only_a_block_has_is_the_runs(world):
-    """Rule: of the newest attempt it is what the run ended with; then the block says that it was said, and the stream may go."""
-    lock = leave_end(world, world.write("r1", "keeper"), status="Failed", reason="exit-code", code=3, t=7)
-    world.look_until_certain()
-    assert world.ends("r1") == [("Failed", "exit-code")]
-    world.look(6)
-    assert spool.counters(str(lock))["said"] is True
-    world.look(6)
-    assert world.ends("r1") == [("Failed", "exit-code")]
-
-
-def test_a_writer_that_died_between_its_gap_and_the_mark_told_it_once(world):
-    """Rule: what a gap on disk accounts for is not told again, and what it does not is."""
-    gap = {"k": "gap", "t": 2, "n": 3, "bytes": 300, "of": 3}
-    process = world.write("r1", "py", gap, {"k": "end", "t": 3, "status": "Completed", "reason": "completed"})
-    lock = world.home / "spool" / "r1" / process.stream / "lock"
-    counters = {**spool.counters(str(lock)), "refused": 3, "refused_bytes": 300, "why": "disk full", "since": 5}
-    with lock.open("r+b") as block:
-        block.write(json.dumps(counters).encode().ljust(4096))
-    die(process)
-    for _ in range(3):
-        world.look(6)
-    assert world.said("r1", record.GAP) == []
-    assert spool.counters(str(lock))["gapped"] == 3
-    with lock.open("r+b") as block:  # and five more that nobody told
-        block.write(json.dumps({**counters, "refused": 8}).encode().ljust(4096))
-    world.liveness = liveness.Liveness(str(world.home), world.known, world.clock)
-    world.look_until_certain()
-    assert [line["n"] for line in world.said("r1", record.GAP)] == [5]
-    assert spool.counters(str(lock))["gapped"] == 8
 
 
 def test_the_self_test_sees_locks_here(world):
