@@ -146,17 +146,26 @@ def flush(run_id: str, writer: Any, timeout: float) -> bool:
 
 
 def _spooled_metrics(home: str, run_id: str) -> Document:
+    """Times are kept only where they are needed: most runs have one stream, whose order is the points'."""
     from outrider import _spooled
 
-    found = _metrics.Found()
+    folders = _spooled.folders(home, run_id)
+    found = _metrics.Found(with_times=False)
+    _read(found, folders)
+    if found.needs_times:
+        found = _metrics.Found()
+        _read(found, folders)
+    return found.payload()
+
+
+def _read(found: _metrics.Found, folders: list[str]) -> None:
     try:
-        for number, folder in enumerate(_spooled.folders(home, run_id)):
+        for number, folder in enumerate(folders):
             for segment in spool.segments(folder):
                 with open(spool.open_regular(spool.segment_path(folder, segment)), "rb") as file:
                     found.read(file.read(), number)
     except FileNotFoundError:
         raise HistoryUnavailable from None
-    return found.payload()
 
 
 def _below(documents: list[Document], parent: str, *, recursive: bool) -> set[str]:
