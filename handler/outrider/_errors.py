@@ -3,7 +3,10 @@ The errors that an explicit call of the run API may raise. A class's docstring i
 
     OutriderError
     ├── RunEnded              the run has ended: nothing more can be logged to it
-    └── MetricsUnavailable    get_metrics() cannot give a whole answer now
+    ├── MetricsUnavailable    get_metrics() cannot give a whole answer now
+    ├── SnapshotError         a folder could not be kept as a snapshot, or a snapshot not be given back
+    ├── SubmitError           a run could not be submitted: nothing was started
+    └── ActivityFailed        the run that was waited for has failed
 
 A wrong type or value raises TypeError or ValueError. Nothing in a logging call raises anything.
 """
@@ -24,3 +27,19 @@ class RunEnded(OutriderError):
 
 class MetricsUnavailable(OutriderError):
     """The metrics of this run cannot be read whole at the moment; nothing is lost. Start the agent (outrider agent) and ask again."""
+
+
+class SnapshotError(OutriderError):
+    """The folder was not kept as a snapshot."""
+
+
+class SubmitError(OutriderError):
+    """The run was not submitted; nothing was started."""
+
+
+class ActivityFailed(OutriderError):
+    """The run that was waited for has failed. `error` is a dict with what is known of it."""
+
+    def __init__(self, message: str | None = None, error: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.error = error or {}
