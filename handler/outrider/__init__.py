@@ -14,9 +14,23 @@ __version__ = "0.1.0"
 _HOME = {
     "RunHandler": "_handler",
     "Run": "_run",
-    "OutriderError": "_errors",
-    "RunEnded": "_errors",
+    "Experiment": "_experiment",
+    "Workspace": "_workspace",
+    "Model": "_model",
+    "Dataset": "_dataset",
+    "ConfigNotFound": "_errors",
+    "DatasetNotFound": "_errors",
+    "FileNotInRun": "_errors",
+    "HistoryUnavailable": "_errors",
+    "InvalidImage": "_errors",
     "MetricsUnavailable": "_errors",
+    "ModelNotFound": "_errors",
+    "ModelPathNotFound": "_errors",
+    "NotKnown": "_errors",
+    "OutriderError": "_errors",
+    "PropertyChanged": "_errors",
+    "RunEnded": "_errors",
+    "RunNotFound": "_errors",
     "start_run": "_api",
     "current_run": "_api",
     "log": "_api",
@@ -55,16 +69,48 @@ if TYPE_CHECKING:
         upload_file,
         upload_folder,
     )
-    from outrider._errors import MetricsUnavailable, OutriderError, RunEnded
+    from outrider._dataset import Dataset
+    from outrider._errors import (
+        ConfigNotFound,
+        DatasetNotFound,
+        FileNotInRun,
+        HistoryUnavailable,
+        InvalidImage,
+        MetricsUnavailable,
+        ModelNotFound,
+        ModelPathNotFound,
+        NotKnown,
+        OutriderError,
+        PropertyChanged,
+        RunEnded,
+        RunNotFound,
+    )
+    from outrider._experiment import Experiment
     from outrider._handler import RunHandler
+    from outrider._model import Model
     from outrider._run import Run
+    from outrider._workspace import Workspace
 
 __all__ = [
+    "ConfigNotFound",
+    "Dataset",
+    "DatasetNotFound",
+    "Experiment",
+    "FileNotInRun",
+    "HistoryUnavailable",
+    "InvalidImage",
     "MetricsUnavailable",
+    "Model",
+    "ModelNotFound",
+    "ModelPathNotFound",
+    "NotKnown",
     "OutriderError",
+    "PropertyChanged",
     "Run",
     "RunEnded",
     "RunHandler",
+    "RunNotFound",
+    "Workspace",
     "cancel",
     "complete",
     "current_run",

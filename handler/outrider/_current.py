@@ -169,7 +169,7 @@ def _join() -> Run | None:
         if run_id and spool.valid_name(run_id) and (_last is None or _last.id != run_id):
             from outrider._run import Run
 
-            _joined = Run(run_id, new_writer(run_id), experiment=os.environ.get("OUTRIDER_EXPERIMENT"), name=None, owns=False)
+            _joined = Run.of_process(run_id, new_writer(run_id), experiment=os.environ.get("OUTRIDER_EXPERIMENT"), name=None, owns=False)
             _joined.claimed = os.environ.get("OUTRIDER_RUN_CLAIMED") == run_id
     return _joined
 
@@ -185,7 +185,7 @@ def _new(
     about = _facts.of_a_run(experiment, name, parent.id if parent else None, facts)
     stream = new_writer(run_id, owner=True, experiment=about["experiment"])
     _register_at_exit()
-    return Run(run_id, stream, experiment=about["experiment"], name=about["name"], owns=True), about
+    return Run.of_process(run_id, stream, experiment=about["experiment"], name=about["name"], owns=True), about
 
 
 def _push(run: Run) -> None:

@@ -78,7 +78,7 @@ class Submission(_launch.Launch):
     def run_record(self, exe: str | None) -> dict[str, Any]:
         """With what only a submitted run has."""
         found = super().run_record(exe)
-        found.update(type=_submit.TYPE, phase="Preparing", snapshot=self._spec["snapshot"]["id"])
+        found["type"] = _submit.TYPE
         if self._spec["inputs"]:
             found["inputs"] = self._spec["inputs"]
         return found
@@ -103,8 +103,9 @@ class Submission(_launch.Launch):
     def begin(self, writer: spool.Writer) -> None:
         """Preparing: the folder, and what is known of it. Raises OSError where it cannot be made."""
         spec = self._spec
+        self._phase(writer, "Preparing")
         os.write(self._ready, b"ready\n")
-        writer.append(("\n{" + spec["snapshot"]["line"] + "}\n").encode("ascii"))
+        writer.append(spool.line(spec["snapshot"]))
         for key, value in (("ContentSnapshotId", spec["snapshot"]["id"]), ("azureml.runsource", "experiment"), ("target", spec["target"])):
             self._property(writer, key, value)
         self._property(writer, "runDefinition", spec["definition"])
@@ -148,7 +149,7 @@ class Submission(_launch.Launch):
         writer.append(spool.line({"k": record.NOTE, "t": time.time_ns(), "lv": level, "msg": text}))
 
     def _phase(self, writer: spool.Writer, phase: str) -> None:
-        writer.append_vital(spool.line({"k": record.RUN, "t": time.time_ns(), "phase": phase}))
+        writer.append_vital(spool.line({"k": record.PHASE, "t": time.time_ns(), "ph": phase}))
 
     def _property(self, writer: spool.Writer, key: str, value: Any) -> None:
         writer.append(spool.line({"k": record.PROPERTY, "t": time.time_ns(), "n": key, "v": value}))

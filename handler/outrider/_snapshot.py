@@ -12,8 +12,7 @@ import os
 import stat
 import time
 
-from outrider import _ignore, _uploads, spool
-from outrider._encode import quote
+from outrider import _ignore, _uploads, record, spool
 from outrider._errors import SnapshotError
 
 TYPE_CHECKING = False  # typing is an import too
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 300 << 20  #: OUTRIDER_SNAPSHOT_MAX_BYTES
 MAX_FILES = 2_000  #: OUTRIDER_SNAPSHOT_MAX_FILES
-SOURCE = "snapshot"  #: `src` of the `art` line
 _NOT_SOURCE = frozenset({".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 _RESULTS = frozenset({"outputs", "logs", "azureml-logs", "azureml-setup", "user_logs", "system_logs"})  #: at the top: what runs leave behind
 _ENOUGH = 5  #: counting ends at so many times a limit
@@ -40,22 +38,15 @@ class Snapshot:
         """It comes from the content: the beginning of its hash, spelled as a UUID."""
         return id_of(self.sha)
 
-    def fields(self) -> str:
-        """The fields of the `art` line that keeps it with a run."""
-        now = time.time_ns()
-        return (
-            f'"k":"art","t":{now},"p":{quote(path_of(self.id))},"size":{self.size},"sha":"{self.sha}","mt":{now},"src":"{SOURCE}"'
-        )
+    def line(self) -> dict[str, Any]:
+        """The `snap` line that keeps it with a run (docs/spool.md)."""
+        about = {"id": self.id, "sha": self.sha, "size": self.size, "files": self.files, "root": self.folder}
+        return {"k": record.SNAPSHOT, "t": time.time_ns(), **about}
 
 
 def id_of(sha: str) -> str:
     """A snapshot's id, from its zip's sha256."""
     return "-".join((sha[:8], sha[8:12], sha[12:16], sha[16:20], sha[20:32]))
-
-
-def path_of(snapshot_id: str) -> str:
-    """Where a run has it among its artifacts."""
-    return f"snapshot/{snapshot_id}.zip"
 
 
 def take(home: str, path: Any) -> Snapshot:

@@ -97,7 +97,7 @@ def prepare(
         "command": command,
         "interpreter": _interpreter(config),
         "submitted": time.time_ns(),
-        "snapshot": {"id": taken.id, "sha": taken.sha, "size": taken.size, "files": taken.files, "bytes": taken.bytes, "line": taken.fields()},
+        "snapshot": taken.line(),
         "folder": folder,
         "environment": {**_texts(environment.environment_variables), **_texts(config.run_config.environment_variables)},
         "azureml": job_environment(run, experiment, workspace),
@@ -198,13 +198,14 @@ def _interpreter(config: ScriptRunConfig) -> str:
     return os.path.expanduser(os.fsdecode(named))
 
 
-def _arguments(given: list[Any]) -> tuple[list[str], dict[str, str]]:
+def _arguments(given: list[Any]) -> tuple[list[str], dict[str, Any]]:
     """The arguments as text; and of data sets among them, which are passed as their paths, {name: path}."""
-    texts, inputs = [], {}
+    texts: list[str] = []
+    inputs: dict[str, Any] = {}
     for one in given:
         path = getattr(one, "path_on_compute", None) or getattr(one, "local_path", None)
         if isinstance(path, str) and not isinstance(one, (str, bytes)):
-            inputs[safe_str(getattr(one, "name", None) or "input")] = path
+            inputs[safe_str(getattr(one, "name", None) or "input")] = {"path": path}
             texts.append(path)
         else:
             texts.append(os.fsdecode(one) if isinstance(one, (bytes, os.PathLike)) else safe_str(one))

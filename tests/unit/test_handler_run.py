@@ -41,7 +41,7 @@ def test_a_run_says_what_it_is(run, home):
     assert about["outputs"] == [os.path.join(os.getcwd(), "outputs")]
     assert "default" not in about
     assert lines(home, "param")[0]["v"] == 0.1
-    assert (run.status, run.experiment, run.name) == ("Running", "ridge", "first")
+    assert (run.status, run.name) == ("Running", "first")
     assert outrider.current_run() is run
 
 
