@@ -1,8 +1,8 @@
 """
-CondaDependencies: the packages that an environment names. Outrider installs nothing: a run takes the interpreter it is given, and its system
-log names those of these packages that are missing there.
+CondaDependencies: the packages that an environment names. Outrider installs nothing: a run takes the interpreter it is given, and its
+system log names those of these packages that are missing there.
 
-Conda's files are YAML; what is read and written here is the part of it that they use: lists of texts under `dependencies`, `pip`, `channels`.
+Conda's files are YAML; read and written here is the part of it that they use: lists of texts under `dependencies`, `pip`, `channels`.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ class Environment(Section):
             found = cls(name)
         found.docker.base_image = image
         if container_registry is not None:
-            found.docker.base_image_registry = container_registry  # type: ignore[attr-defined]
+            found.docker.base_image_registry = container_registry
         return found
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The git repository that a folder is in, under the names of properties that Azure ML and MLflow gave it. Asks `git`; where there is none, nothing."""
+"""The git repository of a folder, under the names of properties that Azure ML and MLflow gave it. Asks `git`, where there is one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def _git(folder: str, arguments: Iterable[str]) -> str:
     import subprocess
 
     try:
-        found = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)  # noqa: S607 -- the user's own
+        asked = ["git", "-C", folder, *arguments]
+        found = subprocess.run(asked, capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.decode("utf-8", "replace").strip() if found.returncode == 0 else ""

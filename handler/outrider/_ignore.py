@@ -18,7 +18,8 @@ class Rules:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._groups: list[tuple[bool, Pattern[str]]] = []  # (does it leave out?, any of its patterns), in order
-        kind, texts = True, []
+        kind = True
+        texts: list[str] = []
         for line in lines:
             found = _pattern(line)
             if found is None:
@@ -34,7 +35,7 @@ class Rules:
         self.has_exceptions = any(not excludes for excludes, _ in self._groups)
 
     def excludes(self, path: str, *, folder: bool) -> bool:
-        """Of a path with `/` between its parts, none first: is it, or a folder that it is in, left out? The last pattern that fits decides."""
+        """Of a path with `/` between its parts, none first: is it, or a folder it is in, left out? The last pattern that fits decides."""
         for excludes, pattern in reversed(self._groups):
             if pattern.match(path + "/" if folder else path):
                 return excludes
@@ -69,28 +70,38 @@ def _expression(glob: str) -> str | None:
         return ".*"
     found, at = "", 0
     while at < len(glob):
-        one = glob[at]
-        if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
-            found, at = found + "(?:.*/)?", at + 3
-        elif glob.startswith("/**", at) and at + 3 == len(glob):
-            found, at = found + "/.+", at + 3
-        elif one == "*":
-            at += len(glob[at:]) - len(glob[at:].lstrip("*"))
-            found += "[^/]*"
-        elif one == "?":
-            found, at = found + "[^/]", at + 1
-        elif one == "[":
-            end = glob.find("]", at + 2 + (glob[at + 1 : at + 2] in ("!", "^")))
-            if end < 0:
-                return None
-            inner = glob[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            found, at = found + "[" + ("^/" + inner[1:] if inner[:1] in ("!", "^") else inner) + "]", end + 1
-        elif one == "\\" and at + 1 < len(glob):
-            found, at = found + re.escape(glob[at + 1]), at + 2
-        else:
-            found, at = found + re.escape(one), at + 1
+        part, at = _next(glob, at)
+        if part is None:
+            return None
+        found += part
     try:
         re.compile(found)
     except re.error:
         return None
     return found
+
+
+def _next(glob: str, at: int) -> tuple[str | None, int]:
+    """What stands at a place of the glob, as a regular expression, and where the next thing stands."""
+    one = glob[at]
+    if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
+        return "(?:.*/)?", at + 3
+    if glob.startswith("/**", at) and at + 3 == len(glob):
+        return "/.+", at + 3
+    if one == "*":
+        return "[^/]*", len(glob) - len(glob[at:].lstrip("*"))
+    if one == "?":
+        return "[^/]", at + 1
+    if one == "[":
+        return _bracket(glob, at)
+    if one == "\\" and at + 1 < len(glob):
+        return re.escape(glob[at + 1]), at + 2
+    return re.escape(one), at + 1
+
+
+def _bracket(glob: str, at: int) -> tuple[str | None, int]:
+    end = glob.find("]", at + 2 + (glob[at + 1 : at + 2] in ("!", "^")))
+    if end < 0:
+        return None, at
+    inner = glob[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
+    return "[" + ("^/" + inner[1:] if inner[:1] in ("!", "^") else inner) + "]", end + 1

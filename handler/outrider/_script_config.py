@@ -1,8 +1,8 @@
 """
 ScriptRunConfig and RunConfiguration: what is to be submitted, and how. They only say it; `_submit.py` does it.
 
-What concerns a cluster (nodes, communicators, images, compute targets) is taken and kept with the run, and has no effect: runs are processes of this
-machine. Unknown attributes are errors.
+What concerns a cluster (nodes, communicators, images, compute targets) is taken, and has no effect: runs are processes of this machine.
+Unknown attributes are errors.
 """
 
 from __future__ import annotations
@@ -130,9 +130,8 @@ class ParallelTaskConfiguration(Section):
     """How many tasks there are; has no effect: a script runs once."""
 
     def __init__(self, max_retries_per_worker: int = 0, worker_count_per_node: int = 1, terminal_exit_codes: Any = None) -> None:
-        super().__init__(
-            max_retries_per_worker=max_retries_per_worker, worker_count_per_node=worker_count_per_node, terminal_exit_codes=terminal_exit_codes
-        )
+        more = {"terminal_exit_codes": terminal_exit_codes}
+        super().__init__(max_retries_per_worker=max_retries_per_worker, worker_count_per_node=worker_count_per_node, **more)
 
 
 class ScriptRunConfig:
@@ -182,7 +181,7 @@ class ScriptRunConfig:
             raise ValueError("say what to run: ScriptRunConfig(source_directory='.', script='train.py')")
 
     def __repr__(self) -> str:
-        what = self.command if self.command else " ".join([str(self.script), *map(safe_str, self.arguments)])
+        what = self.command or " ".join([str(self.script), *map(safe_str, self.arguments)])
         return f"ScriptRunConfig({os.fspath(self.source_directory)!r}: {what})"
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Section:
-    """Takes its attributes in `__init__`; after that, those it has. They are part of the configuration but for those that begin with `_`."""
+    """Takes its attributes in `__init__`, after that those it has. What does not begin with `_` is part of the configuration."""
 
     _complete = False
 

@@ -1,8 +1,8 @@
 """
 Snapshots: the files of a folder as they are now, kept with a run as one zip in the blob store, and given back.
 
-Here: which files belong to it, its limits, the zip, its record. Never here: starting anything. The order is blob, then record. A folder that is
-unchanged has the same zip, which is stored once. Raises SnapshotError to who asked for a snapshot; then nothing was recorded.
+Here: which files belong to it, its limits, the zip, its record. Never here: starting anything. The order is blob, then record. A folder
+that is unchanged has the same zip, which is stored once. Raises SnapshotError to who asked for a snapshot; then nothing was recorded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 import time
+import zlib
 
 from outrider import _ignore, _uploads, record, spool
 from outrider._errors import SnapshotError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 300 << 20  #: OUTRIDER_SNAPSHOT_MAX_BYTES
 MAX_FILES = 2_000  #: OUTRIDER_SNAPSHOT_MAX_FILES
 _NOT_SOURCE = frozenset({".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
-_RESULTS = frozenset({"outputs", "logs", "azureml-logs", "azureml-setup", "user_logs", "system_logs"})  #: at the top: what runs leave behind
+_RESULTS = frozenset({"outputs", "logs", "azureml-logs", "azureml-setup", "user_logs", "system_logs"})  #: at the top: of runs
 _ENOUGH = 5  #: counting ends at so many times a limit
 _IN_ONE_PIECE = 1 << 20
 
@@ -68,16 +69,16 @@ def take(home: str, path: Any) -> Snapshot:
 
 def belonging(top: str, home: str) -> list[tuple[str, str, os.stat_result]]:
     """
-    (path within the folder, path, its stat) of every file that belongs to a folder, sorted: not what its ignore file leaves out, nor version
-    control, caches, virtual environments, the folders in which runs leave their results, nor Outrider's own home. Raises SnapshotError
-    where that is more than the limits allow.
+    (path within the folder, path, its stat) of every file that belongs to a folder, sorted: not what its ignore file leaves out, nor
+    version control, caches, virtual environments, the folders in which runs leave their results, nor Outrider's own home. Raises
+    SnapshotError where that is more than the limits allow.
     """
     if not os.path.isdir(top):
         raise SnapshotError(f"there is no folder {top}, so no snapshot of it was taken")
     found: list[tuple[str, str, os.stat_result]] = []
     most_files, most_bytes = _limits()
     total = 0
-    for one in _walk(top, "", _Ignored(top), _identity(home), ()):
+    for one in _walk(top, "", _Ignored.at_top(top), _identity(home), ()):
         found.append(one)
         total += one[2].st_size
         if len(found) > most_files * _ENOUGH:
@@ -90,23 +91,22 @@ def belonging(top: str, home: str) -> list[tuple[str, str, os.stat_result]]:
 class _Ignored:
     """The ignore files that hold at a folder: `.amlignore` of the top alone, else every `.gitignore` from the top down."""
 
-    def __init__(self, top: str, above: _Ignored | None = None, base: str = "") -> None:
-        self._git = above is None or above._git
-        self._rules: list[tuple[str, _ignore.Rules]] = [] if above is None else above._rules
-        if above is None:
-            own = os.path.join(top, ".amlignore")
-            if os.path.isfile(own):
-                self._git = False
-                self._rules = [("", _read(own))]
-        if self._git and os.path.isfile(os.path.join(top, ".gitignore")):
-            self._rules = [*self._rules, (base, _read(os.path.join(top, ".gitignore")))]
-        self.must_look_inside = any(rules.has_exceptions for _, rules in self._rules)
+    def __init__(self, rules: list[tuple[str, _ignore.Rules]], *, git: bool) -> None:
+        self._rules = rules  # each with the folder that it is for
+        self._git = git
+        self.must_look_inside = any(found.has_exceptions for _, found in rules)
+
+    @classmethod
+    def at_top(cls, folder: str) -> _Ignored:
+        own = os.path.join(folder, ".amlignore")
+        return cls([("", _read(own))], git=False) if os.path.isfile(own) else cls([], git=True).below(folder, "")
 
     def below(self, folder: str, base: str) -> _Ignored:
-        return _Ignored(folder, self, base) if self._git else self
+        path = os.path.join(folder, ".gitignore")
+        return _Ignored([*self._rules, (base, _read(path))], git=True) if self._git and os.path.isfile(path) else self
 
     def excludes(self, inner: str, *, folder: bool) -> bool:
-        """The deepest file that has to say something decides in git; here any may exclude, which is the same but for odd exceptions."""
+        """In git the deepest file that has to say something decides; here any may exclude, which is the same but for odd exceptions."""
         return any(rules.excludes(inner[len(base) :], folder=folder) for base, rules in self._rules)
 
 
@@ -238,22 +238,27 @@ def restore(home: str, snapshot_id: str, path: Any = None) -> str:
 
 
 def unpack(zip_path: str, folder: str) -> list[tuple[str, int, int]]:
-    """Writes the files of a snapshot into a folder that is there. (path, size, mtime in ns) of each. Raises OSError, ValueError."""
-    import shutil
+    """Writes the files of a snapshot into a folder that is there. (path, size, mtime in ns) of each. Raises OSError."""
     import zipfile
 
-    written = []
-    with zipfile.ZipFile(zip_path) as archive:
-        for info in archive.infolist():
-            parts = info.filename.split("/")
-            if ".." in parts or info.filename.startswith("/"):
-                raise ValueError(f"the snapshot names a file outside its folder: {info.filename!r}")
-            target = os.path.join(folder, *parts)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with archive.open(info) as source, open(target, "wb") as file:
-                shutil.copyfileobj(source, file)
-            os.chmod(target, stat.S_IMODE(info.external_attr >> 16) | stat.S_IWUSR)
-            modified = int(time.mktime((*info.date_time, 0, 0, -1)))
-            os.utime(target, (modified, modified))
-            written.append((target, info.file_size, os.stat(target).st_mtime_ns))
-    return written
+    try:
+        with zipfile.ZipFile(zip_path) as archive:
+            return [_unpack(archive, info, folder) for info in archive.infolist()]
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise OSError(errno.EIO, f"the snapshot is damaged ({error})", zip_path) from error
+
+
+def _unpack(archive: Any, info: Any, folder: str) -> tuple[str, int, int]:
+    import shutil
+
+    parts = info.filename.split("/")
+    if ".." in parts or info.filename.startswith("/"):
+        raise OSError(errno.EINVAL, "the snapshot names a file outside its folder", info.filename)
+    target = os.path.join(folder, *parts)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with archive.open(info) as source, open(target, "wb") as file:
+        shutil.copyfileobj(source, file)
+    os.chmod(target, stat.S_IMODE(info.external_attr >> 16) | stat.S_IWUSR)
+    modified = int(time.mktime((*info.date_time, 0, 0, -1)))
+    os.utime(target, (modified, modified))
+    return target, info.file_size, os.stat(target).st_mtime_ns

@@ -1,6 +1,6 @@
 """
-Submitting: a folder's snapshot, and a detached `outrider run` that runs a script from it. Works without the agent; returns as soon as the run is in
-the spool.
+Submitting: a folder's snapshot, and a detached `outrider run` that runs a script from it. Works without the agent; returns as soon as the
+run is in the spool.
 
 Here: what the caller's process does. Never here: what the new processes do (`_launcher.py`), waiting (`_waiting.py`). No agent ever
 executes a user's command: the caller starts it, as the caller's user and with the caller's environment.
@@ -46,8 +46,8 @@ def submit(
     **more: Any,
 ) -> Run:
     """
-    Keeps a snapshot of the configured folder, starts the script from it in a process of its own, and returns the run. `show_output`: waits for its
-    end and prints what it prints. `parent`: a run's id. Raises SnapshotError and SubmitError; then nothing was started.
+    Keeps a snapshot of the configured folder, starts the script from it in a process of its own, and returns the run. `show_output`: waits
+    for its end and prints what it prints. `parent`: a run's id. Raises SnapshotError and SubmitError; then nothing was started.
     """
     from outrider._run import Run
 
@@ -73,8 +73,8 @@ def prepare(
     """All that the launcher needs, with the snapshot taken. Starts nothing. Raises SnapshotError, SubmitError, TypeError."""
     if not isinstance(config, ScriptRunConfig):
         raise TypeError(
-            f"submit() takes a ScriptRunConfig, not {type(config).__name__}. Pipelines, hyperparameter sweeps, estimators and automated ML are "
-            "not run by Outrider: submit the script itself, once for each candidate"
+            f"submit() takes a ScriptRunConfig, not {type(config).__name__}. Pipelines, hyperparameter sweeps, estimators and automated ML "
+            "are not run by Outrider: submit the script itself, once for each candidate"
         )
     if os.environ.get("OUTRIDER_DISABLED", "") not in ("", "0"):
         raise SubmitError("nothing was submitted: OUTRIDER_DISABLED=1 turns Outrider off")
@@ -99,7 +99,7 @@ def prepare(
         "submitted": time.time_ns(),
         "snapshot": taken.line(),
         "folder": folder,
-        "environment": {**_texts(environment.environment_variables), **_texts(config.run_config.environment_variables)},
+        "variables": {**_texts(environment.environment_variables), **_texts(config.run_config.environment_variables)},
         "azureml": job_environment(run, experiment, workspace),
         "packages": _packages(environment),
         "target": config.run_config.target,
@@ -184,8 +184,8 @@ def _command(config: ScriptRunConfig, folder: str, arguments: list[str]) -> tupl
         raise SubmitError(f"nothing was submitted: there is no folder {folder}")
     if not os.path.isfile(path) or not (path + os.sep).startswith(folder.rstrip(os.sep) + os.sep):
         raise SubmitError(
-            f"nothing was submitted: {path} script path doesn't exist. The script should be inside the project folder {folder}, for the run "
-            "has only what is there"
+            f"nothing was submitted: {path} script path doesn't exist. The script should be inside the project folder {folder}: "
+            "the run has only what is there"
         )
     return [_interpreter(config), os.path.relpath(path, folder), *arguments], os.path.basename(script)
 
@@ -227,12 +227,28 @@ def _packages(environment: Any) -> list[str]:
 
 
 def _definition(config: ScriptRunConfig, command: list[str]) -> dict[str, Any]:
-    """`runDefinition` of `get_details`: what was submitted."""
-    said: dict[str, Any] = json.loads(json.dumps(config.run_config.as_dict(), default=safe_str))
-    said["script"] = config.script
-    said["arguments"] = [safe_str(one) for one in config.arguments]
-    said["command"] = command
-    return {key: value for key, value in said.items() if value not in (None, {}, [])}
+    """`runDefinition` of `get_details`: what was submitted, of the environment what is not as ever. Values of variables may be secrets."""
+    environment = config.run_config.environment
+    said = _difference(json.loads(json.dumps(environment.as_dict(), default=safe_str)), type(environment)().as_dict())
+    said["environment_variables"] = sorted({**environment.environment_variables, **config.run_config.environment_variables})
+    return {
+        "script": config.script,
+        "arguments": [safe_str(one) for one in config.arguments],
+        "command": command,
+        "target": config.run_config.target,
+        "maxRunDurationSeconds": config.max_run_duration_seconds,
+        "environment": said,
+    }
+
+
+def _difference(said: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """What is said otherwise than usual."""
+    found = {}
+    for name, value in said.items():
+        before = usual.get(name)
+        if value != before:
+            found[name] = _difference(value, before) if isinstance(value, dict) and isinstance(before, dict) else value
+    return found
 
 
 def _remarks(config: ScriptRunConfig) -> list[str]:
