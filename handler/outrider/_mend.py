@@ -28,15 +28,20 @@ def install() -> None:
 
 
 def mend(name: str, module: ModuleType) -> None:
-    """Gives a module the names it once had."""
+    """Gives a module the names it once had; and those below it, which may have been imported before it was complete."""
+    for one in [name, *(one for one in _rot.ATTRIBUTES if one.startswith(name + ".") and one in sys.modules)]:
+        _give_names(one, module if one == name else sys.modules[one])
+    patch = _PATCHES.get(name)
+    if patch is not None:
+        patch(module)
+
+
+def _give_names(name: str, module: ModuleType) -> None:
     for gone, where in _rot.ATTRIBUTES.get(name, {}).items():
         if gone not in vars(module):
             found = _find(module, where)
             if found is not None:
                 setattr(module, gone, found)
-    patch = _PATCHES.get(name)
-    if patch is not None:
-        patch(module)
 
 
 def _find(module: ModuleType, where: str) -> Any:
@@ -67,11 +72,11 @@ class _Missing:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002 -- the protocol's
         """Only for names of the table."""
-        if name not in _rot.MODULES:
+        if name not in _rot.MODULES and name not in _rot.PACKAGES:
             return None
         from importlib.machinery import ModuleSpec
 
-        loader: Any = _Alias(_rot.MODULES[name])
+        loader: Any = _Alias(_rot.MODULES.get(name, ""))
         return ModuleSpec(name, loader, is_package=True)
 
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 #: A module that is no more -> the one that has its contents; "": an empty one, for what is below it.
 MODULES: Mapping[str, str] = {
-    "sklearn.externals": "",
     "sklearn.externals.joblib": "joblib",
     "sklearn.externals.six": "six",
     "sklearn.cross_validation": "sklearn.model_selection",
@@ -71,6 +70,9 @@ MODULES: Mapping[str, str] = {
     "xml.etree.cElementTree": "xml.etree.ElementTree",
 }
 
+#: What such a module was in: an empty package, where that is no more either.
+PACKAGES = frozenset(".".join(name.split(".")[:end]) for name in MODULES for end in range(2, name.count(".") + 1))
+
 _OF_ABC = (
     "Awaitable",
     "Callable",
@@ -116,8 +118,6 @@ _NUMPYS = (
     "ones",
     "pi",
     "power",
-    "rand",
-    "randn",
     "reshape",
     "shape",
     "sin",
@@ -198,7 +198,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         "plot_det_curve": ".DetCurveDisplay.from_estimator",
     },
     "sklearn.utils": {"safe_indexing": "sklearn.utils._safe_indexing"},
-    "scipy": {name: f"numpy.{name}" for name in _NUMPYS},
+    "scipy": {**{name: f"numpy.{name}" for name in _NUMPYS}, "rand": "numpy.random.rand", "randn": "numpy.random.randn"},
     "scipy.integrate": {"simps": ".simpson", "cumtrapz": ".cumulative_trapezoid", "trapz": ".trapezoid"},
     "scipy.signal": {name: f"scipy.signal.windows.{name}" for name in _WINDOWS},
     "scipy.misc": {"comb": "scipy.special.comb", "factorial": "scipy.special.factorial", "logsumexp": "scipy.special.logsumexp"},
@@ -252,8 +252,8 @@ def hint(kind: str, message: str) -> str | None:
     name = kind.rpartition(".")[2]
     if name in ("ModuleNotFoundError", "ImportError") and quoted:
         found = _module(message, quoted)
-    elif name == "AttributeError" and len(quoted) > 1:
-        found = _attribute(quoted[0], quoted[1])
+    elif name == "AttributeError":
+        found = _attribute(*_of_and_name(message, quoted))
     elif name == "TypeError" and quoted:
         found = _argument(message, quoted[0])
     elif name == "InvalidParameterError" and quoted and quoted[-1] in VALUES.get(quoted[0], ()):
@@ -265,7 +265,7 @@ def hint(kind: str, message: str) -> str | None:
 
 def _module(message: str, quoted: list[str]) -> str | None:
     if message.startswith("No module named"):
-        return quoted[0] if quoted[0] in MODULES else None
+        return quoted[0] if quoted[0] in MODULES or quoted[0] in PACKAGES else None
     if len(quoted) < 2:
         return None
     whole = f"{quoted[1]}.{quoted[0]}"
@@ -281,6 +281,13 @@ def _argument(message: str, name: str) -> str | None:
     function = message.partition("(")[0].replace(".__init__", "").rpartition(".")[2]
     known = [one for one in ARGUMENTS if name in ARGUMENTS[one] and (one == function or message.startswith("got "))]
     return f"argument {name!r} of {known[0]}" if known else None
+
+
+def _of_and_name(message: str, quoted: list[str]) -> tuple[str, str]:
+    """`module 'numpy' has no attribute 'float'`; numpy itself also says "`np.float_` was removed"."""
+    if message.startswith("`np.") and "removed" in message:
+        return "numpy", message.split("`")[1][3:]
+    return (quoted[0], quoted[1]) if len(quoted) > 1 else ("", "")
 
 
 def _attribute(of: str, name: str) -> str | None:
