@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tracked import lines, run_folders
 from waiting import until
 
-from outrider import _submit
+from outrider import _submit, spool
 from outrider._script_config import ScriptRunConfig
 
 
@@ -30,13 +31,9 @@ def ended(home, run):
 
 def of_run(home, run, kind=None):
     """The lines of one run; each says whether it is the keeper's."""
-    from outrider import spool
-
     found = []
     (folder,) = [path for path in run_folders(home) if path.name == run]
     for stream in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        import json
-
         for raw in spool.read_lines(str(stream)):
             line = json.loads(raw)
             found.append({**line, "by_keeper": stream.name.startswith("keeper-")})
@@ -58,6 +55,11 @@ def notes(home, run):
     return [line["msg"] for line in of_run(home, run, "note")]
 
 
+def kept(home, run):
+    """Its files but for the system's."""
+    return {line["p"] for line in of_run(home, run, "art") if not line["p"].startswith("system_logs/")}
+
+
 def work(home, run):
     """The folder it works in."""
     return Path(home) / "submitted" / run
@@ -71,4 +73,4 @@ def write(folder, **files):
     return folder
 
 
-__all__ = ["ended", "lines", "notes", "of_run", "phases", "printed", "submit", "work", "write"]
+__all__ = ["ended", "kept", "lines", "notes", "of_run", "phases", "printed", "submit", "work", "write"]

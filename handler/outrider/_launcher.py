@@ -60,6 +60,7 @@ class Submission(_launch.Launch):
         self._ready = ready
         self._unpacked: list[tuple[str, int, int]] = []
         self._started = 0.0
+        self._said: list[str] = []
         self._interpreter = _workfolder.Interpreter(spec["interpreter"])
         self.parent = spec["parent"]
         self.tags.update(spec["tags"])
@@ -96,7 +97,7 @@ class Submission(_launch.Launch):
         self._phase(writer, "Preparing")
         os.write(self._ready, b"ready\n")
         writer.append(spool.line(taken))
-        about = {"ContentSnapshotId": taken["id"], "target": spec["target"], "runDefinition": spec["definition"]}
+        about = {"ContentSnapshotId": taken["id"], "azureml.target": spec["target"]}
         for key, value in {**about, **_git.properties(spec["folder"])}.items():
             writer.append(spool.line({"k": record.PROPERTY, "t": time.time_ns(), "n": key, "v": value}))
         who = f"{_facts.user()} on {spool.hostname()}"
@@ -126,10 +127,20 @@ class Submission(_launch.Launch):
         for path, error in failed:
             self.say(writer, f"{path} could not be kept: {error}.", 30)
         _workfolder.remove_source(self._unpacked, self.cwd)
+        self._keep_system_logs(writer)
 
     def say(self, writer: spool.Writer, text: str, level: int = 20) -> None:
         """One line of the run's system log."""
+        self._said.append(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {'warning' if level > 20 else 'info':<7} {text}\n")
         writer.append(spool.line({"k": record.NOTE, "t": time.time_ns(), "lv": level, "msg": text}))
+
+    def _keep_system_logs(self, writer: spool.Writer) -> None:
+        """The same as files of the run, with what was submitted."""
+        definition = json.dumps(self._spec["definition"], indent=2)
+        for name, text in (("outrider.txt", "".join(self._said)), ("run_definition.json", definition)):
+            problem = _workfolder.keep(self.home, writer, f"system_logs/{name}", text.encode())
+            if problem:
+                self.say(writer, f"{name} could not be kept: {problem}.", 30)
 
     def _phase(self, writer: spool.Writer, phase: str) -> None:
         writer.append_vital(spool.line({"k": record.PHASE, "t": time.time_ns(), "ph": phase}))

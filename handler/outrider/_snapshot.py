@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import time
 import zlib
 
@@ -20,12 +21,19 @@ TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
+    from outrider._run import Run
+
 MAX_BYTES = 300 << 20  #: OUTRIDER_SNAPSHOT_MAX_BYTES
 MAX_FILES = 2_000  #: OUTRIDER_SNAPSHOT_MAX_FILES
 _NOT_SOURCE = frozenset({".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 _RESULTS = frozenset({"outputs", "logs", "azureml-logs", "azureml-setup", "user_logs", "system_logs"})  #: at the top: of runs
 _ENOUGH = 5  #: counting ends at so many times a limit
 _IN_ONE_PIECE = 1 << 20
+
+
+#: The last folder that was kept: its path and state, the snapshot. A loop of runs in a notebook keeps the same folder again and again.
+_last: tuple[str, str, tuple[Any, ...], Snapshot] | None = None
+_SETTLED_NS = 100_000_000  #: a file may change again within one tick of its file system's clock
 
 
 class Snapshot:
@@ -52,19 +60,65 @@ def id_of(sha: str) -> str:
 
 def take(home: str, path: Any) -> Snapshot:
     """Keeps a file, or what belongs to a folder, in the blob store. Raises SnapshotError."""
+    global _last
     top = os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+    begun = time.time_ns()
     try:
         if os.path.isfile(top):
             found = [(os.path.basename(top), top, os.stat(top))]
             _check_limits(top, found)
         else:
             found = belonging(top, home)
+        state = tuple((inner, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino, one.st_mode) for inner, _, one in found)
+        if _last is not None and _last[:3] == (home, top, state) and blob(home, _last[3].id) is not None:
+            return _last[3]
         sha, size = _store(home, found)
     except OSError as error:
         raise SnapshotError(
             f"no snapshot of {top} was taken: {error.filename or 'a file'}: {error.strerror}. Leave it out in .amlignore, or mend it"
         ) from error
-    return Snapshot(sha, size, len(found), sum(status.st_size for _, _, status in found), top)
+    taken = Snapshot(sha, size, len(found), sum(status.st_size for _, _, status in found), top)
+    is_settled = all(max(one[2], one[3]) < begun - _SETTLED_NS for one in state)
+    _last = (home, top, state, taken) if is_settled else None
+    return taken
+
+
+def take_for(run: Run, path: Any) -> str:
+    """`Run.take_snapshot`: the snapshot's id. Raises SnapshotError, also where the run has one already."""
+    home = run._home  # noqa: SLF001 -- its own package
+    if home is None:
+        return ""
+    before = run.get_snapshot_id()
+    if before is not None:
+        raise SnapshotError(f"the run {run.id} has a snapshot already ({before}), and nothing was kept: a run has one")
+    taken = take(home, path)
+    run.add_line(spool.line(taken.line()))
+    return taken.id
+
+
+def restore_for(run: Run, snapshot_id: str | None = None, path: Any = None) -> str:
+    """`Run.restore_snapshot`: the path of a zip. Raises SnapshotError."""
+    home = run._home  # noqa: SLF001 -- its own package
+    wanted = snapshot_id or run.get_snapshot_id()
+    if home is None or wanted is None:
+        raise SnapshotError(f"the run {run.id} has no snapshot: its folder was not kept when it began")
+    return restore(home, wanted, path)
+
+
+def at_start(home: str | None, directory: Any, *, chosen: bool) -> Snapshot | None:
+    """
+    What `start_logging` keeps: None where nothing was asked for. A folder that was `chosen` and cannot be kept raises SnapshotError; where
+    it is only the default (the working folder may be anything) the run begins without, and stderr says so.
+    """
+    if directory is None or home is None:
+        return None
+    try:
+        return take(home, directory)
+    except SnapshotError as problem:
+        if chosen:
+            raise
+        sys.stderr.write(f"outrider: the run has no snapshot: {problem}. Or give snapshot_directory=None\n")
+        return None
 
 
 def belonging(top: str, home: str) -> list[tuple[str, str, os.stat_result]]:

@@ -203,9 +203,11 @@ def _arguments(given: list[Any]) -> tuple[list[str], dict[str, Any]]:
     texts: list[str] = []
     inputs: dict[str, Any] = {}
     for one in given:
-        path = getattr(one, "path_on_compute", None) or getattr(one, "local_path", None)
-        if isinstance(path, str) and not isinstance(one, (str, bytes)):
-            inputs[safe_str(getattr(one, "name", None) or "input")] = {"path": path}
+        about = getattr(one, "about", None)
+        if isinstance(about, dict) and "paths" in about:
+            paths = one.to_path()
+            path = paths[0] if len(paths) == 1 else about["paths"][0] if len(about["paths"]) == 1 else os.path.commonpath(paths)
+            inputs[safe_str(about.get("input") or one.name or f"input_{len(inputs)}")] = about
             texts.append(path)
         else:
             texts.append(os.fsdecode(one) if isinstance(one, (bytes, os.PathLike)) else safe_str(one))

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from outrider import record, spool
+from outrider import _facts, record, spool
 from outrider._errors import ActivityFailed
 
 TYPE_CHECKING = False  # typing is an import too
@@ -51,6 +51,13 @@ def wait_for_completion(
         if show_output:
             _say(json.dumps(error, indent=4, default=str))
     return details
+
+
+def cancel(run: Run) -> None:
+    """`Run.cancel` of a run that is not this process's own: asks for its end, and returns at once."""
+    home = run._home  # noqa: SLF001 -- its own package
+    if home is not None and request_cancel(home, run.id, _facts.user()):
+        run.add_line(spool.line({"k": record.PHASE, "t": time.time_ns(), "ph": "CancelRequested"}))
 
 
 def request_cancel(home: str, run_id: str, by: str = "") -> bool:

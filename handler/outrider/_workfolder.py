@@ -58,6 +58,17 @@ def collect(home: str, writer: spool.Writer, roots: list[str]) -> tuple[int, lis
     return count, failed
 
 
+def keep(home: str, writer: spool.Writer, name: str, data: bytes) -> str:
+    """Makes some bytes a file of the run; the reason where they could not be kept, else ""."""
+    import io
+
+    try:
+        writer.append(("\n{" + _uploads.store(home, name, io.BytesIO(data)) + "}\n").encode("ascii"))
+    except OSError as error:
+        return str(error)
+    return ""
+
+
 def _results(roots: list[str]) -> Iterator[tuple[str, str]]:
     for root in roots:
         if os.path.isdir(root):

@@ -10,7 +10,7 @@ import sys
 import textwrap
 
 import pytest
-from submitted import ended, notes, of_run, phases, printed, submit, work, write
+from submitted import ended, kept, notes, of_run, phases, printed, submit, work, write
 from tracked import OUTRIDER, gone, of_home
 from waiting import until
 
@@ -58,7 +58,7 @@ def test_the_whole_folder_runs_from_its_snapshot(home, folder):
     assert [line["v"] for line in of_run(home, run, "m")] == [0.0, 0.5]
     assert "hello ['--n', '3', 'True']\n" in printed(home, run)
     assert "to stderr\n" in printed(home, run)
-    assert {line["p"] for line in of_run(home, run, "art")} == {"outputs/model.pkl", "logs/mine.txt"}
+    assert kept(home, run) == {"outputs/model.pkl", "logs/mine.txt"}
     (about,) = [line for line in of_run(home, run, "run") if line["by_keeper"]]
     assert (about["experiment"], about["name"], about["tags"]) == ("exp one", "train.py", {"kind": "ridge", "n": "1"})
     assert about["type"] == "azureml.scriptrun"
@@ -120,7 +120,22 @@ def test_the_snapshot_is_kept_with_the_run(home, folder, tmp_path):
     assert os.path.isfile(_snapshot.restore(home, line["id"], tmp_path))
     properties = {line["n"]: line["v"] for line in of_run(home, run, "prop")}
     assert properties["ContentSnapshotId"] == line["id"]
-    assert properties["runDefinition"]["script"] == "train.py"
+
+
+def test_what_the_system_did_is_kept_apart_from_what_the_user_logged(home, folder):
+    """As notes while it happens, and as files of the run; what was submitted too, without the values of its variables."""
+    config = RunConfiguration()
+    config.environment_variables = {"PASSWORD": "very secret"}
+    run = submit(write(folder, train="print('mine')"), arguments=["--n", 3], run_config=config)
+    ended(home, run)
+    files = {line["p"]: line["sha"] for line in of_run(home, run, "art")}
+    assert set(files) == {"system_logs/outrider.txt", "system_logs/run_definition.json"}
+    texts = {path: (home / "blobs" / sha[:2] / sha).read_text() for path, sha in files.items()}
+    for note in notes(home, run):
+        assert note in texts["system_logs/outrider.txt"]
+    said = json.loads(texts["system_logs/run_definition.json"])
+    assert (said["script"], said["arguments"], said["environment"]["environment_variables"]) == ("train.py", ["--n", "3"], ["PASSWORD"])
+    assert not any("very secret" in text for text in texts.values())
 
 
 FAILURES = [

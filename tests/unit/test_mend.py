@@ -1,7 +1,8 @@
 """
-What has gone from libraries comes back on request, and only then; an error about it is known as such. Each case against the real libraries.
+What has gone from libraries comes back on request, and only then; an error about it is known as such. Against the real libraries.
 
-The rule: whatever the tables name, and the installed library lacks, raises an error that `_rot.hint` reads; with OUTRIDER_LEGACY=1 it is there.
+The rule: whatever the tables name, and the installed library lacks, raises an error that `_rot.hint` reads; with OUTRIDER_LEGACY=1 it
+is there.
 """
 
 from __future__ import annotations
@@ -72,8 +73,10 @@ SCRIPTS = {
     "the clock": ("import time; print(time.clock() >= 0)", "True"),
     "argspec": ("import inspect; print(inspect.getargspec(lambda a, b=1, *c: 0).args)", "['a', 'b']"),
     "OneHotEncoder(sparse=)": (
-        "from sklearn.preprocessing import OneHotEncoder as E; e = E(sparse=False).fit([['a'], ['b']]);"
-        "print(e.transform([['a']]).tolist(), list(e.get_feature_names()))",
+        (
+            "from sklearn.preprocessing import OneHotEncoder as E; e = E(sparse=False).fit([['a'], ['b']]);"
+            "print(e.transform([['a']]).tolist(), list(e.get_feature_names()))"
+        ),
         "[[1.0, 0.0]] ['x0_a', 'x0_b']",
     ),
     "root mean squared error": (

@@ -7,6 +7,7 @@ import stat
 import zipfile
 
 import pytest
+from waiting import until
 
 from outrider import _snapshot
 from outrider._errors import SnapshotError
@@ -62,6 +63,16 @@ def test_the_same_folder_is_stored_once(folder, home):
     assert _snapshot.take(home, folder).sha != ""
     blobs = [name for _, _, found in os.walk(os.path.join(home, "blobs")) for name in found]
     assert len(blobs) == 2
+
+
+def test_a_folder_that_has_not_changed_is_not_read_again(folder, home):
+    """A loop of runs in a notebook; a change is seen, also one that keeps size and time."""
+    until(lambda: _snapshot.take(home, folder) is _snapshot.take(home, folder), message="the folder's files are old enough")
+    before, path = _snapshot.take(home, folder), folder / "train.py"
+    status = path.stat()
+    path.write_text("print(2)\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert _snapshot.take(home, folder).sha != before.sha
 
 
 def test_results_caches_version_control_and_environments_are_left_out(folder, home):
