@@ -17,6 +17,17 @@ _HOME = {
     "Experiment": "_experiment",
     "Workspace": "_workspace",
     "Model": "_model",
+    "ScriptRunConfig": "_script_config",
+    "RunConfiguration": "_script_config",
+    "DockerConfiguration": "_script_config",
+    "MpiConfiguration": "_script_config",
+    "PyTorchConfiguration": "_script_config",
+    "TensorflowConfiguration": "_script_config",
+    "Environment": "_environment",
+    "CondaDependencies": "_conda",
+    "ActivityFailed": "_errors",
+    "SnapshotError": "_errors",
+    "SubmitError": "_errors",
     "Dataset": "_dataset",
     "ConfigNotFound": "_errors",
     "DatasetNotFound": "_errors",
@@ -69,8 +80,11 @@ if TYPE_CHECKING:
         upload_file,
         upload_folder,
     )
+    from outrider._conda import CondaDependencies
     from outrider._dataset import Dataset
+    from outrider._environment import Environment
     from outrider._errors import (
+        ActivityFailed,
         ConfigNotFound,
         DatasetNotFound,
         FileNotInRun,
@@ -84,17 +98,31 @@ if TYPE_CHECKING:
         PropertyChanged,
         RunEnded,
         RunNotFound,
+        SnapshotError,
+        SubmitError,
     )
     from outrider._experiment import Experiment
     from outrider._handler import RunHandler
     from outrider._model import Model
     from outrider._run import Run
+    from outrider._script_config import (
+        DockerConfiguration,
+        MpiConfiguration,
+        PyTorchConfiguration,
+        RunConfiguration,
+        ScriptRunConfig,
+        TensorflowConfiguration,
+    )
     from outrider._workspace import Workspace
 
 __all__ = [
+    "ActivityFailed",
+    "CondaDependencies",
     "ConfigNotFound",
     "Dataset",
     "DatasetNotFound",
+    "DockerConfiguration",
+    "Environment",
     "Experiment",
     "FileNotInRun",
     "HistoryUnavailable",
@@ -103,13 +131,20 @@ __all__ = [
     "Model",
     "ModelNotFound",
     "ModelPathNotFound",
+    "MpiConfiguration",
     "NotKnown",
     "OutriderError",
     "PropertyChanged",
+    "PyTorchConfiguration",
     "Run",
+    "RunConfiguration",
     "RunEnded",
     "RunHandler",
     "RunNotFound",
+    "ScriptRunConfig",
+    "SnapshotError",
+    "SubmitError",
+    "TensorflowConfiguration",
     "Workspace",
     "cancel",
     "complete",

@@ -14,7 +14,7 @@ import sys
 import time
 from types import SimpleNamespace
 
-from outrider import _facts, _git, _launch, _submit, _workfolder, record, spool
+from outrider import _definition, _facts, _git, _launch, _submit, _workfolder, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Submission(_launch.Launch):
             writer.append(spool.line({"k": record.PROPERTY, "t": time.time_ns(), "n": key, "v": value}))
         who = f"{_facts.user()} on {spool.hostname()}"
         self.say(writer, f"Submitted from {spec['folder']} by {who}; files in its snapshot {taken['id']}: {taken['files']:,}.")
+        self._keep(writer, _definition.FILE, json.dumps(spec["definition"], indent=2))
         self._unpacked = _workfolder.fill(self.home, taken["id"], self.cwd, self.outputs)
         for level, text in [*((20, remark) for remark in spec["remarks"]), *self._interpreter.look(spec["packages"])]:
             self.say(writer, text, level)
@@ -127,20 +128,17 @@ class Submission(_launch.Launch):
         for path, error in failed:
             self.say(writer, f"{path} could not be kept: {error}.", 30)
         _workfolder.remove_source(self._unpacked, self.cwd)
-        self._keep_system_logs(writer)
+        self._keep(writer, "system_logs/outrider.txt", "".join(self._said))
 
     def say(self, writer: spool.Writer, text: str, level: int = 20) -> None:
         """One line of the run's system log."""
         self._said.append(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {'warning' if level > 20 else 'info':<7} {text}\n")
         writer.append(spool.line({"k": record.NOTE, "t": time.time_ns(), "lv": level, "msg": text}))
 
-    def _keep_system_logs(self, writer: spool.Writer) -> None:
-        """The same as files of the run, with what was submitted."""
-        definition = json.dumps(self._spec["definition"], indent=2)
-        for name, text in (("outrider.txt", "".join(self._said)), ("run_definition.json", definition)):
-            problem = _workfolder.keep(self.home, writer, f"system_logs/{name}", text.encode())
-            if problem:
-                self.say(writer, f"{name} could not be kept: {problem}.", 30)
+    def _keep(self, writer: spool.Writer, name: str, text: str) -> None:
+        problem = _workfolder.keep(self.home, writer, name, text.encode())
+        if problem:
+            self.say(writer, f"{name} could not be kept: {problem}.", 30)
 
     def _phase(self, writer: spool.Writer, phase: str) -> None:
         writer.append_vital(spool.line({"k": record.PHASE, "t": time.time_ns(), "ph": phase}))

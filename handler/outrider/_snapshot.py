@@ -21,7 +21,7 @@ TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-    from outrider._run import Run
+    from outrider._known import KnownRun
 
 MAX_BYTES = 300 << 20  #: OUTRIDER_SNAPSHOT_MAX_BYTES
 MAX_FILES = 2_000  #: OUTRIDER_SNAPSHOT_MAX_FILES
@@ -83,7 +83,7 @@ def take(home: str, path: Any) -> Snapshot:
     return taken
 
 
-def take_for(run: Run, path: Any) -> str:
+def take_for(run: KnownRun, path: Any) -> str:
     """`Run.take_snapshot`: the snapshot's id. Raises SnapshotError, also where the run has one already."""
     home = run._home  # noqa: SLF001 -- its own package
     if home is None:
@@ -92,11 +92,17 @@ def take_for(run: Run, path: Any) -> str:
     if before is not None:
         raise SnapshotError(f"the run {run.id} has a snapshot already ({before}), and nothing was kept: a run has one")
     taken = take(home, path)
-    run.add_line(spool.line(taken.line()))
+    attach(run, taken)
     return taken.id
 
 
-def restore_for(run: Run, snapshot_id: str | None = None, path: Any = None) -> str:
+def attach(run: Any, taken: Snapshot) -> None:
+    """Says in the run that the snapshot is its."""
+    run.add_line(spool.line(taken.line()))
+    run.add_line(spool.line({"k": record.PROPERTY, "t": time.time_ns(), "n": "ContentSnapshotId", "v": taken.id}))
+
+
+def restore_for(run: KnownRun, snapshot_id: str | None = None, path: Any = None) -> str:
     """`Run.restore_snapshot`: the path of a zip. Raises SnapshotError."""
     home = run._home  # noqa: SLF001 -- its own package
     wanted = snapshot_id or run.get_snapshot_id()

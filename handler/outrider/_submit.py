@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from outrider import _snapshot, spool
+from outrider import _definition, _snapshot, spool
 from outrider._encode import safe_str
 from outrider._errors import SubmitError
 from outrider._script_config import ScriptRunConfig
@@ -49,13 +49,11 @@ def submit(
     Keeps a snapshot of the configured folder, starts the script from it in a process of its own, and returns the run. `show_output`: waits
     for its end and prints what it prints. `parent`: a run's id. Raises SnapshotError and SubmitError; then nothing was started.
     """
-    from outrider._run import Run
-
     if more:
         raise TypeError(f"submit() does not know {', '.join(map(repr, sorted(more)))}")
     spec = prepare(experiment.name, config, tags, parent=parent, run_id=run_id, workspace=experiment.workspace)
     start(spec)
-    run = Run(experiment, spec["run"])
+    run: Run = experiment._run_type()(experiment, spec["run"])  # noqa: SLF001 -- its own package
     if show_output:
         run.wait_for_completion(show_output=True)
     return run
@@ -103,7 +101,7 @@ def prepare(
         "azureml": job_environment(run, experiment, workspace),
         "packages": _packages(environment),
         "target": config.run_config.target,
-        "definition": _definition(config, command),
+        "definition": _definition.of_config(config, command),
         "inputs": inputs,
         "max_duration_s": config.max_run_duration_seconds,
         "remarks": _remarks(config),
@@ -226,31 +224,6 @@ def _packages(environment: Any) -> list[str]:
     if named is None or environment.python.user_managed_dependencies:
         return []
     return [name for name in map(_conda.distribution, [*named.pip_packages, *named.conda_packages]) if name]
-
-
-def _definition(config: ScriptRunConfig, command: list[str]) -> dict[str, Any]:
-    """`runDefinition` of `get_details`: what was submitted, of the environment what is not as ever. Values of variables may be secrets."""
-    environment = config.run_config.environment
-    said = _difference(json.loads(json.dumps(environment.as_dict(), default=safe_str)), type(environment)().as_dict())
-    said["environment_variables"] = sorted({**environment.environment_variables, **config.run_config.environment_variables})
-    return {
-        "script": config.script,
-        "arguments": [safe_str(one) for one in config.arguments],
-        "command": command,
-        "target": config.run_config.target,
-        "maxRunDurationSeconds": config.max_run_duration_seconds,
-        "environment": said,
-    }
-
-
-def _difference(said: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
-    """What is said otherwise than usual."""
-    found = {}
-    for name, value in said.items():
-        before = usual.get(name)
-        if value != before:
-            found[name] = _difference(value, before) if isinstance(value, dict) and isinstance(before, dict) else value
-    return found
 
 
 def _remarks(config: ScriptRunConfig) -> list[str]:

@@ -90,10 +90,9 @@ def submit(experiment: str, config: ScriptRunConfig, tags: dict[str, str], *, wa
     if not wait:
         sys.stdout.write(f"{spec['run']}\n")
         return 0
-    from outrider._experiment import Experiment
     from outrider._run import Run
 
-    Run(Experiment(None, experiment), spec["run"]).wait_for_completion(show_output=True)
+    Run.get(None, spec["run"]).wait_for_completion(show_output=True)
     return 0
 
 

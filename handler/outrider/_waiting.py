@@ -11,22 +11,28 @@ import os
 import sys
 import time
 
-from outrider import _facts, record, spool
+from outrider import _facts, control, record, spool
 from outrider._errors import ActivityFailed
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any
 
-    from outrider._run import Run
+    from outrider._known import KnownRun
 
 LOG = "user_logs/std_log.txt"  #: the name of the console among a run's files
 _SOON_S, _SELDOM_S = 0.05, 1.0  #: between two looks: from, to
 _SHARE = 20  #: asking takes at most one part in so many of the time
 
 
+_MESSAGES = {
+    record.FAILED: "The run has failed; nothing more is known.",
+    record.UNKNOWN: "The run's processes are gone (killed, or the machine restarted), and none said how it ended; what they wrote is kept.",
+}
+
+
 def wait_for_completion(
-    run: Run,
+    run: KnownRun,
     show_output: bool = False,
     wait_post_processing: bool = False,  # noqa: ARG001 -- of the original: here a run has ended when everything of it is kept
     raise_on_error: bool = True,
@@ -44,8 +50,8 @@ def wait_for_completion(
     details = run.get_details()
     if show_output:
         _say(f"\n{_underlined('Execution Summary')}\nRunId: {run.id}\nWeb View: {run.get_portal_url()}\n")
-    if status == record.FAILED:
-        error = details.get("error") or {"error": {"code": "UserError", "message": "The run has failed; nothing more is known."}}
+    if status in (record.FAILED, record.UNKNOWN):
+        error = details.get("error") or {"error": {"code": "UserError", "message": _MESSAGES[status]}}
         if raise_on_error:
             raise ActivityFailed(f"Activity Failed:\n{json.dumps(error, indent=4, default=str)}", error)
         if show_output:
@@ -53,7 +59,7 @@ def wait_for_completion(
     return details
 
 
-def cancel(run: Run) -> None:
+def cancel(run: Any) -> None:
     """`Run.cancel` of a run that is not this process's own: asks for its end, and returns at once."""
     home = run._home  # noqa: SLF001 -- its own package
     if home is not None and request_cancel(home, run.id, _facts.user()):
@@ -76,16 +82,18 @@ def request_cancel(home: str, run_id: str, by: str = "") -> bool:
     return True
 
 
-def _wait(run: Run, follower: Follower | None, shown: _Shown) -> str:
+def _wait(run: KnownRun, follower: Follower | None, shown: _Shown) -> str:
     """The status it ended with. The spool says at once that it has; asking (the agent, or the whole spool) counts, and is seldom."""
-    pause, next_question = _SOON_S, 0.0
+    pause, next_question, gone = _SOON_S, 0.0, False
     while True:
         moved = shown.look()
         now = time.monotonic()
         if now >= next_question or (follower is not None and follower.has_ended()):
             status = run.get_status()
-            if status in record.TERMINAL:
+            if status in record.TERMINAL or (gone and status == record.UNKNOWN):
                 return status
+            # Without an agent nobody writes the end of a run whose processes are gone; seen twice, as everywhere.
+            gone = status == record.UNKNOWN and control.agent_info(run._home or "") is None  # noqa: SLF001 -- its own package
             next_question = time.monotonic() + max(_SELDOM_S, (time.monotonic() - now) * _SHARE)
         pause = _SOON_S if moved else min(pause * 1.3, _SELDOM_S / 2)
         time.sleep(pause)
@@ -107,7 +115,7 @@ class _Shown:
             self._write(data)
         return bool(data)
 
-    def rest(self, run: Run) -> None:
+    def rest(self, run: KnownRun) -> None:
         """What the spool did not have any more."""
         if self._follower is None:
             return
