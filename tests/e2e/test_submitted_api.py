@@ -140,6 +140,40 @@ def test_a_run_that_is_killed_with_its_launcher_does_not_run_for_ever(folder, ho
         run.wait_for_completion()
 
 
+@pytest.fixture
+def slow_python(tmp_path):
+    """A Python that answers nothing, while the run is prepared, until it may."""
+    path = tmp_path / "python3"
+    path.write_text(f'#!/bin/sh\nwhile [ "$1" = -c ] && [ ! -e {tmp_path}/go ]; do sleep 0.05; done\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    env = Environment("slow")
+    env.python.user_managed_dependencies = True
+    env.python.interpreter_path = str(path)
+    return env
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_run_that_is_canceled_before_its_script_began_never_begins(folder, tmp_path, slow_python):
+    """It is asked while the run is prepared."""
+    run = submit(write(folder, train="print('begun')"), environment=slow_python)
+    assert run.get_status() == "Preparing"
+    run.cancel()
+    (tmp_path / "go").touch()
+    assert run.wait_for_completion()["status"] == "Canceled"
+    assert "user_logs/std_log.txt" not in run.get_file_names()
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_launcher_that_is_killed_while_it_prepares_leaves_no_run_that_is_prepared_for_ever(home, folder, tmp_path, slow_python):
+    """Law 7: the run's owner is known by its lock from the moment that submit returns."""
+    run = submit(write(folder, train="print('begun')"), environment=slow_python)
+    (owner,) = {line["pid"] for line in lines(home, "head", "keeper-")}
+    os.killpg(os.getpgid(owner), signal.SIGKILL)
+    (tmp_path / "go").touch()
+    with pytest.raises(ActivityFailed):
+        run.wait_for_completion()
+
+
 @pytest.mark.usefixtures("agent")
 def test_a_submitted_child_has_its_parent(folder):
     """`submit_child`."""
