@@ -123,7 +123,7 @@ OF_PANDAS = {
 
 #: Each prints `ok`; drawn on nothing.
 OF_MATPLOTLIB = {
-    "the seaborn styles": "import matplotlib.pyplot as p; p.style.use('seaborn-whitegrid'); p.style.use(['seaborn', 'ggplot']); print('ok')",
+    "the seaborn styles": "import matplotlib.pyplot as p; p.style.use('seaborn-whitegrid'); p.style.use(['seaborn']); print('ok')",
     "get_cmap": "import matplotlib.cm as cm; print('ok' if cm.get_cmap('viridis').name == 'viridis' else '')",
     "plots of sklearn": (
         "from sklearn.metrics import plot_roc_curve as p; from sklearn.linear_model import LogisticRegression as L;"
