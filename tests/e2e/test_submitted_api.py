@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -250,6 +251,21 @@ def test_the_environment_of_a_run_can_be_asked_for(folder):
     assert (found.name, found.python.interpreter_path, found.python.conda_dependencies.pip_packages) == ("mine", sys.executable, ["pytest"])
     assert run.get_details()["runDefinition"]["script"] == "train.py"
     assert "secret" not in repr(run.get_details()) + repr(found)
+
+
+def test_people_are_not_shown_the_system_log_unasked(folder, agent):
+    """`show` has what is wrong with a run; what went as it should is in `--json`, and in a file of the run."""
+    run = submit(write(folder, train="print(1)"))
+    run.wait_for_completion()
+    if agent:
+        shown, document = (
+            subprocess.run([OUTRIDER, "show", run.id, *more], capture_output=True, text=True, timeout=60, check=True).stdout
+            for more in ((), ("--json",))
+        )
+        assert "Submitted from" not in shown
+        assert any(note["message"].startswith("Submitted from") for note in json.loads(document)["notes"])
+    run.download_file("system_logs/outrider.txt", str(folder / "log.txt"))
+    assert "Submitted from" in (folder / "log.txt").read_text()
 
 
 @pytest.mark.usefixtures("agent")
