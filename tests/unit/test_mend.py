@@ -175,6 +175,15 @@ def test_without_a_request_nothing_is_mended(tmp_path):
     assert caught.value.returncode == 1
 
 
+@pytest.mark.parametrize(("setting", "printed"), [("1", "True"), ("0", "False")])
+def test_a_process_that_only_imports_outrider_is_mended_too(setting, printed):
+    """A notebook's kernel: nothing stands between it and us."""
+    environ = {**os.environ, "OUTRIDER_LEGACY": setting}
+    code = "import outrider, collections; print(hasattr(collections, 'Mapping'))"
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == printed
+
+
 def test_what_is_there_is_left_alone(tmp_path):
     """numpy 2 has a `bool` and a `long` of its own again."""
     code = "import numpy as np; print(np.bool is np.bool_, np.load.__module__)"
