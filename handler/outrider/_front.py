@@ -12,7 +12,7 @@ import os
 import signal
 from _thread import get_ident, start_new_thread
 
-from outrider import _command, _keeper, _launch, _pump
+from outrider import _command, _forward, _keeper, _launch, _pump
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(launch: _launch.Launch) -> NoReturn:
         control_read, control_write = os.pipe()
         keeper = os.fork()
     except OSError as error:
-        if pty is not None:
+        if pty is not None and pty.claim():
             pty.give_terminal()
         _launch.complain(f"cannot start a keeper ({error.strerror}): the command runs untracked")
         _bare(launch, mask)
@@ -64,7 +64,7 @@ def run(launch: _launch.Launch) -> NoReturn:
 def _bare(launch: _launch.Launch, mask: AbstractSet[int]) -> NoReturn:
     """The command in our place, untracked."""
     try:
-        _command.Restore(mask, launch.cwd if launch.moves else None, {}).apply()
+        _command.Restore(os.getpid(), mask, launch.cwd if launch.moves else None, {}).apply()
         _command.execute(launch.command, dict(os.environ))
     except OSError as error:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
@@ -88,7 +88,8 @@ def _open_pty() -> _pty.Pty | None:
     except (OSError, termios.error):  # there is no /dev/pts, or no more of them
         return None
     with contextlib.suppress(OSError, termios.error):  # where it is taken from us in this moment, the front's loop finds that out
-        pty.take_terminal()
+        if pty.claim():
+            pty.take_terminal()
     return pty
 
 
@@ -150,7 +151,7 @@ def _pass_on_signals(control: int, keeper: int) -> None:
             continue
         sent = found.si_code <= 0 or found.si_signo == signal.SIGALRM
         try:
-            os.write(control, _keeper.FORWARD.pack(found.si_signo, found.si_pid if sent else _keeper.NOT_FORWARDED))
+            os.write(control, _forward.MESSAGE.pack(found.si_signo, found.si_pid if sent else _forward.NOT_FORWARDED))
         except OSError:  # the keeper was killed: the end is near
             return
 

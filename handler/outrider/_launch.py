@@ -38,10 +38,26 @@ class Usage(Exception):
     """The arguments cannot be used; its text says why."""
 
 
+class Options:
+    """What stands before the command, and what holds where it does not."""
+
+    experiment: str | None = None
+    name: str | None = None
+    tag: list[str] | None = None
+    outputs: list[str] | None = None
+    no_outputs = False
+    cwd: str | None = None
+    run_id: str | None = None
+    resume: str | None = None
+    no_agent = False
+    legacy = False
+    verbose = False
+
+
 class Launch:
     """One `outrider run`: all that front and keeper need to know."""
 
-    def __init__(self, options: argparse.Namespace, command: list[str], earlier: _resume.Earlier | None = None) -> None:
+    def __init__(self, options: Options, command: list[str], earlier: _resume.Earlier | None = None) -> None:
         environ = os.environ
         self.home = spool.home()
         self.run: str = earlier.run if earlier else options.run_id or spool.new_run_id()
@@ -55,7 +71,7 @@ class Launch:
         self.default = not options.experiment and (not chosen or self.parent is not None or earlier is not None)
         self.experiment: str = chosen or os.path.basename(self.cwd) or "default"
         self.name: str = options.name or (earlier and earlier.name) or environ.get("OUTRIDER_RUN_NAME") or script_name(command)
-        self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag)}
+        self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag or [])}
         self.outputs = [] if options.no_outputs else [os.path.abspath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
@@ -138,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--experiment", metavar="NAME", help="the experiment (default: $OUTRIDER_EXPERIMENT, else the working folder's name)")
     add("--name", metavar="NAME", help="the run's name (default: $OUTRIDER_RUN_NAME, else the script's)")
-    add("--tag", metavar="KEY=VALUE", action="append", default=[], help="a tag; may be given again")
+    add("--tag", metavar="KEY=VALUE", action="append", help="a tag; may be given again")
     add(
         "--outputs",
         metavar="DIR",
@@ -156,6 +172,28 @@ def parser() -> argparse.ArgumentParser:
 
 
 _WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id", "--resume")
+_REPEATED = ("--tag", "--outputs")
+_FLAGS = {"--no-outputs": "no_outputs", "--no-agent": "no_agent", "--legacy": "legacy", "-v": "verbose", "--verbose": "verbose"}
+
+
+def read_options(words: list[str]) -> Options:
+    """
+    The options that these words are. Plain ones are read here, for argparse takes longer to import than all of ours; help, mistakes and
+    the rest are argparse's, which ends in SystemExit where they are no options.
+    """
+    found, rest = Options(), iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if word in _FLAGS:
+            setattr(found, _FLAGS[word], True)
+            continue
+        if option in _WITH_VALUE and not equals:
+            value = next(rest, "-")
+        if option not in _WITH_VALUE or (value.startswith("-") and not equals):
+            return parser().parse_args(words, Options())
+        key = option[2:].replace("-", "_")
+        setattr(found, key, [*(getattr(found, key) or []), value] if option in _REPEATED else value)
+    return found
 
 
 def split(argv: list[str]) -> int:
@@ -175,7 +213,7 @@ def parse(argv: list[str], ask: _resume.Ask) -> Launch:
     end in argparse's SystemExit.
     """
     at = split(argv)
-    options = parser().parse_args(argv[:at])
+    options = read_options(argv[:at])
     command = argv[at + 1 :] if argv[at : at + 1] == ["--"] else argv[at:]
     if not command:
         raise Usage("no command is given. Say what to run: outrider run -- python train.py")

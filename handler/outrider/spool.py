@@ -326,6 +326,7 @@ class Writer:
 def _tell_gap(stream: Stream, untold: list[int], why: str) -> None:
     count, size, since = untold
     gap: dict[str, Any] = {"k": "gap", "t": time.time_ns(), "n": count, "bytes": size, "why": why, "since": since}
+    gap["of"] = stream.told + count
     stream.write(line(gap))
     stream.count_told(count)
 

@@ -36,12 +36,7 @@ def our_lines_only(bare: bytes, tracked: bytes) -> bool:
 
 def our_finders_only(bare: list[str], tracked: list[str]) -> bool:
     """Is it the same but for what the bootstrap adds?"""
-    return [name for name in tracked if name not in ("OutriderOffer", "_FirstImport")] == bare
-
-
-def atexit_only(bare: list[str], tracked: list[str]) -> bool:
-    """The same modules in the same order, but for `atexit`'s place?"""
-    return [name for name in tracked if name != "atexit"] == [name for name in bare if name != "atexit"]
+    return [name for name in tracked if name not in ("OutriderOffer", "_FirstImport", "_Kept")] == bare
 
 
 KNOWN = [
@@ -61,17 +56,11 @@ KNOWN = [
     ),
     Known(
         "finders",
-        "`sys.meta_path` has one entry more at its end and, until `logging` is imported, one at its beginning",
-        "the handler is offered to an interpreter that has none, and log records are heard; nothing else is replaced",
+        "`sys.meta_path` has one entry more at its end and, until `logging` and `atexit` are imported, one each at its beginning",
+        "the handler is offered to an interpreter that has none, log records are heard, and an uncaught exception is read when the "
+        "interpreter goes; nothing else is replaced",
         r"\w+\.python\.meta_path",
         our_finders_only,
-    ),
-    Known(
-        "atexit",
-        "`atexit` is in `sys.modules` from the start",
-        "it is built into the interpreter; an uncaught exception is read when the interpreter goes",
-        r"\w+\.python\.modules",
-        atexit_only,
     ),
     Known(
         "said-once",
