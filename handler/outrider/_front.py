@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from outrider import _pty
 
+_NEEDED = 20  #: descriptors that a keeper has at most, and a few more
 _LOST = 125  #: the exit code when the keeper was killed and the command's own can no longer be known
 
 
@@ -34,6 +35,7 @@ def run(launch: _launch.Launch) -> NoReturn:
     try:
         report_read, report_write = os.pipe()
         control_read, control_write = os.pipe()
+        _check_descriptors()
         keeper = os.fork()
     except OSError as error:
         if pty is not None and pty.claim():
@@ -100,6 +102,17 @@ def _descriptors() -> list[int]:
     except OSError:
         return []
     return [fd for fd in found if _is_open(fd)]  # without the listing's own
+
+
+def _check_descriptors() -> None:
+    """Raises OSError where fewer are left than a keeper needs (`ulimit -n`): later it could only fail, and the command with it."""
+    found = []
+    try:
+        for _ in range(_NEEDED):
+            found.append(os.dup(2))  # noqa: PERF401 -- those that there were are closed again
+    finally:
+        for fd in found:
+            os.close(fd)
 
 
 def _is_open(fd: int) -> bool:
@@ -196,9 +209,8 @@ def _die(number: int) -> NoReturn:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if number == signal.SIGKILL:
-        os.kill(os.getpid(), number)
-    signal.signal(number, signal.SIG_DFL)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_kill(get_ident(), number)  # to this thread: the other would read it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os._exit(128 + number)  # process 1 of a container cannot be killed by its own signal

@@ -74,9 +74,10 @@ def install(module: ModuleType, *, implicit: bool = False) -> None:
 
 
 def _after_fork() -> None:
-    """In the child: its stream has been told nothing yet."""
+    """In the child: its stream has been told nothing yet, and what waits is its parent's."""
     _ways.clear()
     _sites.clear()
+    _early.clear()
 
 
 def attend() -> None:
@@ -303,6 +304,10 @@ def _open_ear(record: logging.LogRecord) -> bool:
     try:
         _signals.mask(_signals.ALL)
         _load()
+    except OSError:  # the script has no descriptors left, say: the record waits for the first one that finds some
+        if len(_early) < _MANY:
+            _early.append(record)
+        return False
     finally:
         _loading = False
         _signals.mask(before)
@@ -369,11 +374,9 @@ def leave_exception() -> None:
     error = getattr(sys, "last_exc", None) or sys.last_value
     if error is None or not _is_uncaught(error):
         return
-    import traceback
+    from outrider import _encode, _tracebacks, spool
 
-    from outrider import _encode, spool
-
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = _tracebacks.as_printed(error)
     if len(text) > _MAX_TRACEBACK:
         text = text[: _MAX_TRACEBACK // 2] + "\n…\n" + text[-_MAX_TRACEBACK // 2 :]
     kind = type(error)

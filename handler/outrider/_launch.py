@@ -65,14 +65,16 @@ class Launch:
         self.earlier = earlier  # with its lock
         self.parent = environ.get("OUTRIDER_RUN_ID")
         self.command = command
-        self.cwd = os.path.abspath(options.cwd or ".")
+        folder = os.path.join(_facts.working_folder(), options.cwd or "")
+        self.cwd = os.path.normpath(folder) if folder else ""  # it has been deleted
         chosen = options.experiment or (earlier and earlier.experiment) or environ.get("OUTRIDER_EXPERIMENT")
         # A nested run's OUTRIDER_EXPERIMENT was set by the outer one: nobody has chosen it for this run.
         self.default = not options.experiment and (not chosen or self.parent is not None or earlier is not None)
         self.experiment: str = chosen or os.path.basename(self.cwd) or "default"
         self.name: str = options.name or (earlier and earlier.name) or environ.get("OUTRIDER_RUN_NAME") or script_name(command)
         self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag or [])}
-        self.outputs = [] if options.no_outputs else [os.path.abspath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
+        found = [] if options.no_outputs else [os.path.normpath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
+        self.outputs = [path for path in found if os.path.isabs(path)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
         self.legacy: bool = options.legacy
@@ -106,7 +108,9 @@ class Launch:
 
     def environment(self, keeper: int) -> dict[str, str]:
         """The command's: as it was, but for PYTHONPATH and OUTRIDER_*."""
-        environ = dict(os.environ)
+        environ = {key: value for key, value in os.environ.items() if key}  # one without a name cannot be passed on by Python
+        if environ.get("LC_CTYPE") in _COERCED and not _was_set(b"LC_CTYPE"):
+            del environ["LC_CTYPE"]
         environ["OUTRIDER_RUN_ID"] = self.run
         environ["OUTRIDER_HOME"] = self.home
         environ["OUTRIDER_EXPERIMENT"] = self.experiment
@@ -137,6 +141,18 @@ class Launch:
         """The command has ended; its `end` line comes next."""
 
     join: Callable[[], None] | None = None  #: in the command's process, before anything of it runs
+
+
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  #: what Python sets LC_CTYPE to in a locale without one (PEP 538): in its environment too
+
+
+def _was_set(name: bytes) -> bool:
+    """Was this process started with that variable?"""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return any(entry.startswith(name + b"=") for entry in file.read().split(b"\0"))
+    except OSError:
+        return True
 
 
 def parser() -> argparse.ArgumentParser:

@@ -64,7 +64,8 @@ class Terminal:
         poller.register(self._report, select.POLLIN)
         poller.register(self._events, select.POLLIN)
         if not self._gone:
-            poller.register(0, select.POLLIN if self._is_raw and not self._keys else 0)
+            # Until the command has its terminal a Ctrl-C written there would be nobody's: keys wait in the user's.
+            poller.register(0, select.POLLIN if self._is_raw and self._command and not self._keys else 0)
             if self._keys:
                 poller.register(self._pty.master, select.POLLOUT)
         ready = dict(poller.poll(None if self._is_raw or self._gone else _LOOK_MS))

@@ -96,33 +96,41 @@ class _Kept(object):
 
 
 class _FirstImport(object):
-    """The first finder, until `logging` is imported: then it lets the others find it, and listens once it is there."""
+    """The first finder, until `logging` is imported: it lets the others find it, and listens once it is there. Who only asks may ask."""
 
     def __init__(self, implicit):
-        self._implicit = implicit
+        self.implicit = implicit
+        self._asks = False
 
     def find_spec(self, name, path=None, target=None):
         """The spec that the others give, with a loader that calls us afterwards."""
-        if name != "logging":
+        if name != "logging" or self._asks:
             return None
+        self._asks = True
+        try:
+            for finder in list(sys.meta_path):
+                find = getattr(finder, "find_spec", None)
+                spec = find(name, path, target) if find is not None else None
+                if spec is not None:
+                    if hasattr(spec.loader, "exec_module"):
+                        spec.loader = _Loader(spec.loader, self)
+                    return spec
+        finally:
+            self._asks = False
+        return None
+
+    def leave(self):
+        """It is being imported."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        for finder in list(sys.meta_path):
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None else None
-            if spec is not None:
-                if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec.loader, self._implicit)
-                return spec
-        return None
 
 
 class _Loader(object):
     """The real loader; gives its place back before the module's first line runs."""
 
-    def __init__(self, loader, implicit):
+    def __init__(self, loader, finder):
         self._loader = loader
-        self._implicit = implicit
+        self._finder = finder
 
     def create_module(self, spec):
         """As the real one does."""
@@ -130,9 +138,10 @@ class _Loader(object):
 
     def exec_module(self, module):
         """As the real one does; then listens."""
+        self._finder.leave()
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _quietly(_listen, (module, self._implicit))
+        _quietly(_listen, (module, self._finder.implicit))
 
 
 def _as_importlib(function):

@@ -99,6 +99,18 @@ STATED = [
         "`--resume` and a nested run set `OUTRIDER_ATTEMPT`, `OUTRIDER_RUN_CLAIMED`; other names of `OUTRIDER_` are the user's own",
         "so that processes of the command know which run and attempt they belong to",
     ),
+    (
+        "`outrider` is a program in Python: a `sitecustomize` on `PYTHONPATH` runs in it too, and it heeds `PYTHONVERBOSE` and the like",
+        "Python reads these before the first line of ours; its modules are never taken from `PYTHONPATH` or the working folder",
+    ),
+    (
+        "what a log record's arguments, or an uncaught exception, do when asked for their text they do again, even if no handler asks",
+        "the text is the record; a RunHandler asks as well",
+    ),
+    (
+        "`time outrider run …` counts none of the command's processor time and memory",
+        "the command is the keeper's child, and nobody waits for the keeper: the end would wait for whoever holds a pipe",
+    ),
 ]
 
 
