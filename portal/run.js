@@ -8,7 +8,7 @@ import { Metrics, MetricsView } from "./metrics.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
 
-/** @import { File, LineNews, Run, Start, Value } from "./types" */
+/** @import { Child, Figure, File, LineNews, Model, Run, Start, Value } from "./types" */
 
 const data = /** @type {Start} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const run = signal(data.run);
@@ -31,6 +31,9 @@ function App() {
         <${Log} view=${view} isOver=${run.value.ended !== null} />
       </div>
       <aside>
+        <${Figures} figures=${run.value.figures ?? []} />
+        <${Models} models=${run.value.models ?? []} />
+        <${Children} kids=${run.value.children ?? []} />
         <${Files} />
         <${Pairs} title="Parameters" given=${run.value.params} />
         <${Pairs} title="Tags" given=${run.value.tags} />
@@ -49,12 +52,14 @@ function Head({ run }) {
       <span class="pill ${run.status.toLowerCase()}"><span class="glyph" aria-hidden="true">${MARKS[run.status]}</span>${run.status}${run.why && html`<span class="why"> · ${plain(run.why)}</span>`}</span>
       ${run.status === "Running" && html`<button type="button" class="stop" onClick=${stop}>Stop…</button>`}
     </div>
+    ${run.description && html`<p class="about">${plain(run.description)}</p>`}
     <dl class="facts">
       <div><dt>Started</dt><dd><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></dd></div>
       <div><dt>Duration</dt><dd>${run.ended ? html`<span class="figure">${duration(run.duration_s)}</span>` : html`<span class="figure" data-since=${run.started}>${duration(Math.max(0, Date.now() - Date.parse(run.started)) / 1000)}</span>`}</dd></div>
       ${who && html`<div><dt>Host</dt><dd><bdi>${plain(who)}</bdi></dd></div>`}
       ${run.python && html`<div><dt>Python</dt><dd>${run.python}</dd></div>`}
       <div><dt>Run</dt><dd><code>${run.run_id}</code></dd></div>
+      ${run.parent && html`<div><dt>Parent</dt><dd><a href=${`/runs/${run.parent}`}><code>${run.parent}</code></a></dd></div>`}
     </dl>
     ${run.command && html`<div class="command"><pre tabindex="0"><code>${plain(commandLine(run.command))}</code></pre><${Copy} text=${commandLine(run.command)} /></div>`}
     ${error && html`<pre class="traceback" tabindex="0">${safe(error)}</pre>`}
@@ -64,7 +69,7 @@ function Head({ run }) {
 /** What was lost or is odd, said where it is seen. @param {{ run: Run }} props */
 function Losses({ run }) {
   const refused = (run.gaps ?? []).reduce((sum, gap) => sum + gap.records, 0);
-  const sentences = (run.notes ?? []).map((note) => note.message);
+  const sentences = (run.notes ?? []).filter((note) => (note.level ?? 30) >= 30).map((note) => note.message);
   if (refused) sentences.push(`${refused.toLocaleString("en")} records were refused here: ${run.gaps?.[0]?.why ?? "the reason is not known"}.`);
   if (run.set_aside?.length) sentences.push(`Lines that could not be read were set aside: outrider show ${run.run_id} lists them.`);
   return sentences.map((sentence) => html`<p class="notice">${plain(sentence)}</p>`);
@@ -119,6 +124,34 @@ function FileRow({ file }) {
   </tr>`;
 }
 
+/** @param {{ title: string, rows: unknown[] }} props */
+function Card({ title, rows }) {
+  if (!rows.length) return null;
+  return html`<section class="card" aria-label=${title}>
+    <h2>${title} <span class="dim">${rows.length.toLocaleString("en")}</span></h2>
+    <table class="pairs files"><tbody>${rows}</tbody></table>
+  </section>`;
+}
+
+/** Images, and charts as data. @param {{ figures: Figure[] }} props */
+function Figures({ figures }) {
+  return html`<${Card} title="Figures" rows=${figures.map((one) => {
+    const isPicture = one.type.startsWith("image/");
+    const address = isPicture ? `${one.url}&view=1` : one.url;
+    return html`<tr><td><a href=${address} title=${one.type} target="_blank" rel="noopener"><bdi>${plain(one.name)}</bdi></a>${one.description && html` <span class="dim">${plain(one.description)}</span>`}${isPicture && html`<img src=${address} alt=${plain(one.name)} loading="lazy" />`}</td></tr>`;
+  })} />`;
+}
+
+/** @param {{ models: Model[] }} props */
+function Models({ models }) {
+  return html`<${Card} title="Models" rows=${models.map((one) => html`<tr><td><bdi>${plain(`${one.name}:${one.version}`)}</bdi></td><td class="dim"><bdi>${plain(one.path ?? "")}</bdi></td></tr>`)} />`;
+}
+
+/** Runs that this one started. @param {{ kids: Child[] }} props */
+function Children({ kids }) {
+  return html`<${Card} title="Children" rows=${kids.map((one) => html`<tr><td><a href=${`/runs/${one.run_id}`}><bdi>${plain(one.name || one.run_id)}</bdi></a></td><td>${one.status}</td></tr>`)} />`;
+}
+
 /** @param {{ title: string, given: Record<string, Value> }} props */
 function Pairs({ title, given }) {
   const pairs = Object.entries(given);
@@ -166,7 +199,7 @@ if (root) {
     lines: (/** @type {LineNews} */ news) => view.add(news),
     series: (news) => metrics.add(news),
     artifacts: (/** @type {{ versions: number }} */ news) => {
-      if (news.versions !== versions) readFiles();
+      if (news.versions !== versions) readFiles(), readRun();
       versions = news.versions;
     },
     deleted: () => (gone.value = true),

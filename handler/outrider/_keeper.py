@@ -14,13 +14,15 @@ import signal
 import time
 from _thread import allocate_lock, start_new_thread
 
-from outrider import _command, _forward, _launch, _memory, _pump, record, spool
+from outrider import _command, _forward, _launch, _memory, _pump, _verdict, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import AbstractSet, Any, Collection, NoReturn
 
     from outrider import _pty
+
+CANCEL = "cancel"  #: in the run's folder: somebody asked for its end
 
 _EXITED, _KILLED, _DUMPED, _STOPPED = 1, 2, 3, 5  # si_code of SIGCHLD; Python 3.8 does not name them all
 _LOOK_S = 0.5  #: how often the cancel file is looked for
@@ -74,11 +76,19 @@ class Keeper:
         exe = _command.find(self._launch.command[0], environ, self._launch.cwd)
         self._memory = _memory.mark()
         self._append({**self._launch.run_record(exe), "oom": self._memory} if self._memory else self._launch.run_record(exe))
+        try:
+            self._launch.begin(self._writer)
+        except OSError as error:
+            self._could_not_start(error)
+            return
+        if self._was_canceled_before():
+            return
+        environ = self._launch.environment(os.getpid())
         pty = self._front.pty
         self._pumps = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
-        cwd = self._launch.cwd if self._launch.moves else None
-        restore = _command.Restore(self._front.pid, self._mask, cwd, fds, pty.join if pty else None)
+        cwd, join = self._launch.cwd if self._launch.moves else None, pty.join if pty else self._launch.join
+        restore = _command.Restore(self._front.pid, self._mask, cwd, fds, join)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
         try:
             self._pid = _command.start(self._launch.command, environ, restore)
@@ -86,6 +96,7 @@ class Keeper:
             self._could_not_start(error)
             return
         self._let_go(inherited)
+        self._launch.started(self._writer)
         if pty is not None:
             self._front.tell(f"start {self._pid}")
         start_new_thread(self._watch_command, ())
@@ -146,7 +157,9 @@ class Keeper:
         deadline = time.monotonic() + _STUCK_S
         for pump in self._pumps:
             pump.drained.wait(max(0.0, deadline - time.monotonic()) if number else -1)
-        self._append(self._end(code, number))
+        self._launch.finish(self._writer)
+        raised, killed = _verdict.left_behind(self._folder, self._pid), _memory.since(self._memory)
+        self._append(_verdict.end_of(code, number, self._cancel.by if self._cancel else None, raised, killed))
         self._front.tell(f"signal {number}" if number else f"exit {code}")
         if self._front.pty is not None:
             self._front.pty.hangs_up = False
@@ -175,28 +188,12 @@ class Keeper:
                 self._pumps[0].settle(_STUCK_S)  # what it printed before stands before what the shell says then
                 self._front.tell(f"stop {found.si_status}")
 
-    def _end(self, code: int, number: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"k": record.END, "status": record.FAILED, "reason": "signal" if number else "exit-code"}
-        found.update({"sig": number} if number else {"code": code})
-        raised, killed = left_behind(self._folder, self._pid), _memory.since(self._memory)
-        if killed is not None:
-            found["oom"] = killed
-        if self._cancel is not None:
-            found.update({"status": record.CANCELED, "reason": "canceled", "by": self._cancel.by})
-        elif code == 0 and number == 0:
-            found.update({"status": record.COMPLETED, "reason": "completed"})
-        elif number == signal.SIGKILL and killed is not None:
-            found["reason"] = "oom-killed"
-        elif raised is not None and code == 1:  # what Python makes of an uncaught exception
-            found.update({"reason": "exception", "err": raised})
-        return found
-
     # The front's signals, and the cancel file.
 
     def _watch_front(self) -> None:
         poller = select.poll()
         poller.register(self._front.control, select.POLLIN)
-        path = os.path.join(self._folder, "cancel")
+        path = os.path.join(self._folder, CANCEL)
         while not self._gone or self._cancel is not None:
             if poller.poll(_LOOK_S * 1000):
                 data = os.read(self._front.control, _forward.MESSAGE.size)
@@ -205,8 +202,10 @@ class Keeper:
                 else:
                     poller.unregister(self._front.control)
                     self._front_was_killed()
-            if self._cancel is None and os.path.exists(path):
-                self._begin_cancel(path)
+            if self._cancel is None:
+                by = _verdict.asked_by(path) if os.path.exists(path) else self._launch.asks_to_end()
+                if by is not None:
+                    self._begin_cancel(by)
             if self._cancel is not None and self._cancel.step(self._pid, self._gone):
                 return
 
@@ -226,10 +225,20 @@ class Keeper:
             if send is not None and not self._gone:
                 send(self._pid, number)
 
-    def _begin_cancel(self, path: str) -> None:
+    def _begin_cancel(self, by: str) -> None:
         with self._lock:
             if not self._gone:
-                self._cancel = Cancel(_asked_by(path))
+                self._cancel = Cancel(by)
+
+    def _was_canceled_before(self) -> bool:
+        """Before its command was started; then it is not."""
+        path = os.path.join(self._folder, CANCEL)
+        if not os.path.exists(path):
+            return False
+        self._append({"k": record.END, "status": record.CANCELED, "reason": "canceled", "by": _verdict.asked_by(path)})
+        self._writer.close()
+        self._front.tell(f"exit {128 + signal.SIGTERM}")
+        return True
 
 
 class Cancel:
@@ -282,35 +291,6 @@ def make_pumps(writer: spool.Writer, pty: _pty.Pty | None, closed: Collection[in
         if 2 in pump.targets:
             pump.closes_after(pumps)
     return pumps
-
-
-def left_behind(folder: str, pid: int) -> dict[str, str] | None:
-    """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
-    path = os.path.join(folder, f".exception-{pid}")
-    try:
-        with open(spool.open_regular(path), encoding="utf-8") as file:
-            text = file.read()
-        os.unlink(path)
-    except (OSError, ValueError):
-        return None
-    import json
-
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
-
-
-def _asked_by(path: str) -> str:
-    import json
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return ""
-    return str(found.get("by") or "") if isinstance(found, dict) else ""
 
 
 def main(launch: _launch.Launch, front: Front, mask: AbstractSet[int], closed: Collection[int], inherited: list[int]) -> NoReturn:

@@ -15,7 +15,7 @@ from outrider import _facts, record, spool
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
+    from typing import Any, Callable
 
     from outrider import _resume
 
@@ -50,6 +50,7 @@ class Options:
     run_id: str | None = None
     resume: str | None = None
     no_agent = False
+    legacy = False
     verbose = False
 
 
@@ -76,6 +77,7 @@ class Launch:
         self.outputs = [path for path in found if os.path.isabs(path)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
+        self.legacy: bool = options.legacy
         self.moves = options.cwd is not None
 
     def run_record(self, exe: str | None) -> dict[str, Any]:
@@ -113,6 +115,8 @@ class Launch:
         environ["OUTRIDER_HOME"] = self.home
         environ["OUTRIDER_EXPERIMENT"] = self.experiment
         environ["OUTRIDER_KEEPER"] = str(keeper)
+        if self.legacy:
+            environ["OUTRIDER_LEGACY"] = "1"
         environ.pop("OUTRIDER_ATTEMPT", None)  # an outer run's
         if self.attempt > 1:
             environ["OUTRIDER_ATTEMPT"] = str(self.attempt)
@@ -120,6 +124,23 @@ class Launch:
         if before.split(os.pathsep)[0] != BOOTSTRAP:
             environ["PYTHONPATH"] = BOOTSTRAP + os.pathsep + before if before else BOOTSTRAP
         return environ
+
+    # What the keeper calls on the way; a submitted run (`_launcher.py`) has something to do then.
+
+    def begin(self, writer: spool.Writer) -> None:
+        """After the `run` line, before the command. Raises OSError where the command cannot be started then."""
+
+    def started(self, writer: spool.Writer) -> None:
+        """The command runs."""
+
+    def asks_to_end(self) -> str | None:
+        """Who wants the command canceled now; None: nobody."""
+        return None
+
+    def finish(self, writer: spool.Writer) -> None:
+        """The command has ended; its `end` line comes next."""
+
+    join: Callable[[], None] | None = None  #: in the command's process, before anything of it runs
 
 
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  #: what Python sets LC_CTYPE to in a locale without one (PEP 538): in its environment too
@@ -160,6 +181,7 @@ def parser() -> argparse.ArgumentParser:
     add("--cwd", metavar="DIR", help="run the command in this folder")
     add("--run-id", metavar="ID", help="the run's id (default: 12 random hex digits)")
     add("--resume", metavar="RUN", help="continue this run as a new attempt: an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
+    add("--legacy", action="store_true", help="mend what has gone from libraries since the script was written (np.float, …)")
     add("--no-agent", action="store_true", help="start no agent: the spool keeps everything until one comes")
     add("-v", "--verbose", action="store_true", help="say on stderr which run this is")
     return found
@@ -167,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
 
 _WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id", "--resume")
 _REPEATED = ("--tag", "--outputs")
-_FLAGS = {"--no-outputs": "no_outputs", "--no-agent": "no_agent", "-v": "verbose", "--verbose": "verbose"}
+_FLAGS = {"--no-outputs": "no_outputs", "--no-agent": "no_agent", "--legacy": "legacy", "-v": "verbose", "--verbose": "verbose"}
 
 
 def read_options(words: list[str]) -> Options:

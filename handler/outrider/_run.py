@@ -1,156 +1,179 @@
 """
-Run: what a script calls when it wants to say more than it logs. Every call that has returned is kept, or counted as refused.
+Run: a run as a script holds it: its life, from the start over its children to its end. What it logs is in `_logged`, what is known of it in
+`_known`: one class, in three files so that each can be read at a glance.
 
-A wrong type raises at the call, and so does a call on a run that has ended; nothing else here raises into a script. What reads
-(`get_metrics`, `flush`) and what copies (`upload_*`) live in modules of their own, imported at their first use. What is needed at exit
-is imported here: an import at exit may run `eval` (namedtuple does), and that makes the interpreter forget that it was to die of SIGINT.
+A Run is this process's own (`start_run`, `Experiment.start_logging`, `child_run`) or attached (`Run(experiment, run_id)`, `get_runs`,
+`parent`): the same class. What is written on an attached run goes into a stream of this process in that run, opened at the first write.
+What is needed at exit is imported here: an import at exit may run `eval` (namedtuple does), and that makes the interpreter forget that it
+was to die of SIGINT.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from time import time_ns
 
-from outrider import _current, _records, _signals, _values, record, spool
+from outrider import _current, _records, record, spool
 from outrider._encode import json_text, quote, safe_str
-from outrider._errors import RunEnded
+from outrider._errors import RunEnded, RunNotFound
+from outrider._logged import LoggedRun
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Iterable, Mapping
+    from typing import Any, Callable, Iterator, List, Mapping, Sequence, TypeVar
 
-_INF = float("inf")
-_MAX_STEP = _values.MAX_STEP
-_write = os.write
+    from outrider._experiment import Experiment
+    from outrider._workspace import Workspace
+
+    R = TypeVar("R", bound="Run")
+    Runs = List["Run"]
 
 
-class Run:
-    """A run: made by `outrider.start_run()`. Used in a `with` block it ends with the block: an exception marks it Failed and goes on."""
+class Run(LoggedRun):
+    """
+    A run: made by `outrider.start_run()` or `Experiment.start_logging()`; `Run(experiment, run_id)` is one that is there already.
 
-    def __init__(self, run_id: str, writer: Any, *, experiment: str | None, name: str | None, owns: bool) -> None:
-        self.id, self.experiment, self.name = run_id, experiment, name
-        self.claimed = False
-        self._writer = writer
-        self._owns = owns
-        self._names: dict[str, str] = {}
-        self._ended: str | None = None
+    Used in a `with` block it ends with the block: an exception marks it Failed and goes on. Raises RunNotFound for an unknown id.
+    """
 
-    def __repr__(self) -> str:
-        return f"<Run {self.id} {self.status}: {self.experiment or '?'}/{self.name or '?'}>"
+    def __init__(self, experiment: Experiment | None, run_id: str, outputs: Any = None, **_more: Any) -> None:
+        from outrider import _history
 
-    @property
-    def status(self) -> str:
-        """Running, or how it ended, as far as this process has said."""
-        return self._ended or record.RUNNING
+        self._become(run_id, _current.later_writer(run_id), experiment=experiment.name if experiment else None, name=None, owns=False)
+        self._known = _history.run(self._home, run_id)
+        self._experiment_name, self._display_name = self._known["experiment"], self._known.get("name")
 
-    def log(self, name: str, value: Any, step: int | None = None) -> None:
-        """One point of the series `name`: a number, text or bool, at an optional step. NaN and infinities are kept."""
-        try:
-            head = self._names[name]
-        except (KeyError, TypeError):
-            head = self._new_name(name)
-        kind = type(value)
-        text = repr(value) if kind is float and -_INF < value < _INF else _values.point_text(value)
-        now = time_ns()
-        writer = self._writer
-        if now > writer.look_at:
-            writer.look_at_fd()
-        if step is None:
-            data = f'\n{{"k":"m","t":{now},{head}{text}}}\n'.encode("ascii")
-        else:
-            at = step if type(step) is int and -_MAX_STEP <= step <= _MAX_STEP else _values.step_text(step)
-            data = f'\n{{"k":"m","t":{now},{head}{text},"s":{at}}}\n'.encode("ascii")
-        try:
-            written = _write(writer.fd, data)
-        except OSError as error:
-            _signals.pass_on(error)
-            written = -1
-        if written == len(data):
-            writer.left = left = writer.left - written
-            if left < 0:
-                writer.look_around()
-        else:
-            writer.recover(data)
+    @classmethod
+    def of_process(
+        cls: type[R], run_id: str, writer: Any, *, experiment: str | None, name: str | None, owns: bool, known: dict[str, Any] | None = None
+    ) -> R:
+        """A run that this process writes to, or whose document (`known`) was read: nothing is asked. For `_current` and `_history`."""
+        run = cls.__new__(cls)
+        run._become(run_id, writer, experiment=experiment, name=name, owns=owns)  # noqa: SLF001 -- its own class
+        run._known = known or {}  # noqa: SLF001
+        return run
 
-    def log_list(self, name: str, values: Iterable[Any], description: str | None = None) -> None:
-        """Many values of one series at once, without steps: a list, tuple, range, array, generator of scalars."""
-        texts = _values.list_text(values)
-        self._append(f'"k":"ls","t":{time_ns()},"n":{self._name(name)},"v":{texts}{_description(description)}')
+    @classmethod
+    def same_as(cls: type[R], run: Run) -> R:
+        """The same run under another class: both share all their state, so what ends one ends the other."""
+        twin = cls.__new__(cls)
+        twin.__dict__ = run.__dict__
+        return twin
 
-    def log_row(self, name: str, description: str | None = None, **columns: Any) -> None:
-        """One row of the table `name`: a scalar for each column. Call it again for the next row."""
-        if not columns:
-            raise ValueError("log_row() needs at least one column: run.log_row('wave', angle=0.1, cos=0.99)")
-        cells = ",".join([quote(column) + ":" + _values.text(value) for column, value in columns.items()])
-        self._append(f'"k":"rw","t":{time_ns()},"n":{self._name(name)},"c":{{{cells}}}{_description(description)}')
+    @classmethod
+    def get(cls: type[R], workspace: Workspace | None, run_id: str) -> R:
+        """The run of that id. Raises RunNotFound."""
+        from outrider import _family
 
-    def log_table(self, name: str, value: Mapping[str, Iterable[Any]], description: str | None = None) -> None:
-        """A whole table: `{column: values}`, all columns of one length."""
-        columns = _values.table_text(value)
-        self._append(f'"k":"tb","t":{time_ns()},"n":{self._name(name)},"c":{columns}{_description(description)}')
+        found: R = _family.get(cls, run_id)
+        return found
 
-    def tag(self, key: str, value: Any = None) -> None:
-        """Sets a tag; it may be set again."""
-        self._append(f'"k":"tag","t":{time_ns()},"n":{self._name(key, "a tag")},"v":{json_text(value)}')
-
-    def param(self, key: str, value: Any) -> None:
-        """Sets a parameter of the run: what it was given, a learning rate say."""
-        self._append(f'"k":"param","t":{time_ns()},"n":{self._name(key, "a parameter")},"v":{json_text(value)}')
-
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Sets many parameters: a dict, `vars(args)` say."""
-        if not hasattr(values, "items"):
-            raise TypeError(f"params() takes a dict of names and values, not {type(values).__name__}; for one of them use param()")
-        for key, value in values.items():
-            self.param(key, value)
-
-    def upload_file(self, name: str, path_or_stream: Any) -> None:
-        """Copies a file (a path, or an open binary file) into the run under `name`. Durable when it returns; else OSError."""
-        from outrider import _uploads
-
-        self._check()
-        if not isinstance(self._writer, _current.NullWriter):
-            self._append(_uploads.store(self._writer.home, name, path_or_stream))
-
-    def upload_folder(self, name: str, path: str) -> None:
-        """Copies every file below a folder into the run, under `name`/."""
-        from outrider import _uploads
-
-        for inner, file in _uploads.files_below(path):
-            self.upload_file(name.rstrip("/") + "/" + inner if name else inner, file)
-
-    def get_metrics(self, name: str | None = None) -> dict[str, Any]:
+    @classmethod
+    def list(
+        cls: type[R],
+        experiment: Experiment,
+        type: str | None = None,
+        tags: Any = None,
+        properties: Any = None,
+        status: str | None = None,
+        include_children: bool = False,
+    ) -> Iterator[R]:
         """
-        What was logged to this run until now, by all its processes: `{name: value}`, with a list where there are many values and columns
-        for rows and tables. Asks the agent, else reads the spool; raises MetricsUnavailable rather than give a part.
+        The experiment's runs, the newest first.
+
+        `tags`, `properties`: a text is a key that must be there, a dict keys with their values.
         """
-        from outrider import _metrics
+        from outrider import _family
 
-        return _metrics.of_run(self.id, self._writer, name)
+        wanted = _family.Wanted(tags=tags, properties=properties, type=type, status=status)
+        return _family.listed(cls, experiment.name, wanted, include_children=include_children)
 
-    def flush(self, timeout: float = 60.0) -> bool:
-        """Waits up to `timeout` seconds until the store has what this process logged. False: not in time, or no agent."""
-        from outrider import _metrics
+    @classmethod
+    def list_by_compute(cls: type[R], compute: Any, **filters: Any) -> Iterator[R]:
+        """Runs that were submitted to a compute target: everything runs on this machine, so there are none."""
+        return iter(())
 
-        return _metrics.flush(self.id, self._writer, timeout)
+    @classmethod
+    def get_context(cls: type[R], allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> R:
+        """
+        The run that this process is in: the active one, or that of `outrider run` or a submission; where there is none, a new one.
+
+        The same run is the same object. With `allow_offline` False there must be one: else RunNotFound.
+        """
+        if not allow_offline and not _current.is_in_a_run():
+            raise RunNotFound("This process is in no run. Start it by `outrider run`, submit it, or call experiment.start_logging().")
+        found: R = _current.context(cls)
+        return found
+
+    @classmethod
+    def get_submitted_run(cls: type[R], **more: Any) -> R:
+        """An older name of `get_context(allow_offline=False)`."""
+        return cls.get_context(allow_offline=False)
+
+    @staticmethod
+    def add_type_provider(runtype: str, run_factory: Callable[..., Any]) -> None:
+        """`Run.get` and `Run.list` give runs of this type by `run_factory(experiment, document)`. Raises ValueError where one is there."""
+        from outrider import _family
+
+        _family.add_provider(runtype, run_factory)
+
+    def start(self) -> None:
+        """The run runs: said again where it was only prepared."""
+        if self.status in record.PHASES and self.status != record.RUNNING:
+            self._say(f'"k":"ph","t":{time_ns()},"ph":"{record.RUNNING}"')
+
+    def child_run(self: R, name: str | None = None, run_id: str | None = None, outputs: Any = None) -> R:
+        """A new run, started, whose parent is this one. Log records go to it only within its `with` block."""
+        from outrider import _children
+
+        found: R = _children.child(self, name, run_id, outputs)
+        return found
+
+    def create_children(self, count: int | None = None, tag_key: str | None = None, tag_values: Sequence[Any] | None = None) -> Runs:
+        """
+        Several children at once, started: `count` of them, or one with the tag `tag_key` for each of `tag_values`.
+
+        Raises ValueError for both forms, none, or more than 100.
+        """
+        from outrider import _children
+
+        return _children.several(self, count, tag_key, tag_values)
+
+    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
+        """As `Experiment.submit`; the new run's parent is this one."""
+        from outrider import _submit
+
+        return _submit.submit(self.experiment, config, tags, parent=self.id, **more)
+
+    def take_snapshot(self, file_or_folder_path: str) -> str:
+        """Keeps a copy of a folder (or file) with the run; the snapshot's id. One a run."""
+        from outrider import _snapshot
+
+        return _snapshot.take_for(self, file_or_folder_path)
 
     def complete(self) -> None:
         """Ends the run as Completed. Calling it again does nothing."""
         self._end(record.COMPLETED, "completed")
 
-    def fail(self, error: BaseException | str | None = None) -> None:
+    def fail(self, error_details: BaseException | str | None = None, error_code: str | None = None) -> None:
         """Ends the run as Failed, with an exception or a text that says why."""
-        if error is not None and not isinstance(error, (str, BaseException)):
-            raise TypeError(f"fail() takes an exception or a text, not {type(error).__name__}")
-        self._end(record.FAILED, "failed", error)
+        if error_details is not None and not isinstance(error_details, (str, BaseException)):
+            raise TypeError(f"fail() takes an exception or a text, not {type(error_details).__name__}")
+        self._end(record.FAILED, "failed", error_details, error_code)
 
     def cancel(self) -> None:
-        """Ends the run as Canceled."""
-        self._end(record.CANCELED, "canceled")
+        """Ends the run as Canceled; one of another process is asked to end."""
+        if isinstance(self._writer, _current.LaterWriter):
+            from outrider import _waiting
 
-    def __enter__(self) -> Run:  # noqa: PYI034 -- typing.Self is not for 3.8
+            _waiting.cancel(self)
+        else:
+            self._end(record.CANCELED, "canceled")
+
+    def __enter__(self: R) -> R:
+        if self._owns and self._ended is None:
+            _current.activate(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -166,21 +189,23 @@ class Run:
     def claim(self, experiment: str | None, name: str | None, facts: Mapping[str, Any]) -> None:
         """The first `start_run` of a process that is in a run already: what it says about it."""
         self.claimed = True
-        self.experiment, self.name = experiment or self.experiment, name or self.name
+        self._experiment_name, self._display_name = experiment or self._experiment_name, name or self._display_name
         said = {"experiment": experiment, "name": name, **facts}
         said = {key: value for key, value in said.items() if value is not None}
         if said:
             self._writer.append_vital(spool.line({"k": record.RUN, "t": time_ns(), **said}))
 
-    def _end(self, status: str, reason: str, error: BaseException | str | None = None) -> None:
+    def _end(self, status: str, reason: str, error: BaseException | str | None = None, code: str | None = None) -> None:
         if self._ended is not None:
             if self._ended == status:
                 return
             raise RunEnded(f"this run has already ended as {self._ended}, so {status} was not written; a run ends once")
+        if self._collected:
+            _keep_outputs(self)
         self._ended = status
         self._names = {}
         end = {"k": record.END, "t": time_ns(), "status": status, "reason": reason}
-        self._writer.append_vital(("\n" + json_text(end)[:-1] + _error(error) + "}\n").encode("ascii"), end)
+        self._writer.append_vital(("\n" + json_text(end)[:-1] + _error(error, code) + "}\n").encode("ascii"), end)
         _current.ended(self)
 
     def _end_at_exit(self) -> None:
@@ -193,34 +218,29 @@ class Run:
         else:
             self._end(record.FAILED, "exception", error)
 
-    def _append(self, fields: str) -> None:
-        self._check()
-        self._writer.append(("\n{" + fields + "}\n").encode("ascii"))
 
-    def _check(self) -> None:
-        if self._ended is not None:
-            raise RunEnded
+def _keep_outputs(run: Run) -> None:
+    from outrider import _children
 
-    def _name(self, name: Any, what: str = "a metric") -> str:
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"the name of {what} must be a text that is not empty, not {safe_str(name)[:80]!r}")
-        return quote(name)
-
-    def _new_name(self, name: Any) -> str:
-        self._check()
-        head = '"n":' + self._name(name) + ',"v":'
-        if len(self._names) < 10_000:
-            self._names[name] = head
-        return head
+    _children.keep_outputs(run)
 
 
-def _description(text: str | None) -> str:
-    return "" if not text else ',"d":' + quote(safe_str(text))
-
-
-def _error(error: BaseException | str | None) -> str:
-    if error is None:
+def _error(error: BaseException | str | None, code: str | None = None) -> str:
+    if error is None and code is None:
         return ""
-    if isinstance(error, str):
-        return ',"err":{"type":"","message":' + quote(error) + ',"traceback":""}'
-    return ',"err":' + _records.exception_text(error, None, [])
+    if isinstance(error, BaseException):
+        text = _with_hint(_records.exception_text(error, None, []), error)
+    else:
+        text = '{"type":"","message":' + quote(error or "") + ',"traceback":""}'
+    return ',"err":' + (text[:-1] + ',"code":' + quote(safe_str(code)) + "}" if code else text)
+
+
+def _with_hint(text: str, error: BaseException) -> str:
+    """An error about what has gone from a library since the script was written says so in its message."""
+    if not isinstance(error, (AttributeError, ImportError, TypeError)):
+        return text
+    from outrider import _rot
+
+    hint = _rot.hint(type(error).__name__, safe_str(error))
+    at = text.find(',"traceback":') - 1  # where the message's quote closes: those within it are escaped
+    return text if hint is None else text[:at] + quote("\n" + hint)[1:] + text[at + 1 :]

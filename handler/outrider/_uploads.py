@@ -7,6 +7,7 @@ The order is blob, then record: a record never names bytes that may be missing. 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from time import time_ns
 
 from outrider._encode import quote
@@ -20,7 +21,7 @@ _CHUNK = 1 << 20
 
 def store(home: str, name: str, path_or_stream: Any) -> str:
     """Copies into the blob store; the fields of the `art` line."""
-    inner = _artifact_path(name)
+    inner = inner_path(name)
     if isinstance(path_or_stream, (str, bytes, os.PathLike)):
         with open(path_or_stream, "rb") as file:
             sha, size = _copy(home, file)
@@ -31,6 +32,12 @@ def store(home: str, name: str, path_or_stream: Any) -> str:
     else:
         raise TypeError(f"upload_file() takes a path or an open binary file, not {type(path_or_stream).__name__}")
     return f'"k":"art","t":{time_ns()},"p":{quote(inner)},"size":{size},"sha":"{sha}","mt":{modified},"src":"upload"'
+
+
+def keep(home: str, path: str) -> tuple[str, int]:
+    """Copies a file into the blob store: (sha256, bytes). Raises OSError."""
+    with open(path, "rb") as file:
+        return _copy(home, file)
 
 
 def files_below(path: str) -> Iterator[tuple[str, str]]:
@@ -46,7 +53,8 @@ def files_below(path: str) -> Iterator[tuple[str, str]]:
                 yield os.path.relpath(whole, top).replace(os.sep, "/"), whole
 
 
-def _artifact_path(name: Any) -> str:
+def inner_path(name: Any) -> str:
+    """The path of an artifact within its run, made plain. Raises TypeError, ValueError."""
     if not isinstance(name, str):
         raise TypeError(f"the name of an uploaded file must be a text, not {type(name).__name__}")
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -55,22 +63,47 @@ def _artifact_path(name: Any) -> str:
     return "/".join(parts)
 
 
-def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
-    temporary_folder = os.path.join(home, "blobs", "tmp")
-    for folder in (home, os.path.dirname(temporary_folder), temporary_folder):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    temporary = os.path.join(temporary_folder, f"{os.getpid()}-{os.urandom(8).hex()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+@contextmanager
+def temporary(home: str) -> Iterator[str]:
+    """A name of its own for a new file beside the blobs; what has not been adopted by the end is deleted."""
+    folder = os.path.join(home, "blobs", "tmp")
+    for path in (home, os.path.dirname(folder), folder):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    name = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
+        yield name
+    finally:
+        _unlink(name)
+
+
+def adopt(home: str, path: str) -> tuple[str, int]:
+    """Makes a file of `temporary` a blob: (its sha256, its size)."""
+    import hashlib
+
+    digest, size = hashlib.sha256(), 0
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fchmod(fd, 0o600)
+        while chunk := os.read(fd, _CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    sha = digest.hexdigest()
+    _name_it(home, path, sha)
+    return sha, size
+
+
+def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
+    with temporary(home) as name:
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             sha, size = _copy_hashing(source, fd)
             os.fsync(fd)
         finally:
             os.close(fd)
-        _name_it(home, temporary, sha)
-    except BaseException:
-        _unlink(temporary)
-        raise
+        _name_it(home, name, sha)
     return sha, size
 
 

@@ -59,7 +59,9 @@ def whole(given: records.Run, now_ns: int) -> Document:
 
 
 def why(given: records.Run) -> str:
-    """How it ended in a few words, for people; nothing where the status says it all."""
+    """How it ended in a few words, for people, or what it is doing; nothing where the status says it all."""
+    if given.ended is None and given.phase not in {None, given.status}:
+        return given.phase or ""
     if given.reason in (None, "completed", "ended", "failed"):
         return ""
     short = {
@@ -131,6 +133,13 @@ def file(given: records.Artifact, run_id: str) -> Document:
     shown = os.fsencode(given.path).decode("utf-8", "replace")
     where = f"/api/v1/runs/{quote(run_id)}/content?path={quote(os.fsencode(given.path), safe='/')}&version={given.version}"
     return documents.artifact(given) | {"path": shown, "url": where}
+
+
+def figure(given: records.Figure, run_id: str) -> Document:
+    """One of the figures of GET /runs/{id}: `url` is the address of its artifact's last version."""
+    path = os.fsencode(given.path)
+    where = f"/api/v1/runs/{quote(run_id)}/content?path={quote(path, safe='/')}"
+    return documents.figure(given) | {"path": path.decode("utf-8", "replace"), "url": where}
 
 
 def points(given: Sequence[records.Point], first: int) -> Document:

@@ -1,0 +1,55 @@
+"""
+What scripts ask of the past, answered by the agent: `outrider.stored` over this store's connections, as JSON.
+
+Reads only, each method one short transaction. Raises what `reading` raises.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outrider import stored
+from outrider_agent.store import reading
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+
+class Historian(reading.Reader):
+    """A store's contents, as the run API asks for them."""
+
+    def documents(
+        self, *, run: str | None = None, experiment: str | None = None, parent: str | None = None, recursive: bool = False
+    ) -> Any:
+        """Of one run, of the children of a run, of an experiment's runs, or of all; the newest first. Raises `NotFound`."""
+        with self._asked() as connection:
+            return {"runs": stored.documents(connection, run=run, experiment=experiment, parent=parent, recursive=recursive)}
+
+    def metrics(self, run: str, *, recursive: bool = False) -> Any:
+        """What `get_metrics()` is made of: series, rows and figures by run. Raises `NotFound`."""
+        with self._asked() as connection:
+            return {"runs": stored.metrics(connection, run, recursive=recursive, raw=lambda text: msgspec.Raw(text.encode()))}
+
+    def files(self, run: str) -> Any:
+        """The run's files in their last versions, and what it takes to find those not captured yet. Raises `NotFound`."""
+        with self._asked() as connection:
+            return stored.files(connection, run)
+
+    def console_from(self, run: str, start: int) -> Any:
+        """What the run's command wrote, from byte `start` on: base64, at most 4 MiB, and how much there is in all. Raises `NotFound`."""
+        with self._asked() as connection:
+            data, total = stored.console(connection, run, start)
+        return {"data": base64.b64encode(data).decode(), "total": total}
+
+    @contextlib.contextmanager
+    def _asked(self) -> Iterator[sqlite3.Connection]:
+        with self._snapshots.open() as connection:
+            try:
+                yield connection
+            except LookupError as exc:
+                raise reading.unknown(str(exc.args[0])) from exc
