@@ -289,16 +289,17 @@ def test_the_run_outlives_who_submitted_it(home, folder, tmp_path):
 
 def test_submitting_leaves_no_child_behind(home, folder):
     """No zombie, however many a notebook submits."""
-    run = submit(write(folder, train="print(1)"))
-    ended(home, run)
-    children = [
-        line
-        for line in subprocess.run(
-            ["ps", "--ppid", str(os.getpid()), "-o", "stat="], capture_output=True, text=True, check=False
-        ).stdout.split()
-        if line.startswith("Z")
-    ]
-    assert children == []
+    write(folder, train="print(1)")
+    script = f"""
+    import os, subprocess, sys
+    from outrider import _submit
+    from outrider._script_config import ScriptRunConfig
+    for _ in range(2):
+        _submit.start(_submit.prepare("e", ScriptRunConfig({str(folder)!r}, "train.py")))
+    print(open("/proc/self/task/%d/children" % os.getpid()).read().split())
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
 
 
 def test_a_command_instead_of_a_script(home, folder):
