@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from submitted import ended, kept, notes, of_run, phases, printed, submit, work, write
@@ -349,6 +350,20 @@ def test_a_python_that_is_not_there_fails_the_run(home, folder):
     run = submit(write(folder, train="print(1)"), run_config=config)
     end = ended(home, run)
     assert (end["status"], end["reason"], end["code"]) == ("Failed", "could-not-start", 127)
+    assert "system_logs/outrider.txt" in {line["p"] for line in of_run(home, run, "art")}
+    assert not (work(home, run) / "train.py").exists()
+
+
+def test_many_are_submitted_at_once(home, folder):
+    """From threads of one notebook, of one folder: each is a run of its own, and the folder is stored once."""
+    write(folder, train="import sys; print(sys.argv[1])")
+    with ThreadPoolExecutor(8) as threads:
+        runs = list(threads.map(lambda number: submit(folder, arguments=[number]), range(8)))
+    assert len(set(runs)) == 8
+    for number, run in enumerate(runs):
+        assert ended(home, run)["status"] == "Completed"
+        assert printed(home, run) == f"{number}\n"
+    assert len({line["sha"] for run in runs for line in of_run(home, run, "snap")}) == 1
 
 
 def test_a_home_that_cannot_be_written_is_said_at_once(folder, tmp_path, monkeypatch):
