@@ -19,6 +19,7 @@ _HOME = {
     "Model": "_model",
     "Dataset": "_dataset",
     "ExplanationClient": "_explanation_client",
+    "RunDetails": "widget",
     "ConfigNotFound": "_errors",
     "DatasetNotFound": "_errors",
     "FileNotInRun": "_errors",
@@ -50,7 +51,7 @@ _HOME = {
     "cancel": "_api",
 }
 
-_MODULES = ("sklearn", "structlog")
+_MODULES = ("sklearn", "structlog", "widget")
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from outrider._model import Model
     from outrider._run import Run
     from outrider._workspace import Workspace
+    from outrider.widget import RunDetails
 
 __all__ = [
     "ConfigNotFound",
@@ -112,6 +114,7 @@ __all__ = [
     "OutriderError",
     "PropertyChanged",
     "Run",
+    "RunDetails",
     "RunEnded",
     "RunHandler",
     "RunNotFound",
@@ -136,7 +139,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is asked for; `outrider.structlog` and `outrider.sklearn` too, which are modules."""
+    """Imports what is asked for; `outrider.sklearn`, `.structlog` and `.widget` too, which are modules."""
     if name in _MODULES:
         from importlib import import_module
 

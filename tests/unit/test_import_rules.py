@@ -19,7 +19,14 @@ HANDLER_FOR_AGENT = {"record", "spool", "control"}
 ELSEWHERE = {"__main__.py", "bootstrap/sitecustomize.py"}
 
 # What some files of the handler use where a script has it anyway: of numpy's arrays come numpy's numbers. Always inside a function.
-BORROWED = {"_charts.py": {"numpy"}, "_importance.py": {"numpy"}, "_labelled.py": {"numpy"}, "_scores.py": {"numpy"}}
+# A notebook is drawn in by what it is made of.
+BORROWED = {
+    "_charts.py": {"numpy"},
+    "_importance.py": {"numpy"},
+    "_labelled.py": {"numpy"},
+    "_scores.py": {"numpy"},
+    "widget.py": {"IPython"},
+}
 
 # Modules at the agent's root that everything may use, and that use nothing of the folders.
 LEAVES = {"errors", "model", "protocols"}
