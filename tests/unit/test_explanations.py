@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, recall_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from outrider import _explanation_client as client
 from outrider import sklearn as charts
@@ -68,6 +69,14 @@ def test_two_classes_share_one_line():
     found = charts.feature_importance(model, IRIS.data[two])
     assert np.array(found.local_importance_values[0]) == pytest.approx(-np.array(found.local_importance_values[1]))
     assert found.features == ["feature 0", "feature 1", "feature 2", "feature 3"]
+
+
+def test_rows_of_pairs_of_classes_are_not_taken_for_classes():
+    """A linear SVC of three classes has three rows too, of its three pairs."""
+    found = charts.feature_importance(SVC(kernel="linear").fit(IRIS.data, IRIS.target), IRIS.data)
+    assert found.per_class_values is None
+    assert found.local_importance_values is None
+    assert len(found.get_ranked_global_names()) == 4
 
 
 def test_a_pipeline_is_explained_by_its_last_step():
