@@ -50,7 +50,6 @@ class Lab:
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
         command += [
             f"--ServerApp.root_dir={self.notebooks}",
-            "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
         with (self.folder / "lab.log").open("wb") as log:
@@ -70,8 +69,8 @@ class Lab:
         return None
 
     def address(self, path):
-        """Where the notebook is opened."""
-        return f"{self._where['url']}lab/tree/{path.name}?token={self._where['token']}"
+        """Where the notebook is opened, alone: without what another page left open."""
+        return f"{self._where['url']}lab/workspaces/{path.stem}/tree/{path.name}?token={self._where['token']}"
 
     def stop(self):
         """Ends it, and the kernels with it."""
@@ -95,18 +94,32 @@ class Page:
         """Every cell, one after the other."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        until(self._has_begun, message="no cell was run")
+
+    def _has_begun(self):
+        """Has the first cell been sent? A front end that is not connected yet asks for a kernel: it gets the one that it names."""
+        if self.page.locator(".jp-Dialog .jp-mod-accept").count():
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        return self.page.evaluate("document.querySelector('.jp-InputPrompt').innerText") != "[ ]:"
 
     def wait(self, expression, timeout=30.0):
         """Until the expression is true in the page."""
         return until(lambda: self.page.evaluate(expression), timeout=timeout, message=expression)
 
     def wait_text(self, *words, timeout=30.0):
-        """Until the first widget has all these words."""
-        return until(lambda: all(word in self.text() for word in words) and self.text(), timeout=timeout, message=f"{words}")
+        """Until the first widget has all these words; its words."""
+        try:
+            return until(lambda: all(word in self.text() for word in words) and self.text(), timeout=timeout)
+        except AssertionError:
+            raise AssertionError(f"{words} are not all in the widget: {self.text()!r}; cells: {self.outputs()}") from None
 
     def text(self):
         """The words of the first widget."""
         return self.page.evaluate("document.querySelector('.outrider-run')?.innerText ?? ''")
+
+    def outputs(self):
+        """What the cells have given, as text."""
+        return self.page.evaluate("[...document.querySelectorAll('.jp-Cell-outputArea')].map((area) => area.innerText)")
 
     def is_busy(self):
         """Is a cell running?"""

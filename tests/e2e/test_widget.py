@@ -156,8 +156,8 @@ def test_on_a_console_it_is_text_once(home, tmp_path, encoding):
         check=True,
     )
     text = done.stdout.decode(encoding)
-    assert "plain: Running, experiment widgets" in text
-    assert re.search(r"loss +4\.0? +\S+ +3 points, 1 to 4", text)
+    assert "plain: Running, experiment widgets, run " in text
+    assert re.search(r"loss +4 +\S+ +3 points, 1 to 4", text)
     assert text.splitlines()[-2:] == ["after", "1"]
 
 
