@@ -24,10 +24,11 @@ _STYLE = """
 .outrider-run{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);max-width:70em}
 .outrider-run h4,.outrider-run h5{font-weight:600;margin:.9em 0 .2em;font-size:1em}.outrider-run h4{margin-top:.2em;font-size:1.15em}
 .outrider-run p{margin:.3em 0}.outrider-run .q{opacity:.7}.outrider-run svg{display:block}
-.outrider-run table{border-collapse:collapse;margin:0;font-size:inherit}
-.outrider-run table th,.outrider-run table td{text-align:left;padding:.15em 1em .15em 0;font-size:inherit;vertical-align:middle;
-border:0;border-bottom:1px solid var(--jp-border-color2,#8884);background:var(--jp-layout-color0,transparent)}
-.outrider-run table td.n{text-align:right;font-variant-numeric:tabular-nums}
+.outrider-run.outrider-run .t{border-collapse:collapse;margin:0;font-size:inherit}
+.outrider-run.outrider-run .t th,.outrider-run.outrider-run .t td{text-align:left;
+padding:.15em 1em .15em 0;font-size:inherit;vertical-align:middle;border:0;
+border-bottom:1px solid var(--jp-border-color2,#8884);background:var(--jp-layout-color0,transparent)}
+.outrider-run.outrider-run .t .n{text-align:right;font-variant-numeric:tabular-nums}
 .outrider-run pre{max-height:22em;overflow:auto;padding:.5em .7em;margin:0;white-space:pre-wrap;font-size:12px;
 background:var(--jp-layout-color2,#8881)}
 """
@@ -35,7 +36,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 
 
 def html(shown: dict[str, Any], now_ns: int) -> str:
-    """The run as a fragment of HTML."""
+    """The run as a fragment of HTML. (Its styles name the class twice: a notebook's own rules for tables are as exact as one.)"""
     parts = [
         f'<div class="outrider-run"><style>{_STYLE}</style>',
         _head(shown, now_ns),
@@ -192,7 +193,7 @@ def _metrics_table(metrics: dict[str, Any]) -> str:
         rows.append(f'<td class="q">{escape(about)}</td></tr>')
     left = len(metrics) - _MOST_METRICS
     more = f'<p class="q">and {left} more</p>' if left > 0 else ""
-    return f"<h5>Metrics</h5><table>{''.join(rows)}</table>{more}"
+    return _table("Metrics", "".join(rows)) + more
 
 
 def _metric_words(name: str, value: Any) -> list[str]:
@@ -220,7 +221,9 @@ def _children_table(shown: dict[str, Any], now_ns: int) -> str:
     if not shown["children"]:
         return ""
     head, *rows = _child_rows(shown, now_ns)
-    cells = ["".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)]
+    words, figures = head[:3], head[3:]
+    cells = ["".join(f'<th scope="col">{escape(cell)}</th>' for cell in words)]
+    cells[0] += "".join(f'<th scope="col" class="n">{escape(cell)}</th>' for cell in figures)
     for child, row in zip(shown["children"], rows):
         name = escape(row[0])
         if child["portal"]:
@@ -229,7 +232,7 @@ def _children_table(shown: dict[str, Any], now_ns: int) -> str:
         cells.append(f"<td>{name}</td><td>{escape(row[1])}</td><td>{escape(row[2])}</td>{values}")
     left = len(shown["children"]) - _MOST_CHILDREN
     more = f'<p class="q">and {left} more</p>' if left > 0 else ""
-    return f"<h5>Child runs</h5><table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{more}"
+    return _table("Child runs", "".join(f"<tr>{row}</tr>" for row in cells)) + more
 
 
 def _child_rows(shown: dict[str, Any], now_ns: int) -> list[list[str]]:
@@ -255,6 +258,10 @@ def _common(children: list[dict[str, Any]]) -> list[str]:
 def _last(value: Any) -> str:
     last = value[-1] if isinstance(value, list) and value else value
     return number(last) if isinstance(last, (int, float)) else ""
+
+
+def _table(heading: str, rows: str) -> str:
+    return f'<h5>{heading}</h5><table class="t">{rows}</table>'
 
 
 def _lines(lines: list[str]) -> str:
