@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_METRICS = 24
 _MOST_CHILDREN = 50
-_MOST_COLUMNS = 6
+_MOST_COLUMNS = 5
 _SPARK_WIDTH, _SPARK_HEIGHT = 140, 26
 _BLOCKS = "▁▂▃▄▅▆▇█"
 #: Colours of a mark beside the status, which is always said in words too.
@@ -24,9 +24,9 @@ _STYLE = """
 .outrider-run{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);max-width:70em}
 .outrider-run h4,.outrider-run h5{font-weight:600;margin:.9em 0 .2em;font-size:1em}.outrider-run h4{margin-top:.2em;font-size:1.15em}
 .outrider-run p{margin:.3em 0}.outrider-run .q{opacity:.7}.outrider-run svg{display:block}
-.outrider-run.outrider-run .t{border-collapse:collapse;margin:0;font-size:inherit}
+.outrider-run div{overflow-x:auto}.outrider-run.outrider-run .t{border-collapse:collapse;margin:0;font-size:inherit}
 .outrider-run.outrider-run .t th,.outrider-run.outrider-run .t td{text-align:left;
-padding:.15em 1em .15em 0;font-size:inherit;vertical-align:middle;border:0;
+padding:.15em 1em .15em 0;font-size:inherit;vertical-align:middle;border:0;white-space:nowrap;
 border-bottom:1px solid var(--jp-border-color2,#8884);background:var(--jp-layout-color0,transparent)}
 .outrider-run.outrider-run .t .n{text-align:right;font-variant-numeric:tabular-nums}
 .outrider-run pre{max-height:22em;overflow:auto;padding:.5em .7em;margin:0;white-space:pre-wrap;font-size:12px;
@@ -246,7 +246,7 @@ def _child_rows(shown: dict[str, Any], now_ns: int) -> list[list[str]]:
 
 
 def _common(children: list[dict[str, Any]]) -> list[str]:
-    """The names of figures that most children have, at most six."""
+    """The names of figures that most children have, at most five."""
     found: dict[str, int] = {}
     for child in children:
         for name, value in child["metrics"].items():
@@ -261,7 +261,7 @@ def _last(value: Any) -> str:
 
 
 def _table(heading: str, rows: str) -> str:
-    return f'<h5>{heading}</h5><table class="t">{rows}</table>'
+    return f'<h5>{heading}</h5><div><table class="t">{rows}</table></div>'
 
 
 def _lines(lines: list[str]) -> str:
