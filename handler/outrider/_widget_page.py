@@ -41,7 +41,7 @@ def html(shown: dict[str, Any], now_ns: int) -> str:
         f'<div class="outrider-run"><style>{_STYLE}</style>',
         _head(shown, now_ns),
         _problem(shown),
-        _metrics_table(shown["metrics"]),
+        _metrics_table(shown["rows"]),
         _children_table(shown, now_ns),
         _lines(shown["lines"]),
         "</div>",
@@ -51,19 +51,19 @@ def html(shown: dict[str, Any], now_ns: int) -> str:
 
 def text(shown: dict[str, Any], now_ns: int) -> str:
     """The run as lines of plain text."""
-    rows = [f"{shown['name'] or shown['run_id']}: {shown['status']}{_reason(shown)}, {', '.join(_facts(shown, now_ns))}"]
+    lines = [f"{shown['name'] or shown['run_id']}: {shown['status']}{_reason(shown)}, {', '.join(_facts(shown, now_ns))}"]
     if shown["error"]:
-        rows += ["", *_indented(shown["error"])]
-    if shown["metrics"]:
-        rows += ["", "Metrics", *_aligned([_metric_words(name, value) for name, value in shown["metrics"].items()])]
+        lines += ["", *_indented(shown["error"])]
+    if shown["rows"]:
+        lines += ["", "Metrics", *_aligned([[row[part] for part in ("name", "last", "blocks", "about")] for row in shown["rows"]])]
     if shown["children"]:
         head, *found = _child_rows(shown, now_ns)
-        rows += ["", "Child runs", *_aligned([head, *found])]
+        lines += ["", "Child runs", *_aligned([head, *found])]
     if shown["lines"]:
-        rows += ["", "Last lines", *_indented("\n".join(plain_line(line) for line in shown["lines"]))]
+        lines += ["", "Last lines", *_indented("\n".join(plain_line(line) for line in shown["lines"]))]
     if shown["portal"]:
-        rows += ["", f"Details: {shown['portal']}"]
-    return "\n".join(rows) + "\n"
+        lines += ["", f"Details: {shown['portal']}"]
+    return "\n".join(lines) + "\n"
 
 
 def plain_line(line: str) -> str:
@@ -182,31 +182,36 @@ def _problem(shown: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def _metrics_table(metrics: dict[str, Any]) -> str:
-    if not metrics:
-        return ""
-    rows = []
-    for name, value in list(metrics.items())[:_MOST_METRICS]:
-        _, last, _, about = _metric_words(name, value)
-        drawn = sparkline(_series(value))
-        rows.append(f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(last)}</td><td>{drawn}</td>')
-        rows.append(f'<td class="q">{escape(about)}</td></tr>')
-    left = len(metrics) - _MOST_METRICS
-    more = f'<p class="q">and {left} more</p>' if left > 0 else ""
-    return _table("Metrics", "".join(rows)) + more
+def rows(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """What is shown of each metric: `name`, `last` value, its course as `svg` and as `blocks`, and what else there is to say, `about`."""
+    return [
+        {"name": name, **_words(value), "svg": sparkline(_series(value)), "blocks": blocks(_series(value))}
+        for name, value in metrics.items()
+    ]
 
 
-def _metric_words(name: str, value: Any) -> list[str]:
-    """Name, last value, its course in blocks, and what else there is to say."""
+def _words(value: Any) -> dict[str, str]:
     if isinstance(value, dict):
-        rows = max((len(column) if isinstance(column, list) else 1 for column in value.values()), default=0)
-        return [name, "", blocks(_series(value)), f"{rows} {'row' if rows == 1 else 'rows'} of {', '.join(map(str, value))}"]
+        height = max((len(column) if isinstance(column, list) else 1 for column in value.values()), default=0)
+        return {"last": "", "about": f"{height} {'row' if height == 1 else 'rows'} of {', '.join(map(str, value))}"}
     if not isinstance(value, list):
         artifact = isinstance(value, str) and value.startswith("aml://artifactId/")
-        return [name, "", "", "in the run's files"] if artifact else [name, number(value), "", ""]
+        return {"last": "", "about": "in the run's files"} if artifact else {"last": number(value), "about": ""}
     known = [each for each in map(_finite, value) if each is not None]
     about = f"{len(value)} points" + (f", {number(min(known))} to {number(max(known))}" if known else "")
-    return [name, number(value[-1]) if value else "", blocks(value), about]
+    return {"last": number(value[-1]) if value else "", "about": about}
+
+
+def _metrics_table(found: list[dict[str, str]]) -> str:
+    if not found:
+        return ""
+    drawn = []
+    for row in found[:_MOST_METRICS]:
+        drawn.append(f'<tr><th scope="row">{escape(row["name"])}</th><td class="n">{escape(row["last"])}</td><td>{row["svg"]}</td>')
+        drawn.append(f'<td class="q">{escape(row["about"])}</td></tr>')
+    left = len(found) - _MOST_METRICS
+    more = f'<p class="q">and {left} more</p>' if left > 0 else ""
+    return _table("Metrics", "".join(drawn)) + more
 
 
 def _series(value: Any) -> list[Any]:
