@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from math import isfinite
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _MOST_METRICS = 24
 _MOST_CHILDREN = 50
 _MOST_COLUMNS = 5
 _SPARK_WIDTH, _SPARK_HEIGHT = 140, 26
+#: What is further out is not drawn: the distance of two such would be infinite.
+_LARGEST = 1e300
 _BLOCKS = "▁▂▃▄▅▆▇█"
 #: Colours of a mark beside the status, which is always said in words too.
 _MARKS = {"Completed": "#2e7d32", "Failed": "#c62828", "Canceled": "#757575", "Running": "#1565c0"}
@@ -85,7 +88,7 @@ def duration(seconds: float) -> str:
 
 def sparkline(values: Sequence[Any]) -> str:
     """The course of a series as inline SVG; what is not finite leaves a gap. Empty for fewer than two points."""
-    points = _thinned(values)
+    points = _thinned(_drawable(values), _SPARK_WIDTH)
     known = [value for value in points if value is not None]
     if len(known) < 2:
         return ""
@@ -108,7 +111,7 @@ def sparkline(values: Sequence[Any]) -> str:
 
 def blocks(values: Sequence[Any]) -> str:
     """The same in block characters, one for at most 24 parts of it."""
-    points = [value for value in _thinned(values, 24) if value is not None]
+    points = [value for value in _thinned(_drawable(values), 24) if value is not None]
     if len(points) < 2:
         return ""
     low, high = min(points), max(points)
@@ -120,28 +123,37 @@ def number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _thinned(values: Sequence[Any], most: int = _SPARK_WIDTH) -> list[float | None]:
+def _thinned(values: Sequence[float | None], most: int) -> Sequence[float | None]:
     """At most so many points: of each part of the series the value that is furthest from the part's beginning, so that peaks stay."""
     if len(values) <= most:
-        return [_finite(value) for value in values]
-    found = []
+        return values
+    found: list[float | None] = []
     for place in range(most):
-        part = values[place * len(values) // most : (place + 1) * len(values) // most]
-        known = [value for value in map(_finite, part) if value is not None]
+        known = [value for value in values[place * len(values) // most : (place + 1) * len(values) // most] if value is not None]
         low, high = (min(known), max(known)) if known else (None, None)
         found.append(None if low is None or high is None else high if high - known[0] >= known[0] - low else low)
     return found
 
 
+def _drawable(values: Sequence[Any]) -> Sequence[float | None]:
+    """The values as what can be drawn, None for what cannot. A long series of numbers, the common one, is not copied."""
+    try:
+        numbers = set(map(type, values)) <= {float, int} and all(map(isfinite, values))
+        if numbers and (not values or (-_LARGEST < min(values) and max(values) < _LARGEST)):
+            return values
+    except OverflowError:  # a whole number of more than 300 digits
+        pass
+    return [_finite(value) for value in values]
+
+
 def _finite(value: Any) -> float | None:
-    """The value as a float that can be drawn."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     try:
         found = float(value)
-    except OverflowError:  # a whole number of more than 300 digits
+    except OverflowError:
         return None
-    return found if abs(found) < 1e300 else None  # NaN is not less than anything
+    return found if abs(found) < _LARGEST else None  # NaN is not less than anything
 
 
 def _head(shown: dict[str, Any], now_ns: int) -> str:
@@ -197,7 +209,7 @@ def _words(value: Any) -> dict[str, str]:
     if not isinstance(value, list):
         artifact = isinstance(value, str) and value.startswith("aml://artifactId/")
         return {"last": "", "about": "in the run's files"} if artifact else {"last": number(value), "about": ""}
-    known = [each for each in map(_finite, value) if each is not None]
+    known = [each for each in _drawable(value) if each is not None]
     about = f"{len(value)} points" + (f", {number(min(known))} to {number(max(known))}" if known else "")
     return {"last": number(value[-1]) if value else "", "about": about}
 
