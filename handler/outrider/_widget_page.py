@@ -139,7 +139,7 @@ def _drawable(values: Sequence[Any]) -> Sequence[float | None]:
     """The values as what can be drawn, None for what cannot. A long series of numbers, the common one, is not copied."""
     try:
         numbers = set(map(type, values)) <= {float, int} and all(map(isfinite, values))
-        if numbers and (not values or (-_LARGEST < min(values) and max(values) < _LARGEST)):
+        if numbers and (not values or (min(values) > -_LARGEST and max(values) < _LARGEST)):
             return values
     except OverflowError:  # a whole number of more than 300 digits
         pass
