@@ -140,11 +140,12 @@ class Run(LoggedRun):
 
         return _children.several(self, count, tag_key, tag_values)
 
-    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
         """As `Experiment.submit`; the new run's parent is this one."""
         from outrider import _submit
 
-        return _submit.submit(self.experiment, config, tags, parent=self.id, **more)  # type: ignore[attr-defined]
+        run: Run = _submit.submit(self.experiment, config, tags, parent=self.id, **more)  # type: ignore[attr-defined]
+        return run
 
     def take_snapshot(self, file_or_folder_path: str) -> str:
         """Keeps a copy of a folder (or file) with the run; the snapshot's id. One a run."""

@@ -269,7 +269,7 @@ def files_of_run(root: str, started: int, ended: int | None = None) -> list[tupl
         for name in sorted(names):
             path = os.path.join(folder, name)
             try:
-                status = os.stat(path)
+                status = os.lstat(path)  # a link may lead out of the folder
             except OSError:
                 continue
             is_later = ended is not None and min(status.st_mtime_ns, status.st_ctime_ns) > ended + _GRACE_NS

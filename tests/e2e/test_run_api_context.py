@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from agent_modes import MODES, Mode
-from handler_support import lines, process, run_script  # noqa: F401 -- a fixture
+from handler_support import lines, process, run_script, streams  # noqa: F401 -- a fixture
 from tracked import RUN
 
 import outrider
@@ -77,6 +77,43 @@ def test_without_any_run_get_context_makes_one(home):
     assert "outrider run" in done.stdout
     assert [line["status"] for line in lines(home, "end")] == ["Completed"]
     assert [line["v"] for line in lines(home, "m")] == [1]
+
+
+INTERACTIVE_IN_A_RUN = """
+import logging, outrider
+logging.basicConfig(level="INFO", handlers=[outrider.RunHandler()])
+logging.info("before")
+run = outrider.Experiment(None, "inner").start_logging(run_id="inner", outputs=False)
+logging.info("within")
+assert run.parent is None
+run.complete()
+logging.info("after")
+assert outrider.current_run().id == outrider.Run.get_context().id == "outer"
+"""
+
+
+def test_an_interactive_run_within_a_run_is_its_own(home, tmp_path):
+    """It is no child, and listed by its experiment; around it records go to the run that the process was started in."""
+    script = tmp_path / "train.py"
+    script.write_text(INTERACTIVE_IN_A_RUN)
+    command = [*RUN[:-1], "--run-id", "outer", "--", sys.executable, str(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    logged = {
+        run: [line["msg"] for line in found if line["k"] == "l"] for (run, writer), found in streams(home).items() if writer[:2] == "py"
+    }
+    assert logged == {"outer": ["before", "after"], "inner": ["within"]}
+    assert [one.id for one in Experiment(None, "inner").get_runs()] == ["inner"]
+
+
+def test_get_context_after_the_end_is_a_new_run(home, process):  # noqa: F811
+    """A cell that is run again begins anew."""
+    first = Run.get_context()
+    first.log("x", 1)
+    first.complete()
+    second = Run.get_context()
+    second.log("x", 2)
+    assert (first.id != second.id, second.get_metrics()) == (True, {"x": 2})
 
 
 def test_runs_that_a_script_leaves_open_are_ended_with_it(home):
