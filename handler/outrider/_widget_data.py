@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LAST_LINES = 20
-#: Of a console that has been running for long only the end is read.
-_TAIL_BYTES = 64 << 10
 
 
 def read(run: Run, last: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def read(run: Run, last: dict[str, Any] | None = None) -> dict[str, Any]:
     if not document:
         shown.update(name=run.name, status=run.status)
     if last is not None and not shown["ended"]:
-        shown.update({key: last[key] for key in ("metrics", "rows", "children", "lines", "log")})
+        shown.update({key: last[key] for key in ("metrics", "rows", "children", "lines")})
     else:
         _fill(run, shown, before, asked)
     shown["unknown"] = problems[0] if problems else None
@@ -63,11 +61,7 @@ def _fill(run: Run, shown: dict[str, Any], before: dict[str, Any], asked: Callab
         shown["children"] = before.get("children", []) if documents is None else []
         shown["metrics"] = asked(run.get_metrics, before.get("metrics", {}))
     shown["rows"] = _widget_page.rows(shown["metrics"])
-    start, tail = before.get("log", (0, b""))
-    new = asked(lambda: _history.console(home, run.id, start), b"")
-    tail = (tail + new)[-_TAIL_BYTES:]
-    shown["log"] = (start + len(new), tail)
-    shown["lines"] = tail.decode("utf-8", "replace").splitlines()[-LAST_LINES:]
+    shown["lines"] = asked(lambda: _history.tail(home, run.id, LAST_LINES), before.get("lines", []))
 
 
 def _about(run_id: str, document: dict[str, Any], portal: str | None) -> dict[str, Any]:
