@@ -187,11 +187,12 @@ class AgentOperations:
         """The store first: what the streams still bring is then passed over. The folder next: a writer that lives stops, quietly."""
         folder, blobs = self._parts.layout.run(run), []
         try:
-            blobs = editing.delete_run(self._parts.database, run)
+            blobs = editing.delete_run(self._parts.database, run, self._parts.layout.home)
         except errors.NotFound:
             if not folder.is_dir():
                 raise
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._parts.layout.submitted(run), ignore_errors=True)
         for sha in blobs:
             self._parts.blobs.delete(sha)
         return len(blobs)

@@ -7,6 +7,8 @@ Outrider tracks what a training script already emits. Public names only; each is
 
 from __future__ import annotations
 
+import os
+
 from outrider import _starved
 
 __version__ = "0.1.0"
@@ -17,6 +19,17 @@ _HOME = {
     "Experiment": "_experiment",
     "Workspace": "_workspace",
     "Model": "_model",
+    "ScriptRunConfig": "_script_config",
+    "RunConfiguration": "_script_config",
+    "DockerConfiguration": "_script_config",
+    "MpiConfiguration": "_script_config",
+    "PyTorchConfiguration": "_script_config",
+    "TensorflowConfiguration": "_script_config",
+    "Environment": "_environment",
+    "CondaDependencies": "_conda",
+    "ActivityFailed": "_errors",
+    "SnapshotError": "_errors",
+    "SubmitError": "_errors",
     "Dataset": "_dataset",
     "ExplanationClient": "_explanation_client",
     "RunDetails": "widget",
@@ -73,8 +86,11 @@ if TYPE_CHECKING:
         upload_file,
         upload_folder,
     )
+    from outrider._conda import CondaDependencies
     from outrider._dataset import Dataset
+    from outrider._environment import Environment
     from outrider._errors import (
+        ActivityFailed,
         ConfigNotFound,
         DatasetNotFound,
         FileNotInRun,
@@ -88,19 +104,33 @@ if TYPE_CHECKING:
         PropertyChanged,
         RunEnded,
         RunNotFound,
+        SnapshotError,
+        SubmitError,
     )
     from outrider._experiment import Experiment
     from outrider._explanation_client import ExplanationClient
     from outrider._handler import RunHandler
     from outrider._model import Model
     from outrider._run import Run
+    from outrider._script_config import (
+        DockerConfiguration,
+        MpiConfiguration,
+        PyTorchConfiguration,
+        RunConfiguration,
+        ScriptRunConfig,
+        TensorflowConfiguration,
+    )
     from outrider._workspace import Workspace
     from outrider.widget import RunDetails
 
 __all__ = [
+    "ActivityFailed",
+    "CondaDependencies",
     "ConfigNotFound",
     "Dataset",
     "DatasetNotFound",
+    "DockerConfiguration",
+    "Environment",
     "Experiment",
     "ExplanationClient",
     "FileNotInRun",
@@ -110,14 +140,21 @@ __all__ = [
     "Model",
     "ModelNotFound",
     "ModelPathNotFound",
+    "MpiConfiguration",
     "NotKnown",
     "OutriderError",
     "PropertyChanged",
+    "PyTorchConfiguration",
     "Run",
+    "RunConfiguration",
     "RunDetails",
     "RunEnded",
     "RunHandler",
     "RunNotFound",
+    "ScriptRunConfig",
+    "SnapshotError",
+    "SubmitError",
+    "TensorflowConfiguration",
     "Workspace",
     "cancel",
     "complete",
@@ -162,3 +199,13 @@ def _load(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOME])
+
+
+def _is_on(setting: str) -> bool:
+    return os.environ.get(setting, "") not in ("", "0")
+
+
+if _is_on("OUTRIDER_LEGACY") and not _is_on("OUTRIDER_DISABLED"):  # a notebook that nothing else has prepared asks for it so
+    from outrider import _mend
+
+    _mend.install()

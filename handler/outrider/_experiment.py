@@ -75,12 +75,11 @@ class Experiment:
         return hash(self.name)
 
     @property
-    def workspace(self) -> Workspace:
-        """The workspace that it is in."""
+    def workspace(self) -> Any:
+        """The workspace that it is in: of the class that goes with the experiment's."""
         if self._workspace is None:
             self._workspace = self._workspace_type()()
-        found: Workspace = self._workspace
-        return found
+        return self._workspace
 
     @property
     def id(self) -> str:
@@ -115,19 +114,21 @@ class Experiment:
         Starts an interactive run, the active one of this process from now on.
 
         `outputs`: the folder whose files become artifacts (default ./outputs, made now; False: none). `snapshot_directory`: a folder
-        that is kept with the run; None for none.
+        that is kept with the run (docs/submit.md); None for none. Raises SnapshotError for one that was chosen and cannot be kept.
         """
-        from outrider import _children
+        from outrider import _children, _snapshot
 
+        taken = _snapshot.at_start(_current.home(), snapshot_directory, chosen=snapshot_directory != ".")
         run: Run = _children.interactive(self._run_type(), self.name, display_name or name, run_id, outputs)
+        if taken is not None:
+            _snapshot.attach(run, taken)
         return run
 
     def submit(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
         """Starts a script from a snapshot of its folder, in a process of its own; returns at once."""
         from outrider import _submit
 
-        run: Run = _submit.submit(self, config, tags, **more)  # type: ignore[attr-defined]
-        return run
+        return _submit.submit(self, config, tags, **more)
 
     def get_runs(
         self,

@@ -59,8 +59,7 @@ class KnownRun:
     def experiment(self) -> Experiment:
         """The experiment that the run is in."""
         name = self._experiment_name or self._asked().get("experiment") or "default"
-        found: Experiment = self._experiment_type().of_name(name)
-        return found
+        return self._experiment_type().of_name(name)  # type: ignore[no-any-return]
 
     @property
     def type(self) -> str | None:
@@ -90,8 +89,7 @@ class KnownRun:
         """The run that started this one, or None."""
         from outrider import _family
 
-        found: Run | None = _family.parent(self)
-        return found
+        return _family.parent(self)
 
     @property
     def tags(self) -> dict[str, Any]:
@@ -217,8 +215,10 @@ class KnownRun:
         return _shown.address(self._home, "runs", self.id)
 
     def get_environment(self) -> Any:
-        """The Environment that the run was submitted with; None for others."""
-        return None
+        """The Environment that the run was submitted with, its variables without their values; None for other runs."""
+        from outrider import _definition
+
+        return _definition.environment(self)
 
     def get_secret(self, name: str) -> str | None:
         """A secret: here an environment variable of that name, as it is or in capitals with `_` for `-`."""
@@ -237,8 +237,7 @@ class KnownRun:
         """The path of a zip of the run's snapshot, made in the folder `path`."""
         from outrider import _snapshot
 
-        found: str = _snapshot.restore_for(self, snapshot_id, path)  # type: ignore[attr-defined]
-        return found
+        return _snapshot.restore_for(self, snapshot_id, path)
 
     def wait_for_completion(
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
@@ -246,8 +245,7 @@ class KnownRun:
         """Waits until the run has ended; its details."""
         from outrider import _waiting
 
-        found: dict[str, Any] = _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)  # type: ignore[attr-defined]
-        return found
+        return _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)
 
     def flush(self, timeout_seconds: float = 60.0) -> bool:
         """Waits up to that many seconds until the store has what this process logged. False: not in time, or no agent."""
@@ -256,7 +254,10 @@ class KnownRun:
         return _history.flush(self.id, self._writer, timeout_seconds)
 
     def clean(self) -> None:
-        """Removes local working files: there are none, what a run keeps is in the home."""
+        """Removes the folder that a submitted run worked in, once it has ended; what the run keeps is in the home."""
+        from outrider import _submit
+
+        _submit.clean(self)
 
     def _asked(self) -> dict[str, Any]:
         """The run's document, asked for now. A run of this process that has said nothing yet is known by what it would say."""
