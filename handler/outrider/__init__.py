@@ -31,6 +31,8 @@ _HOME = {
     "SnapshotError": "_errors",
     "SubmitError": "_errors",
     "Dataset": "_dataset",
+    "ExplanationClient": "_explanation_client",
+    "RunDetails": "widget",
     "ConfigNotFound": "_errors",
     "DatasetNotFound": "_errors",
     "FileNotInRun": "_errors",
@@ -61,6 +63,8 @@ _HOME = {
     "fail": "_api",
     "cancel": "_api",
 }
+
+_MODULES = ("sklearn", "structlog", "widget")
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -104,6 +108,7 @@ if TYPE_CHECKING:
         SubmitError,
     )
     from outrider._experiment import Experiment
+    from outrider._explanation_client import ExplanationClient
     from outrider._handler import RunHandler
     from outrider._model import Model
     from outrider._run import Run
@@ -116,6 +121,7 @@ if TYPE_CHECKING:
         TensorflowConfiguration,
     )
     from outrider._workspace import Workspace
+    from outrider.widget import RunDetails
 
 __all__ = [
     "ActivityFailed",
@@ -126,6 +132,7 @@ __all__ = [
     "DockerConfiguration",
     "Environment",
     "Experiment",
+    "ExplanationClient",
     "FileNotInRun",
     "HistoryUnavailable",
     "InvalidImage",
@@ -140,6 +147,7 @@ __all__ = [
     "PyTorchConfiguration",
     "Run",
     "RunConfiguration",
+    "RunDetails",
     "RunEnded",
     "RunHandler",
     "RunNotFound",
@@ -168,11 +176,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is asked for; `outrider.structlog` too, which is a module."""
-    if name == "structlog":
+    """Imports what is asked for; `outrider.sklearn`, `.structlog` and `.widget` too, which are modules."""
+    if name in _MODULES:
         from importlib import import_module
 
-        return import_module("outrider.structlog")
+        return import_module("outrider." + name)
     if name not in _HOME:
         raise AttributeError(f"module 'outrider' has no attribute {name!r}")
     try:
