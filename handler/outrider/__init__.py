@@ -18,6 +18,8 @@ _HOME = {
     "Workspace": "_workspace",
     "Model": "_model",
     "Dataset": "_dataset",
+    "ExplanationClient": "_explanation_client",
+    "RunDetails": "widget",
     "ConfigNotFound": "_errors",
     "DatasetNotFound": "_errors",
     "FileNotInRun": "_errors",
@@ -48,6 +50,8 @@ _HOME = {
     "fail": "_api",
     "cancel": "_api",
 }
+
+_MODULES = ("sklearn", "structlog", "widget")
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -86,16 +90,19 @@ if TYPE_CHECKING:
         RunNotFound,
     )
     from outrider._experiment import Experiment
+    from outrider._explanation_client import ExplanationClient
     from outrider._handler import RunHandler
     from outrider._model import Model
     from outrider._run import Run
     from outrider._workspace import Workspace
+    from outrider.widget import RunDetails
 
 __all__ = [
     "ConfigNotFound",
     "Dataset",
     "DatasetNotFound",
     "Experiment",
+    "ExplanationClient",
     "FileNotInRun",
     "HistoryUnavailable",
     "InvalidImage",
@@ -107,6 +114,7 @@ __all__ = [
     "OutriderError",
     "PropertyChanged",
     "Run",
+    "RunDetails",
     "RunEnded",
     "RunHandler",
     "RunNotFound",
@@ -131,11 +139,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is asked for; `outrider.structlog` too, which is a module."""
-    if name == "structlog":
+    """Imports what is asked for; `outrider.sklearn`, `.structlog` and `.widget` too, which are modules."""
+    if name in _MODULES:
         from importlib import import_module
 
-        return import_module("outrider.structlog")
+        return import_module("outrider." + name)
     if name not in _HOME:
         raise AttributeError(f"module 'outrider' has no attribute {name!r}")
     try:

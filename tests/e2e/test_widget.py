@@ -1,0 +1,178 @@
+"""RunDetails in a real JupyterLab, in what nbconvert executes, and on a console."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from browsing_rig import SHOTS
+from lab_rig import Lab, Page, executed, notebook
+from waiting import until
+
+import outrider
+from outrider import control, spool
+
+PAST = """
+import outrider
+with outrider.start_run("widgets", "parent", run_id="past-parent") as run:
+    for loss in (3.0, 2.0, 1.25):
+        run.log("loss", loss)
+    run.tag("selected", "yes")
+    with run.child_run(name="first child") as child:
+        child.log("accuracy", 0.75)
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One server for the file."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("lab")
+        patch.setenv("OUTRIDER_HOME", str(folder / "home"))
+        made = Lab(folder)
+        made.start()
+        yield made
+        made.stop()
+        stop_agent(folder / "home")
+
+
+def stop_agent(home):
+    """Ends the home's agent, if one was started."""
+    if control.agent_info(str(home)):
+        control.request(str(home), "POST", "/stop")
+        until(lambda: not spool.is_locked(str(home / "agent.lock")), message="the agent did not stop")
+
+
+@pytest.fixture
+def opened(lab, browser):
+    """Opens notebooks; the test fails for an error in their pages."""
+    pages = []
+
+    def open_one(*cells):
+        path = notebook(lab.notebooks / f"n{len(list(lab.notebooks.iterdir()))}.ipynb", *cells)
+        pages.append(Page(browser, lab.address(path)))
+        return pages[-1]
+
+    yield open_one
+    wrong = [text for page in pages for text in page.wrong]
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+SHOWN = """
+import outrider, time, pathlib
+run = outrider.start_run("widgets", "live")
+outrider.RunDetails(run).show()
+print("shown")
+"""
+BUSY = """
+pathlib.Path("busy").touch()
+step = 0
+while pathlib.Path("busy").exists():
+    run.log("loss", 1 / (1 + step), step=step)
+    step += 1
+    time.sleep(0.05)
+"""
+
+
+def points(page):
+    """How many points of `loss` the widget says that there are."""
+    found = re.search(r"(\d+) points", page.text())
+    return int(found[1]) if found else 0
+
+
+def test_a_run_is_drawn_anew_while_a_cell_runs_and_ends_with_the_run(lab, opened):
+    """The kernel trains in a cell; the widget of the cell above follows, and the last state is that of the end."""
+    page = opened(SHOWN, BUSY, "run.complete()")
+    page.run_all()
+    page.wait_text("live", "Running", "experiment widgets")
+    until((lab.notebooks / "busy").exists)
+    first = until(lambda: points(page), message="no points")
+    until(lambda: points(page) > first, message="the widget stands still")
+    assert page.is_busy()
+    (lab.notebooks / "busy").unlink()
+    page.wait_text("Completed", "points")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.page.screenshot(path=SHOTS / "widget-live.png")
+    assert page.page.locator(".outrider-run").count() == 1
+    assert page.page.locator(".outrider-run svg").count() == 1
+
+
+def test_a_past_run_with_children_is_shown_in_a_notebook(lab, opened):
+    """Attached by its id, in another kernel: metrics, tags, children as a table, and a link."""
+    subprocess.run([sys.executable, "-c", PAST], env={**os.environ, "OUTRIDER_HOME": str(lab.folder / "home")}, timeout=60, check=True)
+    page = opened("import outrider\noutrider.RunDetails(outrider.Run(outrider.Experiment(None, 'widgets'), 'past-parent')).show()")
+    page.run_all()
+    text = page.wait_text("parent", "Completed")
+    for expected in ("1.25", "3 points, 1.25 to 3", "selected: yes", "first child", "accuracy", "0.75", "details"):
+        assert expected in text, expected
+    page.page.screenshot(path=SHOTS / "widget-past.png")
+
+
+def outputs(path):
+    """The displayed bundles of an executed notebook."""
+    cells = json.loads(path.read_text())["cells"]
+    return [output["data"] for cell in cells for output in cell["outputs"] if output["output_type"] == "display_data"]
+
+
+def test_nbconvert_keeps_the_last_state_as_static_html(tmp_path):
+    """The run ends in a later cell, at the end of the notebook: what is saved says so, without a script of ours."""
+    path = notebook(tmp_path / "n.ipynb", SHOWN, "run.log('mse', 0.5)", "run.complete()")
+    shown = outputs(executed(path, tmp_path, "--to", "notebook"))
+    assert len(shown) == 1
+    page = "".join(shown[0]["text/html"])
+    assert "Completed" in page
+    assert "mse" in page
+    assert "<script" not in page
+    assert "live: Completed" in "".join(shown[0]["text/plain"])
+    converted = executed(path, tmp_path, "--to", "html").read_text()
+    assert 'class="outrider-run"' in converted
+
+
+CONSOLE = """
+import outrider
+run = outrider.start_run("widgets", "plain")
+for value in (1.0, 2.0, 4.0):
+    run.log("loss", value)
+outrider.RunDetails(run).show()
+print("after")
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_on_a_console_it_is_text_once(home, tmp_path, encoding):
+    """Whatever the terminal's encoding; show() returns, and no thread stays."""
+    done = subprocess.run(
+        [sys.executable, "-c", CONSOLE + "import threading; print(threading.active_count())"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    text = done.stdout.decode(encoding)
+    assert "plain: Running, experiment widgets" in text
+    assert re.search(r"loss +4\.0? +\S+ +3 points, 1 to 4", text)
+    assert text.splitlines()[-2:] == ["after", "1"]
+
+
+def test_the_data_of_the_widget(home):
+    """As old scripts read it: single values in lists."""
+    with outrider.start_run("widgets", "data") as run:
+        run.log("alpha", 0.5)
+        run.log("mse", 2.0)
+        run.log("mse", 1.0)
+        with run.child_run(name="child") as child:
+            child.log("alpha", 3)
+    data = outrider.RunDetails(run).get_widget_data()
+    assert (data["status"], data["run_id"], data["graph"]) == ("Completed", run.id, None)
+    assert data["run_metrics"] == {"alpha": [0.5], "mse": [2.0, 1.0]}
+    assert data["children_metrics"] == {child.id: {"alpha": [3]}}
+    assert [one["run_id"] for one in data["child_runs"]] == [child.id]
+    assert data["run_properties"]["created_utc"].endswith("+00:00")
+    assert run.id in data["workbench_run_details_uri"]

@@ -1,0 +1,116 @@
+"""A real JupyterLab, driven through Chromium; and notebooks that nbconvert executes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from waiting import until
+
+
+def notebook(path, *cells):
+    """Writes a notebook of code cells."""
+    sources = [
+        {"cell_type": "code", "id": f"cell{number}", "metadata": {}, "execution_count": None, "outputs": [], "source": source.strip()}
+        for number, source in enumerate(cells)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path.write_text(json.dumps({"cells": sources, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def environment(folder):
+    """Jupyter's own folders are the test's."""
+    own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    return {**os.environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+def executed(path, folder, *options):
+    """What nbconvert makes of a notebook: the file that it wrote."""
+    command = [sys.executable, "-m", "nbconvert", "--execute", *options, "--output", "executed", str(path)]
+    done = subprocess.run(command, env=environment(folder), cwd=path.parent, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return next(found for found in path.parent.iterdir() if found.stem == "executed")
+
+
+class Lab:
+    """A server with its notebooks in a folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.notebooks = self.folder / "notebooks"
+        self.notebooks.mkdir()
+        self._process = None
+
+    def start(self):
+        """Starts it, at a port of its own choice."""
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
+        command += [
+            f"--ServerApp.root_dir={self.notebooks}",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ]
+        with (self.folder / "lab.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=environment(self.folder), cwd=self.notebooks, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._where = until(self._found, timeout=60, message="JupyterLab did not start")
+        return self
+
+    def _found(self):
+        assert self._process.poll() is None, (self.folder / "lab.log").read_text()
+        for path in (self.folder / "jupyter_runtime_dir").glob("jpserver-*.json"):
+            try:
+                return json.loads(path.read_text())
+            except ValueError:  # half written
+                return None
+        return None
+
+    def address(self, path):
+        """Where the notebook is opened."""
+        return f"{self._where['url']}lab/tree/{path.name}?token={self._where['token']}"
+
+    def stop(self):
+        """Ends it, and the kernels with it."""
+        self._process.terminate()
+        self._process.wait(30)
+
+
+class Page:
+    """A notebook in a browser."""
+
+    def __init__(self, browser, address):
+        self.context = browser.new_context(viewport={"width": 1200, "height": 1000})
+        self.page = self.context.new_page()
+        self.wrong = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.goto(address)
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.wait("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=60)
+
+    def run_all(self):
+        """Every cell, one after the other."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def wait(self, expression, timeout=30.0):
+        """Until the expression is true in the page."""
+        return until(lambda: self.page.evaluate(expression), timeout=timeout, message=expression)
+
+    def wait_text(self, *words, timeout=30.0):
+        """Until the first widget has all these words."""
+        return until(lambda: all(word in self.text() for word in words) and self.text(), timeout=timeout, message=f"{words}")
+
+    def text(self):
+        """The words of the first widget."""
+        return self.page.evaluate("document.querySelector('.outrider-run')?.innerText ?? ''")
+
+    def is_busy(self):
+        """Is a cell running?"""
+        return self.page.evaluate("document.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status === 'busy'")
+
+    def close(self):
+        self.context.close()
