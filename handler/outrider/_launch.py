@@ -59,7 +59,7 @@ class Launch:
         self.outputs = [] if options.no_outputs else [os.path.abspath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
-        self.strict_azure: bool = options.strict_azure
+        self.strict_azure: bool = getattr(options, "strict_azure", False)
         self.moves = options.cwd is not None
 
     def run_record(self, exe: str | None) -> dict[str, Any]:

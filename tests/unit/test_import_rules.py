@@ -25,6 +25,7 @@ BORROWED = {
     "_importance.py": {"numpy"},
     "_labelled.py": {"numpy"},
     "_scores.py": {"numpy"},
+    "azureml/tables.py": {"pandas"},
     "widget.py": {"IPython"},
 }
 

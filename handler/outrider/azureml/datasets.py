@@ -300,6 +300,13 @@ class DataType:
     to_stream = to_string
 
 
+class PromoteHeadersBehavior:
+    """Whether the first line names the columns, for `header`."""
+
+    NO_HEADERS = 0
+    ONLY_FIRST_FILE_HAS_HEADERS = ALL_FILES_HAVE_SAME_HEADERS = COMBINE_ALL_FILES_HEADERS = 1
+
+
 class TabularDatasetFactory:
     """Builds tables."""
 

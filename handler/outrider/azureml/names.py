@@ -47,7 +47,9 @@ _RUNCONFIG = {
 }
 _DATASET = {"Dataset": _HERE + "datasets:Dataset"}
 _DATASETS = {name: _HERE + "datasets:" + name for name in ("TabularDataset", "FileDataset")}
-_FACTORIES = {name: _HERE + "datasets:" + name for name in ("TabularDatasetFactory", "FileDatasetFactory", "DataType")}
+_FACTORIES = {
+    name: _HERE + "datasets:" + name for name in ("TabularDatasetFactory", "FileDatasetFactory", "DataType", "PromoteHeadersBehavior")
+}
 _DATASTORE = {"Datastore": _HERE + "datastores:Datastore"}
 _DATASTORES = dict.fromkeys(
     ("AzureBlobDatastore", "AzureFileDatastore", "AzureDataLakeGen2Datastore", "AzureDataLakeDatastore", "AbstractDatastore"),

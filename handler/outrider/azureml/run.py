@@ -126,14 +126,15 @@ class Run(_run.Run):
 
     def tag(self, key: Any, value: Any = None) -> None:
         """Sets a tag; what is no text becomes one."""
-        self.set_tags({key: value})
+        name, text = safe_str(key), values.text(value)
+        if self._strict is not None:
+            self._strict.labels("tags", {name: text})
+        super().tag(name, text)
 
     def set_tags(self, tags: Mapping[Any, Any]) -> None:
         """Sets several tags."""
-        found = {safe_str(key): values.text(value) for key, value in tags.items()}
-        if self._strict is not None:
-            self._strict.labels("tags", found)
-        super().set_tags(found)
+        for key, value in tags.items():
+            self.tag(key, value)
 
     def add_properties(self, properties: Mapping[Any, Any]) -> None:
         """Sets properties. Raises ServiceException where one is to change."""
