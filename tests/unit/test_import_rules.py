@@ -25,7 +25,6 @@ BORROWED = {
     "_importance.py": {"numpy"},
     "_labelled.py": {"numpy"},
     "_scores.py": {"numpy"},
-    "azureml/tables.py": {"pandas"},
     "widget.py": {"IPython"},
 }
 

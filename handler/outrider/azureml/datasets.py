@@ -1,223 +1,147 @@
 """
-Datasets: tables and files of this machine, built from paths or datastores, registered under names, and handed to submitted scripts.
+The azureml names of datasets: Outrider's, built from datastores too, with what scripts do to them on the way to a run.
 
-A dataset is a definition (where its files are, and what to do with them): `OUTRIDER_HOME/datasets/by-id/<id>.json`, and the versions of a
-registered one in `datasets/by-name/<name>/`. Nothing is read before it is asked for; tables are read with the script's own pandas.
+A table with steps (columns dropped, rows taken) is written out where it leaves the process, registered or as a submitted script's input:
+a dataset is its files. Here: that, and the SDK's names and exceptions. What a dataset is stands in `outrider._dataset`.
 """
 
 from __future__ import annotations
 
 import os
 
-from outrider.azureml import dataset_store as store
+from outrider import _dataset
 from outrider.azureml import datastores
-from outrider.azureml.exceptions import DatasetValidationError, UserErrorException
+from outrider.azureml.exceptions import DatasetValidationError, UserErrorException, translated
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import Any, Iterator, Mapping
+    from typing import Any, Callable, Iterator, Mapping, Tuple
+
+    Steps = Tuple[Callable[[Any], Any], ...]
 
 
-class AbstractDataset:
+class _Named:
     """What tables and files have in common."""
 
-    def __init__(self, definition: Mapping[str, Any]) -> None:
-        self._definition = dict(definition)
+    _about: dict[str, Any]
 
-    @property
-    def id(self) -> str:
-        """Made from the definition: equal datasets have the same."""
-        return store.keep(self._definition)
-
-    @property
-    def name(self) -> str | None:
-        """The name that it is registered under, or None."""
-        return self._definition.get("name")
-
-    @property
-    def version(self) -> int | None:
-        """The version of a registered one."""
-        return self._definition.get("version")
-
-    @property
-    def description(self) -> str | None:
-        """What was said of it."""
-        return self._definition.get("description")
-
-    @property
-    def tags(self) -> dict[str, Any]:
-        """Its tags."""
-        return dict(self._definition.get("tags") or {})
-
-    def __repr__(self) -> str:
-        named = f"{self.name}:{self.version}, " if self.name else ""
-        return f"{type(self).__name__}({named}{', '.join(self._definition['paths'])})"
-
-    def register(
-        self, workspace: Any, name: str, description: str | None = None, tags: Any = None, create_new_version: bool = False
-    ) -> AbstractDataset:
-        """
-        Keeps it under a name, and gives it as registered. One that is registered as it is keeps its version; another of a name that is
-        taken needs `create_new_version`.
-        """
-        found: AbstractDataset = of(store.register(self._definition, name, description, tags, create_new_version), workspace)
-        return found
-
-    def unregister_all_versions(self) -> None:
-        """Forgets the name; the files stay."""
-        store.forget(self.name)
-
-    def add_tags(self, tags: Mapping[str, Any]) -> AbstractDataset:
-        """Adds tags."""
-        self._definition["tags"] = {**self.tags, **tags}
-        return self
+    def register(self, workspace: Any = None, name: str | None = None, *arguments: Any, **named: Any) -> Any:
+        """Keeps it under a name; the dataset as registered."""
+        with translated():
+            return own(_as_files(self).register(workspace, name, *arguments, **named))
 
     def as_named_input(self, name: str) -> DatasetConsumptionConfig:
         """For a submitted script, which finds it under that name in `run.input_datasets`."""
         return DatasetConsumptionConfig(name, self)
 
-    def _with(self, **changes: Any) -> Any:
-        fresh = {key: value for key, value in self._definition.items() if key not in ("name", "version", "description", "tags")}
-        return type(self)({**fresh, **changes})
+    def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
+        """For a submitted script, as a path."""
+        return DatasetConsumptionConfig(None, self, "mount", path_on_compute)
 
-    def _then(self, *step: Any) -> Any:
-        return self._with(steps=[*self._definition.get("steps", ()), list(step)])
+    def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
+        """For a submitted script, as a path."""
+        return DatasetConsumptionConfig(None, self, "download", path_on_compute)
 
-    def take(self, count: int) -> Any:
-        """The first ones."""
-        return self._then("take", count)
+    as_hdfs = as_mount
 
-    def skip(self, count: int) -> Any:
-        """All but the first ones."""
-        return self._then("skip", count)
+    def add_tags(self, tags: Mapping[str, Any]) -> _Named:
+        """Adds tags to this object."""
+        self._about["tags"] = {**(self._about.get("tags") or {}), **tags}
+        return self
 
-    def random_split(self, percentage: float, seed: int | None = None) -> tuple[Any, Any]:
-        """Two parts, the first of that share; always the same ones for the same seed."""
-        return self._then("split", percentage, seed or 0, True), self._then("split", percentage, seed or 0, False)
-
-    def take_sample(self, probability: float, seed: int | None = None) -> Any:
-        """A part of that share."""
-        return self._then("split", probability, seed or 0, True)
+    def unregister_all_versions(self) -> None:
+        """What was registered stays: it is small, and runs name it."""
 
 
-class TabularDataset(AbstractDataset):
+class TabularDataset(_Named, _dataset.TabularDataset):
     """A table."""
 
-    def to_pandas_dataframe(self, on_error: str = "null", out_of_range_datetime: str = "null") -> Any:  # noqa: ARG002 -- the SDK's names
-        """The table as a DataFrame of pandas. Raises DatasetValidationError where it cannot be read."""
-        from outrider.azureml import tables
+    timestamp: str | None = None
 
+    def to_pandas_dataframe(self, **more: Any) -> Any:
+        """The table as a DataFrame of pandas. Raises DatasetValidationError where it cannot be read."""
         try:
-            return tables.frame(self._definition)
-        except OSError as error:
+            return super().to_pandas_dataframe(**more)
+        except (OSError, ValueError, ImportError) as error:
             raise DatasetValidationError(f"{self!r} cannot be read: {error}", inner_exception=error) from error
 
-    def keep_columns(self, columns: Any, validate: bool = False) -> Any:  # noqa: ARG002 -- the SDK's name
-        """These columns only."""
-        return self._then("keep", [columns] if isinstance(columns, str) else list(columns))
+    def take_sample(self, probability: float, seed: int | None = None) -> Any:
+        """A part of the rows, about that share."""
+        return self.random_split(probability, seed)[0]
 
-    def drop_columns(self, columns: Any) -> Any:
-        """All but these columns."""
-        return self._then("drop", [columns] if isinstance(columns, str) else list(columns))
+    def filter(self, expression: Callable[[Any], Any]) -> Any:
+        """The rows for which `expression` of the table is true."""
+        return self._then(lambda frame: frame[expression(frame)])
 
-    def with_timestamp_columns(self, timestamp: str | None = None, partition_timestamp: str | None = None, **_more: Any) -> Any:  # noqa: ARG002
+    def __getitem__(self, columns: Any) -> Callable[[Any], Any]:
+        """A column, for `filter`."""
+        return lambda frame: frame[columns]
+
+    def with_timestamp_columns(self, timestamp: str | None = None, *_arguments: Any, **_named: Any) -> TabularDataset:
         """The column that `time_before`, `time_after` and `time_between` look at."""
-        return self._with(timestamp=timestamp)
+        self.timestamp = timestamp
+        return self
 
-    def time_after(self, start_time: Any, include_boundary: bool = True, **_more: Any) -> Any:  # noqa: ARG002 -- the SDK's name
+    def time_after(self, start_time: Any, *_arguments: Any, **_named: Any) -> Any:
         """The rows since then."""
-        return self._then("since", self._definition.get("timestamp"), str(start_time))
+        column = self.timestamp
+        return self._then(lambda frame: frame[frame[column] >= str(start_time)])
 
-    def time_before(self, end_time: Any, include_boundary: bool = True, **_more: Any) -> Any:  # noqa: ARG002 -- the SDK's name
+    def time_before(self, end_time: Any, *_arguments: Any, **_named: Any) -> Any:
         """The rows until then."""
-        return self._then("until", self._definition.get("timestamp"), str(end_time))
+        column = self.timestamp
+        return self._then(lambda frame: frame[frame[column] <= str(end_time)])
 
-    def time_between(self, start_time: Any, end_time: Any, **_more: Any) -> Any:
+    def time_between(self, start_time: Any, end_time: Any, *_arguments: Any, **_named: Any) -> Any:
         """The rows from one time to another."""
         return self.time_after(start_time).time_before(end_time)
 
     def to_csv_files(self, separator: str = ",") -> FileDataset:
         """The table, written to a file of text."""
-        path = store.table_path(self.id)
-        self.to_pandas_dataframe().to_csv(path, index=False, sep=separator)
-        return FileDataset({"kind": "file", "paths": [path]})
+        return FileDataset({"type": "file", "paths": [_written(self, separator)]})
 
-
-class FileDataset(AbstractDataset):
-    """Files."""
-
-    def _files(self) -> list[tuple[str, str]]:
-        from outrider.azureml import tables
-
-        return tables.chosen(self._definition, store.files(self._definition["paths"]))
-
-    def to_path(self) -> list[str]:
-        """Their paths within the dataset, each beginning with `/`."""
-        return ["/" + inner for inner, _path in self._files()]
-
-    def download(self, target_path: str | None = None, overwrite: bool = False, **_more: Any) -> list[str]:
-        """Copies them into a folder (default: a new temporary one); their paths."""
-        import shutil
-        import tempfile
-
-        folder = target_path or tempfile.mkdtemp(prefix="outrider-dataset-")
-        made = []
-        for inner, path in self._files():
-            target = os.path.join(folder, inner)
-            if os.path.exists(target) and not overwrite:
-                raise UserErrorException(f"{target} is there already; nothing more was copied. Give overwrite=True, or another folder")
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copyfile(path, target)
-            made.append(target)
+    def _then(self, step: Callable[[Any], Any]) -> TabularDataset:
+        made: TabularDataset = own(super()._then(step))
+        made.timestamp = self.timestamp
         return made
 
-    def mount(self, mount_point: str | None = None, **_more: Any) -> Mount:  # noqa: ARG002 -- the SDK's name
-        """A folder with the files: the one that they are in, where they are all in one."""
-        return Mount(self)
 
-    def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """For a submitted script, as a folder."""
-        return DatasetConsumptionConfig("input", self, mode="mount", path_on_compute=path_on_compute)
+class FileDataset(_Named, _dataset.FileDataset):
+    """Files."""
 
-    def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """For a submitted script, as a folder."""
-        return DatasetConsumptionConfig("input", self, mode="download", path_on_compute=path_on_compute)
+    def to_path(self) -> list[str]:
+        """Their paths. Raises DatasetValidationError where there are none."""
+        with translated(DatasetValidationError):
+            return super().to_path()
 
-    as_hdfs = as_mount
+    def download(self, *arguments: Any, **named: Any) -> list[str]:
+        """Copies them into a folder; their paths. Raises UserErrorException for one that is there already."""
+        try:
+            return super().download(*arguments, **named)
+        except FileExistsError as error:
+            raise UserErrorException(str(error), inner_exception=error) from error
 
+    def take(self, count: int) -> FileDataset:
+        """The first ones."""
+        return FileDataset({**self._about, "paths": self.to_path()[:count]})
 
-class Mount:
-    """A "mounted" dataset: its own folder."""
-
-    def __init__(self, dataset: AbstractDataset) -> None:
-        self.mount_point = store.folder(dataset._definition["paths"])  # noqa: SLF001 -- of this module
-
-    def start(self) -> None:
-        """It is there."""
-
-    def stop(self) -> None:
-        """It stays."""
-
-    def __enter__(self) -> Mount:  # noqa: PYI034 -- typing.Self is not for 3.8
-        return self
-
-    def __exit__(self, *_how: object) -> None:
-        """It stays."""
+    def skip(self, count: int) -> FileDataset:
+        """All but the first ones."""
+        return FileDataset({**self._about, "paths": self.to_path()[count:]})
 
 
 class DatasetConsumptionConfig:
-    """A dataset as an argument of a submitted script: its id, or, mounted, the path of its folder."""
+    """A dataset as an argument of a submitted script. What the script gets is its path."""
 
-    def __init__(self, name: str, dataset: Any, mode: str = "direct", path_on_compute: str | None = None) -> None:
-        self.name, self.dataset, self.mode = name, dataset, mode
-        self._path_on_compute = path_on_compute
+    def __init__(self, name: str | None, dataset: Any, mode: str = "direct", path_on_compute: str | None = None) -> None:
+        self.name, self.dataset, self.mode, self.path_on_compute = name, dataset, mode, path_on_compute
 
     def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """As a folder."""
+        """As a path."""
         return DatasetConsumptionConfig(self.name, self.dataset, "mount", path_on_compute)
 
     def as_download(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
-        """As a folder."""
+        """As a path."""
         return DatasetConsumptionConfig(self.name, self.dataset, "download", path_on_compute)
 
     def as_direct(self) -> DatasetConsumptionConfig:
@@ -227,13 +151,19 @@ class DatasetConsumptionConfig:
     as_hdfs = as_mount
 
     @property
-    def local_path(self) -> str:
-        """What the script gets in its arguments."""
-        identity: str = self.dataset.id
-        return identity if self.mode == "direct" else store.folder(self.dataset._definition["paths"])  # noqa: SLF001 -- of this module
+    def about(self) -> dict[str, Any]:
+        """What `submit` keeps of it, for the script's `run.input_datasets`."""
+        about = {**_as_files(self.dataset).about, "mode": self.mode}
+        return about if self.name is None else {**about, "input": self.name}
+
+    def to_path(self) -> list[str]:
+        """What the script gets: the folder that was named, or the files. Raises DatasetValidationError where there are none."""
+        paths: list[str] = self.about["paths"]
+        files: list[str] = self.dataset.to_path()
+        return [paths[0]] if len(paths) == 1 and os.path.isdir(paths[0]) else files
 
     def __str__(self) -> str:
-        return self.local_path
+        return self.to_path()[0]
 
 
 class OutputFileDatasetConfig:
@@ -245,22 +175,17 @@ class OutputFileDatasetConfig:
         where = destination or (datastores.Datastore(), f"outputs/{self.name}-{os.urandom(4).hex()}")
         self._folder = datastores.local_paths(where)[0]
 
-    @property
-    def local_path(self) -> str:
-        """The folder; made now."""
+    def __str__(self) -> str:
         os.makedirs(self._folder, exist_ok=True)
         return self._folder
 
-    def __str__(self) -> str:
-        return self.local_path
-
     def as_input(self, name: str | None = None) -> DatasetConsumptionConfig:
         """For the next script."""
-        return DatasetConsumptionConfig(name or self.name, FileDataset({"kind": "file", "paths": [self.local_path]}), mode="mount")
+        return DatasetConsumptionConfig(name or self.name, FileDataset({"type": "file", "paths": [str(self)]}), "mount")
 
-    def read_delimited_files(self, **options: Any) -> TabularDataset:
+    def read_delimited_files(self, **options: Any) -> Any:
         """As a table."""
-        return Dataset.Tabular.from_delimited_files(os.path.join(self.local_path, "**", "*"), **options)
+        return Dataset.Tabular.from_delimited_files(str(self), **options)
 
     def as_mount(self, *_arguments: Any, **_named: Any) -> OutputFileDatasetConfig:
         """Itself: nothing has to be mounted."""
@@ -270,17 +195,17 @@ class OutputFileDatasetConfig:
 
 
 class DataType:
-    """Types of columns, for `set_column_types`."""
+    """Types of columns, for `set_column_types`: as pandas calls them."""
 
     @staticmethod
     def to_string() -> str:
         """Text."""
-        return "str"
+        return "object"
 
     @staticmethod
-    def to_float(decimal_mark: str = ".") -> str:  # noqa: ARG004 -- the SDK's name
+    def to_float(*_arguments: Any, **_named: Any) -> str:
         """Floating point."""
-        return "float"
+        return "float64"
 
     @staticmethod
     def to_long() -> str:
@@ -288,14 +213,14 @@ class DataType:
         return "Int64"
 
     @staticmethod
-    def to_bool(*_values: Any, **_named: Any) -> str:
+    def to_bool(*_arguments: Any, **_named: Any) -> str:
         """True, false, or none."""
         return "boolean"
 
     @staticmethod
-    def to_datetime(formats: Any = None) -> str:  # noqa: ARG004 -- the SDK's name
+    def to_datetime(*_arguments: Any, **_named: Any) -> str:
         """Times."""
-        return "datetime"
+        return "datetime64[ns]"
 
     to_stream = to_string
 
@@ -311,48 +236,43 @@ class TabularDatasetFactory:
     """Builds tables."""
 
     @staticmethod
-    def from_delimited_files(path: Any, validate: bool = True, **options: Any) -> TabularDataset:  # noqa: ARG004 -- the SDK's name
-        """A table of text files: `separator`, `header`, `set_column_types`, `encoding`, `include_path` count."""
-        kept = {key: options[key] for key in ("separator", "set_column_types", "encoding", "include_path") if options.get(key)}
-        if options.get("header") is not None:
-            kept["header"] = bool(options["header"])
-        return TabularDataset({"kind": "table", "format": "csv", "paths": datastores.local_paths(path), "options": kept})
+    def from_delimited_files(path: Any, validate: bool = True, **options: Any) -> Any:  # noqa: ARG004 -- the SDK's name
+        """A table of text files: `separator`, `header`, `encoding` and `set_column_types` count."""
+        kept = {key: options[key] for key in ("separator", "header", "encoding") if options.get(key) is not None}
+        made = own(_dataset.TabularFactory.from_delimited_files(datastores.local_paths(path), **kept))
+        types = options.get("set_column_types")
+        return made._then(lambda frame: frame.astype(types)) if types else made  # noqa: SLF001 -- of this module
 
     @staticmethod
-    def from_parquet_files(path: Any, **_options: Any) -> TabularDataset:
+    def from_parquet_files(path: Any, **_options: Any) -> Any:
         """A table of Parquet files."""
-        return TabularDataset({"kind": "table", "format": "parquet", "paths": datastores.local_paths(path)})
+        return own(_dataset.TabularFactory.from_parquet_files(datastores.local_paths(path)))
 
     @staticmethod
-    def from_json_lines_files(path: Any, **_options: Any) -> TabularDataset:
+    def from_json_lines_files(path: Any, **_options: Any) -> Any:
         """A table of files with a JSON object a line."""
-        return TabularDataset({"kind": "table", "format": "jsonl", "paths": datastores.local_paths(path)})
+        return own(_dataset.TabularFactory.from_json_lines_files(datastores.local_paths(path)))
 
     @staticmethod
-    def register_pandas_dataframe(dataframe: Any, target: Any = None, name: str | None = None, **more: Any) -> TabularDataset:
-        """Writes a DataFrame of pandas into a datastore, and registers it."""
-        folder = datastores.local_paths(target or datastores.Datastore())[0]
-        path = os.path.join(folder, f"{name or 'table'}-{os.urandom(4).hex()}.csv")
-        os.makedirs(folder, exist_ok=True)
-        dataframe.to_csv(path, index=False)
-        made = TabularDataset({"kind": "table", "format": "csv", "paths": [path], "options": {}})
-        return made if name is None else made.register(None, name, more.get("description"), more.get("tags"), True)  # type: ignore[return-value]
+    def register_pandas_dataframe(dataframe: Any, target: Any = None, name: str | None = None, **more: Any) -> Any:
+        """Keeps a DataFrame of pandas, and registers it."""
+        return own(_dataset.TabularFactory.register_pandas_dataframe(dataframe, target, name, **more))
 
 
 class FileDatasetFactory:
     """Builds sets of files."""
 
     @staticmethod
-    def from_files(path: Any, validate: bool = True, **_options: Any) -> FileDataset:  # noqa: ARG004 -- the SDK's name
+    def from_files(path: Any, validate: bool = True, **_options: Any) -> Any:  # noqa: ARG004 -- the SDK's name
         """Files of paths, folders or patterns."""
-        return FileDataset({"kind": "file", "paths": datastores.local_paths(path)})
+        return own(_dataset.FileFactory.from_files(datastores.local_paths(path)))
 
     @staticmethod
-    def upload_directory(src_dir: str, target: Any, overwrite: bool = False, show_progress: bool = True, **_more: Any) -> FileDataset:
+    def upload_directory(src_dir: str, target: Any, overwrite: bool = False, show_progress: bool = True, **_more: Any) -> Any:
         """Copies a folder into a datastore."""
         reference = target if isinstance(target, datastores.DataReference) else datastores.DataReference(*_parted(target))
         reference.datastore.upload(src_dir, reference.path_on_datastore, overwrite, show_progress)
-        return FileDataset({"kind": "file", "paths": [reference.local_path]})
+        return FileDataset({"type": "file", "paths": [reference.local_path]})
 
 
 def _parted(target: Any) -> tuple[datastores.Datastore, None, str | None]:
@@ -368,12 +288,17 @@ class Dataset:
     @staticmethod
     def get_by_name(workspace: Any, name: str, version: Any = "latest") -> Any:
         """The registered dataset, in its newest version or the one asked for. Raises UserErrorException."""
-        return of(store.registered(name, version), workspace)
+        with translated():
+            return own(_dataset.Dataset.get_by_name(workspace, name, version))
 
     @staticmethod
     def get_by_id(workspace: Any, id: str, **_more: Any) -> Any:  # noqa: A002 -- the SDK's name
-        """The dataset of that id. Raises UserErrorException."""
-        return of(store.of_id(id), workspace)
+        """The dataset of that id; or of that path, which is what a submitted script gets as an argument. Raises UserErrorException."""
+        if os.path.exists(id):
+            is_table = os.path.isfile(id)
+            return (Dataset.Tabular.from_delimited_files if is_table else Dataset.File.from_files)(id)
+        with translated():
+            return own(_dataset.Dataset.get_by_id(workspace, id))
 
     @staticmethod
     def get(workspace: Any, name: str | None = None, id: str | None = None) -> Any:  # noqa: A002 -- the SDK's name
@@ -387,22 +312,35 @@ class Dataset:
 
 
 class Registered(dict):  # type: ignore[type-arg]
-    """`workspace.datasets`: the newest version of each registered dataset by its name; each is read when it is asked for."""
+    """`workspace.datasets`: the newest version of each registered dataset by its name."""
 
     def __init__(self, workspace: Any) -> None:
-        super().__init__({name: Dataset.get_by_name(workspace, name) for name in store.names()})
-
-    def __missing__(self, name: str) -> Any:
-        return of(store.registered(name, "latest"), None)
+        super().__init__({name: own(found) for name, found in _dataset.Dataset.get_all(workspace).items()})
 
 
-def of(definition: Mapping[str, Any], _workspace: Any = None) -> Any:
-    """The dataset of a definition."""
-    return (TabularDataset if definition["kind"] == "table" else FileDataset)(definition)
+def own(found: _dataset.Dataset) -> Any:
+    """A dataset under its azureml name."""
+    kind = FileDataset if isinstance(found, _dataset.FileDataset) else TabularDataset
+    return found if isinstance(found, kind) else kind(found.about, found._steps)  # noqa: SLF001 -- its own kind
 
 
 def inputs(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a submitted run was given, by name: a dataset where it was given as one, else the path."""
-    for name, one in given.items():
-        path = one.get("path") if isinstance(one, dict) else one
-        yield name, of(store.of_id(path)) if isinstance(path, str) and store.is_id(path) else path
+    """What a submitted run was given, by name: a dataset, or the path where it was to be mounted."""
+    for name, found in _dataset.inputs(given).items():
+        yield name, own(found) if isinstance(found, _dataset.Dataset) else found
+
+
+def _as_files(dataset: Any) -> Any:
+    """The dataset as Outrider's own: its files, or where steps choose of them a file with what is left."""
+    if not getattr(dataset, "_steps", ()):
+        return _dataset.of(dataset.about)
+    return _dataset.TabularFactory.from_delimited_files(_written(dataset))
+
+
+def _written(dataset: TabularDataset, separator: str = ",") -> str:
+    """The path of a new file with the table."""
+    folder = os.path.join(datastores.folder_of(datastores.DEFAULT), "tables")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"{os.urandom(8).hex()}.csv")
+    dataset.to_pandas_dataframe().to_csv(path, index=False, sep=separator)
+    return path

@@ -15,9 +15,11 @@ from outrider.azureml.exceptions import UserErrorException
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import Any, Iterable, Iterator, Sequence
+    from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 DEFAULT = "workspaceblobstore"
+
+_made: dict[str, DataReference] = {}  #: the references of this process, by name, to be found again in an argument's text
 
 
 def folder_of(name: str) -> str:
@@ -155,7 +157,7 @@ for _kind in (
 
 
 class DataReference:
-    """A path within a datastore, as an argument of a script or to build a Dataset from."""
+    """A path within a datastore, as an argument of a script or to build a Dataset from. As a text it is a variable that `submit` knows."""
 
     def __init__(
         self,
@@ -167,7 +169,8 @@ class DataReference:
         overwrite: bool = False,
     ) -> None:
         self.datastore, self.path_on_datastore, self.mode, self.overwrite = datastore, path_on_datastore, mode, overwrite
-        self.data_reference_name = self.name = data_reference_name or "input"
+        self.data_reference_name = self.name = data_reference_name or datastore.name
+        _made[self.name] = self
 
     @property
     def local_path(self) -> str:
@@ -175,10 +178,9 @@ class DataReference:
         return within(self.datastore.folder, self.path_on_datastore)
 
     def __str__(self) -> str:
-        return self.local_path
-
-    def __repr__(self) -> str:
         return f"$AZUREML_DATAREFERENCE_{self.name}"
+
+    __repr__ = __str__
 
     def path(self, path: str | None = None, data_reference_name: str | None = None) -> DataReference:
         """A path below it."""
@@ -216,6 +218,26 @@ class DataPathComputeBinding:
         self.mode, self.path_on_compute, self.overwrite = mode, path_on_compute, overwrite
 
 
+def references(config: Any) -> dict[str, str]:
+    """The paths of the data references that a run configuration names, and of those made until now, by their names."""
+    found = {name: reference.local_path for name, reference in _made.items()}
+    for name, reference in dict(getattr(config, "data_references", None) or {}).items():
+        store = getattr(reference, "datastore", None) or Datastore(None, getattr(reference, "datastore_name", None) or name)
+        found[name] = within(store.folder, getattr(reference, "path_on_datastore", None))
+    return found
+
+
+def resolved(arguments: list[Any], paths: Mapping[str, str]) -> list[Any]:
+    """A script's arguments with the paths in the place of data references."""
+    made: list[Any] = []
+    for argument in arguments:
+        text = argument.local_path if isinstance(argument, DataReference) else argument
+        for name in sorted(paths, key=len, reverse=True) if isinstance(text, str) else ():
+            text = text.replace(f"$AZUREML_DATAREFERENCE_{name}", paths[name])
+        made.append(text)
+    return made
+
+
 def known() -> list[str]:
     """The names of those that hold files."""
     top = os.path.join(spool.home(), "datastores")
@@ -237,9 +259,8 @@ def local_paths(path: Any) -> list[str]:
         return [within(path[0].folder, inner) for inner in _each(path[1])]
     if isinstance(path, (list, tuple)):
         return [found for one in path for found in local_paths(one)]
-    local = getattr(path, "local_path", None)
-    if isinstance(local, str):
-        return [local]
+    if hasattr(path, "as_input"):  # the output of another script
+        return [str(path)]
     raise UserErrorException(f"a dataset is built from paths or (datastore, path), not {type(path).__name__}")
 
 

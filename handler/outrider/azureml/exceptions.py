@@ -97,7 +97,8 @@ class ActivityFailedException(AzureMLException):
     """A run that was waited for has failed."""
 
     def __init__(self, error_details: Any = "", **more: Any) -> None:
-        super().__init__(f"Activity Failed:\n{error_details}", **more)
+        said = str(error_details)
+        super().__init__(said if said.startswith("Activity Failed") else f"Activity Failed:\n{said}", **more)
 
 
 class ComputeTargetException(AzureMLException):
@@ -161,6 +162,9 @@ _TRANSLATED: dict[type[BaseException], type[AzureMLException]] = {
     _errors.ModelPathNotFound: ModelPathNotFoundException,
     _errors.ModelNotFound: ModelNotFoundException,
     _errors.RunNotFound: ServiceException,
+    _errors.SnapshotError: SnapshotException,
+    _errors.SubmitError: ExperimentExecutionException,
+    _errors.ActivityFailed: ActivityFailedException,
     _errors.NotKnown: UserErrorException,
     _errors.HistoryUnavailable: RunHistoryException,
     _errors.OutriderError: UserErrorException,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from outrider import _experiment
-from outrider.azureml import environ
-from outrider.azureml.exceptions import UserErrorException, translated
+from outrider.azureml import datastores, environ
+from outrider.azureml.exceptions import ExperimentExecutionException, UserErrorException, translated
 from outrider.azureml.run import Run, as_runs
 
 TYPE_CHECKING = False  # typing is an import too
@@ -37,9 +37,9 @@ class Experiment(_experiment.Experiment):
         return run
 
     def submit(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
-        """Submits a script."""
-        with translated():
-            return Run.same_as(super().submit(config, tags, **more))
+        """Submits a script. Raises ExperimentExecutionException where it cannot be started."""
+        with translated(ExperimentExecutionException):
+            return Run.same_as(super().submit(prepared(config), tags, **more))
 
     def get_runs(self, *arguments: Any, **named: Any) -> Iterator[Run]:
         """The experiment's runs, the newest first."""
@@ -51,6 +51,26 @@ class Experiment(_experiment.Experiment):
         """Every experiment, by name."""
         with translated():
             return [of(found, workspace) for found in super().list(workspace, *arguments, **named)]
+
+
+def prepared(config: Any) -> Any:
+    """The configuration with the paths of its data references, which the script also finds in AZUREML_DATAREFERENCE_<name>."""
+    import copy
+
+    run_config = getattr(config, "run_config", None)
+    if run_config is None:
+        return config
+    paths = datastores.references(run_config)
+    if not paths:
+        return config
+    made = copy.copy(config)
+    made.run_config = copy.copy(run_config)
+    made.arguments = datastores.resolved(list(config.arguments or ()), paths)
+    made.run_config.environment_variables = {
+        **{f"AZUREML_DATAREFERENCE_{name}": path for name, path in paths.items()},
+        **(run_config.environment_variables or {}),
+    }
+    return made
 
 
 def of(found: _experiment.Experiment, workspace: Any) -> Experiment:

@@ -27,6 +27,11 @@ class Model(_model.Model):
         made.__dict__ = found.__dict__
         return made
 
+    @property
+    def url(self) -> str:
+        """Where the model's files are."""
+        return f"aml://asset/{self.id}"
+
     @classmethod
     def register(cls, *arguments: Any, **named: Any) -> Model:
         """Registers a file or folder of the disk. Raises ModelPathNotFoundException."""

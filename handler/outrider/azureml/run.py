@@ -10,7 +10,7 @@ from __future__ import annotations
 from outrider import _run
 from outrider._encode import safe_str
 from outrider.azureml import strict, values
-from outrider.azureml.exceptions import AzureMLException, UserErrorException, translated
+from outrider.azureml.exceptions import AzureMLException, SnapshotException, UserErrorException, translated
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -181,8 +181,10 @@ class Run(_run.Run):
 
     def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """Submits a script whose run is a child of this one."""
+        from outrider.azureml import experiment
+
         with translated():
-            return type(self).same_as(super().submit_child(config, tags, **more))
+            return type(self).same_as(super().submit_child(experiment.prepared(config), tags, **more))
 
     def wait_for_completion(
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
@@ -190,6 +192,16 @@ class Run(_run.Run):
         """Waits for the end. Raises ActivityFailedException where the run failed; ExperimentExecutionException when interrupted."""
         with translated():
             return super().wait_for_completion(show_output, wait_post_processing, raise_on_error)
+
+    def take_snapshot(self, file_or_folder_path: str) -> str:
+        """Keeps a folder with the run. Raises SnapshotException."""
+        with translated(SnapshotException):
+            return super().take_snapshot(file_or_folder_path)
+
+    def restore_snapshot(self, snapshot_id: str | None = None, path: str | None = None) -> str:
+        """The path of a zip of the run's snapshot. Raises SnapshotException."""
+        with translated(SnapshotException):
+            return super().restore_snapshot(snapshot_id, path)
 
     @property
     def input_datasets(self) -> Mapping[str, Any]:
