@@ -27,7 +27,7 @@ from outrider_agent.portal import server as portal
 from outrider_agent.server import control as server
 from outrider_agent.ship import fullness, reader, shipper
 from outrider_agent.sinks import store
-from outrider_agent.store import browsing, reading, watch
+from outrider_agent.store import browsing, history, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,7 +126,7 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
     """Makes the parts of an agent, and says to each what it must know of the others."""
     clock = knowledge.SystemClock()
     database = Path(values.store.path) if values.store.path else where.database
-    reads = reading.Reader(database)
+    reads = history.Historian(database)
     known = knowledge.StoreKnowledge(database, reads)
     blobs = local.LocalBlobs(where.blobs)
     departures = knowledge.Departures(roots.RootFinder(where.spool, clock, remembered=known.remembered), known, clock)

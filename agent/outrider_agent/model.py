@@ -6,7 +6,7 @@ Wire forms (the spool's lines) are in `core/decode.py`; rows of a store are in t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -61,6 +61,24 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     records: int
     set_aside: int
     seconds: float
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a script asks of the past (POST /history). `runs`: documents of the run, of the children of `parent`, of `experiment`, or of all;
+    `metrics`, `files` and `console` (from byte `start` on) are of the run; `recursive`: of what is below it, too.
+
+    Everything that is in the spool now (or `upto`, writer -> position) is committed before the answer, within `timeout` seconds.
+    """
+
+    what: Literal["runs", "metrics", "files", "console"]
+    run: str | None = None
+    experiment: str | None = None
+    parent: str | None = None
+    recursive: bool = False
+    start: int = 0
+    upto: dict[str, Position] | None = None
+    timeout: float = 5.0
 
 
 class StreamLag(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from outrider_agent import protocols
     from outrider_agent.collect import outputs
     from outrider_agent.ship import shipper
-    from outrider_agent.store import reading
+    from outrider_agent.store import history
 
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     layout: layout.Layout
     database: Path
     shipper: shipper.Shipper
-    reader: reading.Reader
+    reader: history.Historian
     outputs: outputs.OutputsCollector | None
     blobs: protocols.Blobs
     threads: concurrent.futures.Executor
@@ -82,14 +82,19 @@ class AgentOperations:
             self.touched()
         return {"done": drained and not late, "pending": [_pending(lag) for lag in late]}
 
-    async def metrics(self, run: str, upto: Mapping[str, model.Position], timeout_s: float) -> bytes:
-        """Commits up to the caller's position, then reads the store. Raises TimeoutError rather than give a partial answer."""
-        self._check(run)
-        late = await asyncio.wrap_future(self._parts.shipper.flush(run, upto, timeout_s))
+    async def history(self, question: model.Question) -> bytes:
+        """Commits what is there, then reads the store. Raises TimeoutError rather than give a partial answer."""
+        for run in (question.run, question.parent):
+            self._check(run)
+        timeout_s = question.timeout
+        if question.what == "files":
+            await self._drained(question.run, timeout_s)
+        alone = question.run if not question.recursive else None
+        late = await asyncio.wrap_future(self._parts.shipper.flush(alone, question.upto, timeout_s))
         if late:
             behind = sum(lag.pending_bytes for lag in late)
             raise TimeoutError(f"What was logged is not in the store after {timeout_s:g} s ({behind:,} bytes before it); nothing is lost.")
-        return await self._in_thread(self._metrics, run)
+        return await self._in_thread(self._history, question)
 
     async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
         """Leaves the request in the run's folder; a run without a keeper, on this machine, has its process told."""
@@ -130,13 +135,18 @@ class AgentOperations:
         heads = [(folder, streams.head(folder)) for folder in owners]
         return not owners or any(head is not None and head.own and streams.has_end(folder) for folder, head in heads)
 
-    def _metrics(self, run: str) -> bytes:
-        try:
-            return msgspec.json.encode(self._parts.reader.metrics_document(run))
-        except errors.NotFound:
-            if self._parts.layout.run(run).is_dir():  # a run that has logged nothing yet
-                return b'{"series":[],"rows":[]}'
-            raise
+    def _history(self, question: model.Question) -> bytes:
+        reader, run = self._parts.reader, question.run
+        if question.what == "runs":
+            found = reader.documents(run=run, experiment=question.experiment, parent=question.parent, recursive=question.recursive)
+            return msgspec.json.encode(found)
+        if run is None:
+            raise errors.NotFound("The question names no run.")
+        if question.what == "files":
+            return msgspec.json.encode(reader.files(run))
+        if question.what == "console":
+            return msgspec.json.encode(reader.console_from(run, question.start))
+        return msgspec.json.encode(reader.metrics(run, recursive=question.recursive))
 
     def _check(self, run: str | None) -> None:
         if run is not None and not spool.valid_name(run):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
-from outrider import record, spool
+from outrider import _signals, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _last: Run | None = None  # ended; its stream takes what is still logged until a
 _exported: str | None = None  # OUTRIDER_RUN_ID as we set it
 _outer: tuple[str | None, str | None] = (None, None)  # and as it was before, with OUTRIDER_ATTEMPT, which is about that run
 _first: dict[str, Run] = {}  # the active run that was opened without being asked for
+_mine: dict[str, Run] = {}  # runs that this process has started and nobody has ended
+_twins: dict[tuple[Any, str], Run] = {}  # the same runs under other classes
 _at_exit_in = 0  # the process that has registered its at-exit
 
 
@@ -60,6 +62,89 @@ class NullWriter:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+class LaterWriter:
+    """
+    Where the records of an attached run go: into a stream of this process in that run, which is opened by the first of them.
+
+    Where the run's folder is no longer in the spool, its earlier lines are in a store: the folder is marked so.
+    """
+
+    fd = -1  # so that an append that is inlined lands in `recover`
+    left = 0
+    look_at = float("inf")
+
+    def __init__(self, run: str) -> None:
+        self.run, self.home = run, spool.home()
+        self._real: Any = None
+
+    @property
+    def name(self) -> str | None:
+        """The stream's name; None before the first append."""
+        return None if self._real is None else self._real.name
+
+    @property
+    def refused(self) -> int:
+        """Lines that could not be kept."""
+        return 0 if self._real is None else self._real.refused
+
+    def append(self, data: bytes) -> bool:
+        """As `spool.Writer.append`."""
+        return bool(self._open().append(data))
+
+    recover = append
+
+    def append_vital(self, data: bytes, end: Mapping[str, Any] | None = None) -> bool:
+        """As `spool.Writer.append_vital`."""
+        return bool(self._open().append_vital(data, end))
+
+    def look_around(self) -> None:
+        """The real one looks by itself."""
+
+    def position(self) -> tuple[int, int]:
+        """As `spool.Writer.position`."""
+        return (0, 0) if self._real is None else self._real.position()
+
+    def close(self) -> None:
+        """Ends the stream; the next record opens another."""
+        if self._real is not None:
+            self._real.close()
+            self._real = None
+
+    def _open(self) -> Any:
+        if self._real is None:
+            _mark_partial(self.home, self.run)
+            self._real = new_writer(self.run)
+        return self._real
+
+
+def _mark_partial(home: str, run: str) -> None:
+    folder = os.path.join(home, "spool", run)
+    try:
+        if not any(not name.startswith(".") for name in (os.listdir(folder) if os.path.isdir(folder) else [])):
+            os.makedirs(folder, 0o700, exist_ok=True)
+            os.close(os.open(os.path.join(folder, ".shipped"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        _signals.pass_on(error)  # the writer finds out what it is, and counts
+
+
+def later_writer(run_id: str) -> Any:
+    """The stream of an attached run: nothing is opened yet."""
+    return NullWriter() if disabled() else LaterWriter(run_id)
+
+
+def home() -> str | None:
+    """The OUTRIDER_HOME of this process; None where Outrider is turned off."""
+    return None if disabled() else spool.home()
+
+
+def own(run_id: str) -> Run | None:
+    """The Run object that this process has of that run already: its own, or the one it was started in."""
+    found = _mine.get(run_id)
+    if found is None:
+        found = next((run for run in (_joined, _last) if run is not None and run.id == run_id), None)
+    return found
 
 
 def disabled() -> bool:
@@ -144,20 +229,57 @@ def start(experiment: str | None, name: str | None, run_id: str | None, facts: d
         return run
 
 
+def is_in_a_run() -> bool:
+    """Is a run active, or was this process started in one?"""
+    with _lock:
+        return bool(_stack) or _join() is not None
+
+
+def context(cls: Any) -> Any:
+    """The run that `require` gives, as one of this class; the same object each time."""
+    run = require()
+    if isinstance(run, cls):
+        return run
+    twin = _twins.get((cls, run.id))
+    if twin is None or twin.__dict__ is not run.__dict__:
+        twin = _twins[cls, run.id] = cls.same_as(run)
+    return twin
+
+
+def begin(cls: Any, experiment: str | None, name: str | None, run_id: str | None, facts: dict[str, Any], parent: Run | None = None) -> Any:
+    """A new run of this class that this process owns, started, but not the active one: an interactive run, or a child."""
+    with _lock:
+        run, about = _new(experiment, name, facts, run_id=run_id, parent=parent, cls=cls)
+        run.claimed = True
+        _mine[run.id] = run
+        run._writer.append_vital(spool.line(about))  # noqa: SLF001
+        return run
+
+
+def activate(run: Run) -> None:
+    """Makes it the active run: log records of this process go there."""
+    with _lock:
+        if all(other.id != run.id for other in _stack):
+            _push(run)
+            os.environ["OUTRIDER_RUN_CLAIMED"] = run.id
+
+
 def ended(run: Run) -> None:
     """The run is over: what comes next goes to the one around it, else still to its stream until another starts."""
     global _last, writer
     with _lock:
-        if run in _stack:
-            _stack.remove(run)
-        if _first.get("run") is run:
+        was_active = any(other.id == run.id for other in _stack)
+        _stack[:] = [other for other in _stack if other.id != run.id]
+        _mine.pop(run.id, None)
+        if "run" in _first and _first["run"].id == run.id:
             _first.clear()
         _export()
+        is_joined = _joined is not None and run.id == _joined.id
         if _stack:
             writer = _stack[-1]._writer  # noqa: SLF001
-            if run is not _joined:
-                run._writer.close()  # noqa: SLF001
-        else:
+        if (_stack or not was_active) and not is_joined:
+            run._writer.close()  # noqa: SLF001
+        elif not _stack and was_active:
             _last = run
 
 
@@ -175,7 +297,7 @@ def _join() -> Run | None:
 
 
 def _new(
-    experiment: str | None, name: str | None, facts: dict[str, Any], run_id: str | None = None, parent: Run | None = None
+    experiment: str | None, name: str | None, facts: dict[str, Any], run_id: str | None = None, parent: Run | None = None, cls: Any = None
 ) -> tuple[Run, dict[str, Any]]:
     """A run that this process owns, and the line that says what is known of it. Writes nothing yet."""
     from outrider import _facts
@@ -185,12 +307,16 @@ def _new(
     about = _facts.of_a_run(experiment, name, parent.id if parent else None, facts)
     stream = new_writer(run_id, owner=True, experiment=about["experiment"])
     _register_at_exit()
-    return Run.of_process(run_id, stream, experiment=about["experiment"], name=about["name"], owns=True), about
+    known = {"parent": about.get("parent"), "type": about.get("type"), "started": about["t"]}
+    made = (cls or Run).of_process(run_id, stream, experiment=about["experiment"], name=about["name"], owns=True, known=known)
+    return made, about
 
 
 def _push(run: Run) -> None:
     global _last, writer
     _stack.append(run)
+    if run._owns:  # noqa: SLF001
+        _mine[run.id] = run
     writer = run._writer  # noqa: SLF001
     _export()
     if _last is not None and _last is not run:
@@ -230,9 +356,8 @@ def _at_exit(pid: int) -> None:
     if os.getpid() != pid:
         return
     try:
-        for run in reversed(list(_stack)):
-            if run._owns:  # noqa: SLF001
-                run._end_at_exit()  # noqa: SLF001
+        for run in reversed(list(_mine.values())):
+            run._end_at_exit()  # noqa: SLF001
     except Exception:  # noqa: BLE001, S110 -- law 1: nothing may be printed at a script's exit
         pass
 
@@ -243,8 +368,9 @@ def _after_fork() -> None:
     _lock = RLock()
     _at_exit_in = 0
     _exported = None
-    for run in _stack:
+    for run in [*_stack, *_mine.values()]:
         run._owns = False  # noqa: SLF001
+    _mine.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,7 +12,7 @@ The errors that an explicit call of the run API may raise. A class's docstring i
     │   │   └── ModelPathNotFound
     │   └── DatasetNotFound
     ├── PropertyChanged           a property is set once
-    ├── ConfigNotFound            a workspace's file was named, and is not there
+    ├── ConfigNotFound            a workspace's file is there, and cannot be used
     └── InvalidImage              what was given to log_image() is no picture
 
 A wrong type or value raises TypeError or ValueError. Nothing in a logging call raises anything.
@@ -69,7 +69,7 @@ class PropertyChanged(OutriderError):
 
 
 class ConfigNotFound(OutriderError):
-    """The workspace's configuration file is not there."""
+    """The workspace's configuration file cannot be used."""
 
 
 class InvalidImage(OutriderError):

@@ -8,28 +8,167 @@ A run's *document* is a dict: `run` its id, `experiment`, `number`, `name`, `des
 
 from __future__ import annotations
 
+from outrider import _metrics, spool
+from outrider._errors import HistoryUnavailable, RunNotFound
+
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any
 
     Document = dict[str, Any]
 
+#: How long the agent may take to commit what is there, seconds; the answer itself may take longer.
+_DEADLINE_S = 5.0
+_ANSWER_S = 60.0
+
 
 def run(home: str | None, run_id: str) -> Document:
     """The run's document, with everything that was written of it until now. Raises RunNotFound, HistoryUnavailable."""
-    raise NotImplementedError
+    if home is None:
+        raise RunNotFound(f"Outrider is turned off (OUTRIDER_DISABLED), so the run {run_id!r} cannot be looked up.")
+    answer = ask(home, what="runs", run=run_id)
+    if answer is None:
+        from outrider import _spooled
+
+        return _spooled.run(home, run_id)
+    found: Document = answer["runs"][0]
+    return found
 
 
 def runs(home: str | None, *, experiment: str | None = None, parent: str | None = None, recursive: bool = False) -> list[Document]:
-    """The documents of an experiment's runs, or of a run's children (with `recursive` theirs too), the newest first."""
-    raise NotImplementedError
+    """The documents of an experiment's runs, or of a run's children (with `recursive` theirs too), or of all; the newest first."""
+    if home is None:
+        return []
+    answer = ask(home, what="runs", experiment=experiment, parent=parent, recursive=recursive)
+    if answer is not None:
+        found: list[Document] = answer["runs"]
+        return found
+    from outrider import _spooled
+
+    every = _spooled.runs(home)
+    if parent is not None:
+        below = _below(every, parent, recursive=recursive)
+        every = [one for one in every if one["run"] in below]
+    return [one for one in every if experiment is None or one["experiment"] == experiment]
 
 
-def files(home: str | None, run_id: str) -> dict[str, dict[str, Any]]:
-    """The run's files: `{path: {"sha": …, "size": …, "time": …}}`, each in its last version."""
-    raise NotImplementedError
+def metrics(home: str | None, run_id: str, *, recursive: bool = False) -> dict[str, Document]:
+    """The payload (see `_metrics`) of the run, and with `recursive` of every run below it, by run id."""
+    if home is None:
+        return {run_id: {"series": [], "rows": [], "figures": []}}
+    answer = ask(home, what="metrics", run=run_id, recursive=recursive)
+    if answer is not None:
+        found: dict[str, Document] = answer["runs"]
+        return found
+    ids = [run_id, *(one["run"] for one in runs(home, parent=run_id, recursive=True))] if recursive else [run_id]
+    return {one: _spooled_metrics(home, one) for one in ids}
+
+
+def files(home: str | None, run_id: str) -> dict[str, Document]:
+    """
+    The run's files in their last versions: `{path: {"sha": sha256 of its blob, "size": bytes, "time": ns}}`. What no agent has captured
+    yet has a `local` path instead of `sha`; the console is `user_logs/std_log.txt`, with neither.
+    """
+    if home is None:
+        return {}
+    answer = ask(home, what="files", run=run_id)
+    if answer is not None:
+        found = {one["path"]: one for one in answer["files"]}
+        has_console = answer["console"] > 0
+    else:
+        from outrider import _spooled
+
+        found = _spooled.files(home, run_id)
+        for path, local in _spooled.left_behind(home, run_id):
+            found.setdefault(path, {"local": local})
+        has_console = bool(_spooled.console(home, run_id))
+    if has_console:
+        found.setdefault(CONSOLE, {})
+    return found
+
+
+#: The console's name among a run's files, and the one that older scripts ask for.
+CONSOLE, OLD_CONSOLE = "user_logs/std_log.txt", "azureml-logs/70_driver_log.txt"
 
 
 def console(home: str | None, run_id: str, start: int = 0) -> bytes:
-    """What the run's command wrote (both streams, in order), from byte `start` on."""
-    raise NotImplementedError
+    """What the run's command wrote (both streams, in the order they were read), from byte `start` on."""
+    import base64
+
+    if home is None:
+        return b""
+    found = b""
+    while True:
+        answer = ask(home, what="console", run=run_id, start=start + len(found))
+        if answer is None:
+            from outrider import _spooled
+
+            return _spooled.console(home, run_id)[start:]
+        found += base64.b64decode(answer["data"])
+        if start + len(found) >= answer["total"] or not answer["data"]:
+            return found
+
+
+def ask(home: str, **question: Any) -> Document | None:
+    """
+    The agent's answer to POST /history; None when there is no agent, or it does not answer in time: then the spool has it all.
+
+    Raises RunNotFound.
+    """
+    from outrider import control
+
+    if control.agent_info(home) is None:
+        return None
+    body = {**{key: value for key, value in question.items() if value is not None}, "timeout": _DEADLINE_S}
+    try:
+        status, answer = control.request(home, "POST", "/history", body, timeout=_ANSWER_S)
+    except control.ControlError:
+        return None
+    if status == 404 and isinstance(answer, dict) and "/history" not in str(answer.get("error")):
+        asked = question.get("run") or question.get("parent")
+        raise RunNotFound(f"There is no run {asked!r} in {home}. `outrider runs` lists those there are.")
+    return answer if status == 200 and isinstance(answer, dict) else None
+
+
+def flush(run_id: str, writer: Any, timeout: float) -> bool:
+    """Asks the agent to commit up to this process's position; True when it has."""
+    from outrider import control
+
+    home = getattr(writer, "home", None)
+    if home is None:
+        return True
+    body = {"run": run_id, "timeout": timeout, "upto": {writer.name: list(writer.position())} if writer.name else {}}
+    try:
+        status, answer = control.request(home, "POST", "/flush", body, timeout=timeout + 1.0)
+    except control.ControlError:
+        return False
+    return status == 200 and isinstance(answer, dict) and bool(answer.get("done"))
+
+
+def _spooled_metrics(home: str, run_id: str) -> Document:
+    from outrider import _spooled
+
+    found = _metrics.Found()
+    try:
+        for number, folder in enumerate(_spooled.folders(home, run_id)):
+            for segment in spool.segments(folder):
+                with open(spool.open_regular(spool.segment_path(folder, segment)), "rb") as file:
+                    found.read(file.read(), number)
+    except FileNotFoundError:
+        raise HistoryUnavailable from None
+    return found.payload()
+
+
+def _below(documents: list[Document], parent: str, *, recursive: bool) -> set[str]:
+    """The ids of a run's children, or of all below it."""
+    children: dict[str, list[str]] = {}
+    for one in documents:
+        children.setdefault(one["parent"] or "", []).append(one["run"])
+    found: set[str] = set()
+    waiting = list(children.get(parent, []))
+    while waiting:
+        run_id = waiting.pop()
+        if run_id not in found and run_id != parent:
+            found.add(run_id)
+            waiting += children.get(run_id, []) if recursive else []
+    return found

@@ -6,6 +6,8 @@ Answers come from the agent, and without one from the spool (`_history`); where 
 
 from __future__ import annotations
 
+import os
+
 from outrider import record
 
 TYPE_CHECKING = False  # typing is an import too
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any, Iterator, Mapping, Sequence
 
     from outrider._experiment import Experiment
-    from outrider._run import Run
 
 
 class KnownRun:
@@ -29,7 +30,8 @@ class KnownRun:
         self._owns = owns
         self._names: dict[str, str] = {}
         self._ended: str | None = None
-        self._known: dict[str, Any] | None = None
+        self._known: dict[str, Any] = {}
+        self._collected: list[str] = []
 
     @property
     def _home(self) -> str | None:
@@ -37,26 +39,38 @@ class KnownRun:
         home: str | None = getattr(self._writer, "home", None)
         return home
 
+    @classmethod
+    def _experiment_type(cls) -> Any:
+        """The class of this run's experiment."""
+        from outrider._experiment import Experiment
+
+        return Experiment
+
     def __repr__(self) -> str:
         return f"Run(Experiment: {self._experiment_name or '?'},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
 
     def _repr_html_(self) -> str:
-        raise NotImplementedError
+        from outrider import _shown
+
+        return _shown.run(self)
 
     @property
     def experiment(self) -> Experiment:
         """The experiment that the run is in."""
-        raise NotImplementedError
+        name = self._experiment_name or self._asked().get("experiment") or "default"
+        found: Experiment = self._experiment_type().of_name(name)
+        return found
 
     @property
     def type(self) -> str | None:
         """What kind of run it is, where it was given one (`outrider.submitted`, say)."""
-        raise NotImplementedError
+        found: str | None = self._known.get("type")
+        return found
 
     @property
     def status(self) -> str:
         """Running, or how it ended, as far as this process has said or last asked; `get_status` asks."""
-        return self._ended or (self._known or {}).get("status") or record.RUNNING
+        return self._ended or _standing(self._known)
 
     @property
     def name(self) -> str | None:
@@ -66,12 +80,16 @@ class KnownRun:
     @property
     def number(self) -> int | None:
         """The run's number within its experiment, from 1."""
-        raise NotImplementedError
+        from outrider import _family
+
+        return _family.number(self)
 
     @property
-    def parent(self) -> Run | None:
+    def parent(self) -> Any:
         """The run that started this one, or None."""
-        raise NotImplementedError
+        from outrider import _family
+
+        return _family.parent(self)
 
     @property
     def tags(self) -> dict[str, Any]:
@@ -86,35 +104,44 @@ class KnownRun:
     @property
     def input_datasets(self) -> Mapping[str, Any]:
         """Datasets that the run was given, by their names."""
-        raise NotImplementedError
+        from outrider import _dataset
+
+        return _dataset.inputs(self._asked().get("inputs") or {})
 
     @property
     def output_datasets(self) -> Mapping[str, Any]:
-        """Datasets that the run makes, by their names."""
-        raise NotImplementedError
+        """Datasets that the run makes, by their names: here a run makes files."""
+        return {}
 
     def get_status(self) -> str:
         """How the run stands now: NotStarted, Queued, Preparing, Running, Finalizing, CancelRequested; Completed, Failed, Canceled."""
-        raise NotImplementedError
+        return _standing(self._asked())
 
     def get_detailed_status(self) -> dict[str, Any]:
-        """`{"status": …, "details": …}`."""
-        raise NotImplementedError
+        """`{"status": …, "details": …}`: details are an error's text, or None."""
+        found = self._asked()
+        return {"status": _standing(found), "details": (found.get("error") or {}).get("message")}
 
     def get_details(self) -> dict[str, Any]:
         """
         runId, target, status, startTimeUtc, endTimeUtc, error, properties, inputDatasets, runDefinition, logFiles {name: place},
         submittedBy; no key for what is not known yet.
         """
-        raise NotImplementedError
+        from outrider import _details
+
+        return _details.of_run(self)
 
     def get_details_with_logs(self) -> dict[str, Any]:
         """As `get_details`, with the text of each log in `logFiles`."""
-        raise NotImplementedError
+        from outrider import _details
+
+        return _details.with_logs(self)
 
     def get_all_logs(self, destination: str | None = None) -> list[str]:
-        """Copies the run's logs into a folder (default `assets/<run id>`); the files' paths."""
-        raise NotImplementedError
+        """Copies the run's logs into a folder (default `assets/<run id>`); the files' paths. Raises FileExistsError for a file."""
+        from outrider import _details
+
+        return _details.copy_logs(self, destination)
 
     def get_children(
         self,
@@ -123,37 +150,45 @@ class KnownRun:
         properties: Any = None,
         type: str | None = None,
         status: str | None = None,
-    ) -> Iterator[Run]:
+    ) -> Iterator[Any]:
         """The runs that this one started, and with `recursive` theirs, the newest first."""
-        raise NotImplementedError
+        from outrider import _family
+
+        wanted = _family.Wanted(tags=tags, properties=properties, type=type, status=status)
+        return _family.children(self, wanted, recursive=recursive)
 
     def get_metrics(
         self, name: str | None = None, recursive: bool = False, run_type: str | None = None, populate: bool = False
     ) -> dict[str, Any]:
         """
         What was logged to this run until now, by all its processes: `{name: value}`, with a list where there are many values and columns
-        for rows and tables. With `recursive` `{run id: {name: value}}`, its children's too. Asks the agent, else reads the spool; raises
-        MetricsUnavailable rather than give a part.
+        for rows and tables. Of an image or chart: the artifact's address, with `populate` the chart's document or the image's bytes.
+        With `recursive`: `{run id: {name: value}}` of the run and all below it, of the type `run_type` where one is given. Asks the agent,
+        else reads the spool; raises MetricsUnavailable rather than give a part.
         """
-        from outrider import _metrics
+        from outrider import _family
 
-        return _metrics.of_run(self.id, self._writer, name)
+        return _family.metrics(self, name, recursive=recursive, run_type=run_type, populate=populate)
 
     def get_tags(self) -> dict[str, Any]:
         """The run's tags."""
-        raise NotImplementedError
+        return dict(self._asked().get("tags") or {})
 
     def get_properties(self) -> dict[str, Any]:
         """The run's properties: each was set once."""
-        raise NotImplementedError
+        return dict(self._asked().get("properties") or {})
 
     def get_file_names(self) -> list[str]:
         """The run's files: uploaded ones, those of its output folders, its logs."""
-        raise NotImplementedError
+        from outrider import _files
+
+        return _files.names(self)
 
     def download_file(self, name: str, output_file_path: str | None = None) -> None:
         """Copies a file of the run to a path or into a folder (default: its base name, here). Raises FileNotInRun."""
-        raise NotImplementedError
+        from outrider import _files
+
+        _files.download(self, name, output_file_path)
 
     def download_files(
         self,
@@ -164,49 +199,71 @@ class KnownRun:
         append_prefix: bool = True,
         timeout_seconds: float | None = None,
     ) -> None:
-        """Copies the run's files whose names begin with `prefix` into a folder, or each to its own path."""
-        raise NotImplementedError
+        """
+        Copies the run's files whose names begin with `prefix` into a folder (default: here), or each to its own of `output_paths`.
+
+        `append_prefix`: their paths within the folder are whole, else without the prefix.
+        """
+        from outrider import _files
+
+        _files.download_all(self, prefix, output_directory, output_paths, whole=append_prefix)
 
     def get_portal_url(self) -> str:
         """Where the portal shows the run."""
-        raise NotImplementedError
+        from outrider import _shown
+
+        return _shown.address(self._home, "runs", self.id)
 
     def get_environment(self) -> Any:
         """The Environment that the run was submitted with; None for others."""
-        raise NotImplementedError
+        return None
 
     def get_secret(self, name: str) -> str | None:
-        """A secret of the workspace's key vault: here an environment variable."""
-        raise NotImplementedError
+        """A secret: here an environment variable of that name, as it is or in capitals with `_` for `-`."""
+        return os.environ.get(name, os.environ.get(name.upper().replace("-", "_")))
 
     def get_secrets(self, secrets: Sequence[str]) -> dict[str, str | None]:
         """Several of them."""
-        raise NotImplementedError
+        return {name: self.get_secret(name) for name in secrets}
 
     def get_snapshot_id(self) -> str | None:
         """The id of the run's snapshot, or None."""
-        raise NotImplementedError
+        found: str | None = self._asked().get("snapshot")
+        return found
 
     def restore_snapshot(self, snapshot_id: str | None = None, path: str | None = None) -> str:
         """The path of a zip of the run's snapshot, made in the folder `path`."""
-        raise NotImplementedError
+        from outrider import _snapshot
+
+        found: str = _snapshot.restore_for(self, snapshot_id, path)  # type: ignore[attr-defined]
+        return found
 
     def wait_for_completion(
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
     ) -> dict[str, Any]:
         """Waits until the run has ended; its details."""
-        raise NotImplementedError
+        from outrider import _waiting
+
+        found: dict[str, Any] = _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)  # type: ignore[attr-defined]
+        return found
 
     def flush(self, timeout_seconds: float = 60.0) -> bool:
         """Waits up to that many seconds until the store has what this process logged. False: not in time, or no agent."""
-        from outrider import _metrics
+        from outrider import _history
 
-        return _metrics.flush(self.id, self._writer, timeout_seconds)
+        return _history.flush(self.id, self._writer, timeout_seconds)
 
     def clean(self) -> None:
-        """Removes the run's local working files."""
-        raise NotImplementedError
+        """Removes local working files: there are none, what a run keeps is in the home."""
 
     def _asked(self) -> dict[str, Any]:
-        """The run's document, asked for now."""
-        raise NotImplementedError
+        """The run's document, asked for now. A run of this process that has said nothing yet is known by what it would say."""
+        from outrider import _family
+
+        return _family.asked(self)
+
+
+def _standing(document: dict[str, Any]) -> str:
+    """A status with what the run is doing while it has not ended."""
+    status: str = document.get("status") or record.RUNNING
+    return document.get("phase") or status if status == record.RUNNING else status

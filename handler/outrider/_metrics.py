@@ -1,195 +1,214 @@
 """
-Reading back what was logged: from the agent, else from the run's own segments. `shape` is pure: the payload of either into what users get.
+What was logged, out of the spool or from the agent, in the shapes that users get. `shape` is pure: the payload of either into those.
 
-Never a part: where something may be missing and no agent answers, MetricsUnavailable.
+A payload: `series` [{name, source, kind, values, times where there are several to be merged}], `rows` [{name, kind, time, columns}],
+`figures` [{name, path, type}]. Values are as docs/spool.md spells them.
 """
 
 from __future__ import annotations
 
-import os
+import re
 
-from outrider import _values, spool
-from outrider._errors import MetricsUnavailable
+from outrider import _values, record
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import Any, Iterable
+    from typing import Any, Callable, Iterable
 
-_DEADLINE_S = 5.0
-
-
-def of_run(run: str, writer: Any, name: str | None) -> dict[str, Any]:
-    """`{name: value}` of the run, or of one name."""
-    home = getattr(writer, "home", None)
-    if home is None:
-        return {}
-    payload = _from_agent(home, run, writer)
-    if payload is None:
-        payload = from_streams(_own_streams(os.path.join(home, "spool", run), something_was_written=writer.name is not None))
-    return shape(payload, name)
-
-
-def flush(run: str, writer: Any, timeout: float) -> bool:
-    """Asks the agent to commit up to this process's position; True when it has."""
-    from outrider import control
-
-    home = getattr(writer, "home", None)
-    if home is None:
-        return True
-    body = {"run": run, "timeout": timeout, "upto": _upto(writer)}
-    try:
-        status, answer = control.request(home, "POST", "/flush", body, timeout=timeout + 1.0)
-    except control.ControlError:
-        return False
-    return status == 200 and isinstance(answer, dict) and bool(answer.get("done"))
+#: A point as our own writers spell it, alone on its line: time, name, value. Everything else is parsed as JSON.
+_PLAIN = rb'"[ !#-\[\]-~]*"'
+_NUMBER = rb"-?(?:0|[1-9]\d{0,300})(?:\.\d+)?(?:[eE][+-]?\d{1,4})?"
+_POINT = re.compile(
+    rb'\{"k":"m","t":(\d{1,19}),"n":('
+    + _PLAIN
+    + rb'),"v":('
+    + _NUMBER
+    + rb"|true|false|null|"
+    + _PLAIN
+    + rb')(?:,"s":-?\d+)?\}\n|([^\n]+)\n'
+)
 
 
-def _upto(writer: Any) -> dict[str, list[int]]:
-    return {writer.name: list(writer.position())} if writer.name else {}
-
-
-def _from_agent(home: str, run: str, writer: Any) -> dict[str, Any] | None:
-    """The agent's answer; None when there is none, or it does not answer."""
-    from outrider import control
-
-    if control.agent_info(home) is None:
-        return None
-    body = {"run": run, "upto": _upto(writer), "timeout": _DEADLINE_S}
-    try:
-        status, answer = control.request(home, "POST", "/metrics", body, timeout=_DEADLINE_S)
-    except control.ControlError:
-        return None
-    return answer if status == 200 and isinstance(answer, dict) and "series" in answer else None
-
-
-def _own_streams(run_folder: str, *, something_was_written: bool = False) -> list[list[bytes]]:
-    """
-    The lines of each stream of the run on disk.
-
-    Raises MetricsUnavailable when a segment has been shipped and deleted. (A stream that is gone leaves `.shipped` in the run's folder.)
-    """
-    try:
-        names = sorted(os.listdir(run_folder))
-    except FileNotFoundError:
-        if something_was_written:
-            raise MetricsUnavailable from None
-        return []
-    if ".shipped" in names:
-        raise MetricsUnavailable
-    streams: list[list[bytes]] = []
-    for name in names:
-        folder = os.path.join(run_folder, name)
-        if name.startswith(".") or name.endswith(".tmp") or not os.path.isdir(folder):
-            continue
-        found = spool.segments(folder)
-        if found != list(range(len(found))):
-            raise MetricsUnavailable
-        try:
-            streams.append(list(spool.read_lines(folder)))
-        except FileNotFoundError:
-            raise MetricsUnavailable from None
-    return streams
-
-
-def from_streams(streams: Iterable[Iterable[bytes]]) -> dict[str, Any]:
-    """
-    The payload (the agent's has the same form) of streams of the spool. Lines that cannot be read are passed over, as the agent does.
-
-    What comes from one stream is in that stream's order, however the clock jumped; what comes from several is by time.
-    """
-    found = _Found()
-    for number, lines in enumerate(streams):
-        for raw in lines:
-            found.take(raw, number)
-    return found.payload()
-
-
-class _Found:
+class Found:
     """Series and rows as they are read, each with the stream it comes from."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, str], tuple[dict[str, Any], set[int]]] = {}
+        self._series: dict[tuple[str, str], _Series] = {}
+        self._by_text: dict[bytes, _Series] = {}
         self._rows: dict[str, tuple[list[dict[str, Any]], set[int]]] = {}
+        self._figures: list[dict[str, Any]] = []
 
-    def take(self, raw: bytes, stream: int) -> None:
-        """One line; what is none that the agent would take is nothing."""
-        import json
-
-        try:
-            self._take(json.loads(raw), stream)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return
+    def read(self, data: bytes, stream: int) -> None:
+        """Whole lines of one stream, in order. What is no line that the agent would take is nothing."""
+        self._by_text.clear()
+        by_text = self._by_text
+        for time, name, value, other in _POINT.findall(data):
+            if other:
+                self._other(other, stream)
+                continue
+            try:
+                series = by_text[name]
+            except KeyError:
+                series = by_text[name] = self._of_name(name, stream)
+            series.times.append(time)
+            series.values.append(value)
 
     def payload(self) -> dict[str, Any]:
         """What was found."""
-        for entry, streams in self._series.values():
-            if len(streams) > 1:
-                entry["points"].sort(key=lambda point: point[0])
         for of_name, streams in self._rows.values():
             if len(streams) > 1:
                 of_name.sort(key=lambda row: row["time"])
         rows = [row for of_name, _ in self._rows.values() for row in of_name]
-        return {"series": [entry for entry, _ in self._series.values()], "rows": rows}
+        names = [name for name, _ in self._series]
+        several = len(set(names)) < len(names)
+        series = [one.payload(name, source, with_times=several and names.count(name) > 1) for (name, source), one in self._series.items()]
+        return {"series": series, "rows": rows, "figures": self._figures}
 
-    def _take(self, line: dict[str, Any], stream: int) -> None:
-        kind, time = line["k"], line["t"]
-        if type(time) is not int:
-            raise TypeError
-        if kind == "m":
-            self._points(line["n"], "call", "scalar", stream, [[time, line.get("s"), line["v"]]])
-        elif kind == "ls":
-            self._points(line["n"], "call", "list", stream, [[time, None, value] for value in line["v"]])
-        elif kind == "l":
-            for name, value in (line.get("m") or {}).items():
-                self._points(name, "log", "scalar", stream, [[time, line.get("s"), value]])
-        elif kind in ("rw", "tb"):
-            self._row({"name": line["n"], "kind": "row" if kind == "rw" else "table", "time": time, "columns": line["c"]}, stream)
+    def _of_name(self, text: bytes, stream: int) -> _Series:
+        import json
 
-    def _points(self, name: str, source: str, kind: str, stream: int, points: list[list[Any]]) -> None:
+        series = self._series.setdefault((json.loads(text), "call"), _Series("scalar"))
+        series.streams.add(stream)
+        return series
+
+    def _other(self, raw: bytes, stream: int) -> None:
+        import json
+
+        try:
+            line = json.loads(raw)
+            take = _TAKES.get(line["k"])
+            if take is not None and type(line["t"]) is int:
+                take(self, line, stream)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return
+
+    def _point(self, line: dict[str, Any], stream: int) -> None:
+        self._points(line["n"], "call", "scalar", stream, [(line["t"], line["v"])])
+
+    def _list(self, line: dict[str, Any], stream: int) -> None:
+        self._points(line["n"], "call", "list", stream, [(line["t"], value) for value in line["v"]])
+
+    def _log(self, line: dict[str, Any], stream: int) -> None:
+        for name, value in (line.get("m") or {}).items():
+            self._points(name, "log", "scalar", stream, [(line["t"], value)])
+
+    def _points(self, name: str, source: str, kind: str, stream: int, points: list[tuple[int, Any]]) -> None:
+        import json
+
         if not isinstance(name, str):
             raise TypeError
         if not points:
             return  # an empty list is no series, for the agent neither
-        entry, streams = self._series.setdefault((name, source), ({"name": name, "source": source, "kind": kind, "points": []}, set()))
-        entry["points"].extend(points)
-        streams.add(stream)
+        series = self._series.setdefault((name, source), _Series(kind))
+        series.streams.add(stream)
+        series.times += [b"%d" % time for time, _ in points]
+        series.values += [json.dumps(value).encode() for _, value in points]
 
-    def _row(self, row: dict[str, Any], stream: int) -> None:
+    def _row(self, line: dict[str, Any], stream: int) -> None:
+        kind = "row" if line["k"] == record.ROW else "table"
+        row = {"name": line["n"], "kind": kind, "time": line["t"], "columns": line["c"]}
         if not isinstance(row["name"], str) or not isinstance(row["columns"], dict):
             raise TypeError
-        if row["kind"] == "table" and len({len(cells) for cells in row["columns"].values()}) > 1:
+        if kind == "table" and len({len(cells) for cells in row["columns"].values()}) > 1:
             raise ValueError("columns differ in length")
         of_name, streams = self._rows.setdefault(row["name"], ([], set()))
         of_name.append(row)
         streams.add(stream)
 
+    def _figure(self, line: dict[str, Any], _stream: int) -> None:
+        fields = {"name": line["n"], "path": line["p"], "type": line["ty"], "description": line.get("d"), "time": line["t"]}
+        self._figures.append(fields)
 
-def shape(payload: dict[str, Any], name: str | None = None) -> dict[str, Any]:
+
+class _Series:
+    """Points of one name and source: times and values as their texts."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.times: list[bytes] = []
+        self.values: list[bytes] = []
+        self.streams: set[int] = set()
+
+    def payload(self, name: str, source: str, *, with_times: bool) -> dict[str, Any]:
+        import json
+
+        values = json.loads(b"[" + b",".join(self.values) + b"]")
+        found: dict[str, Any] = {"name": name, "source": source, "kind": self.kind, "values": values}
+        if with_times or len(self.streams) > 1:
+            times = [int(time) for time in self.times]
+            order = sorted(range(len(times)), key=times.__getitem__) if len(self.streams) > 1 else range(len(times))
+            found.update(values=[values[place] for place in order], times=[times[place] for place in order])
+        return found
+
+
+_TAKES: dict[str, Callable[[Found, dict[str, Any], int], None]] = {
+    record.METRIC: Found._point,  # noqa: SLF001 -- its own
+    record.LIST: Found._list,  # noqa: SLF001
+    record.LOG: Found._log,  # noqa: SLF001
+    record.ROW: Found._row,  # noqa: SLF001
+    record.TABLE: Found._row,  # noqa: SLF001
+    record.FIGURE: Found._figure,  # noqa: SLF001
+}
+
+
+def from_streams(streams: Iterable[Iterable[bytes]]) -> dict[str, Any]:
+    """
+    The payload (the agent's has the same form) of streams of the spool, each an iterable of whole lines or of more of them at once.
+
+    What comes from one stream is in that stream's order, however the clock jumped; what comes from several is by time.
+    """
+    found = Found()
+    for number, parts in enumerate(streams):
+        for part in parts:
+            found.read(part if part.endswith(b"\n") else part + b"\n", number)
+    return found.payload()
+
+
+def shape(payload: dict[str, Any], name: str | None = None, figure: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
     """
     One value is given bare, many as a list; a row as a dict of scalars, many rows or a table as a dict of lists. One float makes a list's
-    ints floats. A name that is both a series and a table has the table under `<name> (table)`.
+    ints floats. Of several figures of one name the first is given, as `figure` makes it. A name of several kinds has its table under
+    `<name> (table)` and its figure under `<name> (figure)`.
     """
-    points: dict[str, list[Any]] = {}
+    points: dict[str, list[dict[str, Any]]] = {}
     for one in payload["series"]:
-        mixed = one["name"] in points  # from calls and from log records
-        points.setdefault(one["name"], []).extend(one["points"])
-        if mixed:
-            points[one["name"]].sort(key=lambda point: point[0])
-    answer: dict[str, Any] = {key: _bare([_values.number(point[2]) for point in found]) for key, found in points.items()}
+        if name in (None, one["name"]):
+            points.setdefault(one["name"], []).append(one)
+    answer: dict[str, Any] = {key: _bare(_merged(found)) for key, found in points.items()}
     tables: dict[str, list[dict[str, Any]]] = {}
     for row in payload["rows"]:
-        tables.setdefault(row["name"], []).append(row)
+        if name in (None, row["name"]):
+            tables.setdefault(row["name"], []).append(row)
     for key, found in tables.items():
         answer[f"{key} (table)" if key in points else key] = _columns(found)
-    if name is None:
-        return answer
-    return {key: value for key, value in answer.items() if key in (name, f"{name} (table)" if name in points else name)}
+    seen = {*points, *tables}
+    for one in payload.get("figures", ()):
+        key = f"{one['name']} (figure)" if one["name"] in seen else one["name"]
+        if name in (None, one["name"]) and key not in answer and figure is not None:
+            answer[key] = figure(one)
+    return answer
+
+
+def _merged(series: list[dict[str, Any]]) -> list[Any]:
+    """The values of one name: of calls and of log records, by time where there are both."""
+    if len(series) == 1:
+        values = series[0]["values"]
+    else:
+        pairs = [pair for one in series for pair in zip(one["times"], one["values"])]
+        values = [value for _, value in sorted(pairs, key=lambda pair: pair[0])]
+    if _NUMBERS.issuperset(map(type, values)):
+        return values  # type: ignore[no-any-return]
+    return [_values.number(value) for value in values]
+
+
+_NUMBERS = frozenset({int, float, bool})
 
 
 def _bare(values: list[Any]) -> Any:
     if len(values) == 1:
         return values[0]
-    if any(type(value) is float for value in values) and all(type(value) in (int, float) for value in values):
+    kinds = set(map(type, values))
+    if kinds == {int, float}:
         return [float(value) for value in values]
     return values
 

@@ -14,8 +14,8 @@ import sys
 from time import time_ns
 
 from outrider import _current, _records, record, spool
-from outrider._encode import json_text, quote
-from outrider._errors import RunEnded
+from outrider._encode import json_text, quote, safe_str
+from outrider._errors import RunEnded, RunNotFound
 from outrider._logged import LoggedRun
 
 TYPE_CHECKING = False  # typing is an import too
@@ -40,8 +40,9 @@ class Run(LoggedRun):
     def __init__(self, experiment: Experiment | None, run_id: str, outputs: Any = None, **_more: Any) -> None:
         from outrider import _history
 
-        self._become(run_id, _current.new_writer(run_id), experiment=experiment.name if experiment else None, name=None, owns=False)
+        self._become(run_id, _current.later_writer(run_id), experiment=experiment.name if experiment else None, name=None, owns=False)
         self._known = _history.run(self._home, run_id)
+        self._experiment_name, self._display_name = self._known["experiment"], self._known.get("name")
 
     @classmethod
     def of_process(
@@ -50,7 +51,7 @@ class Run(LoggedRun):
         """A run that this process writes to, or whose document (`known`) was read: nothing is asked. For `_current` and `_history`."""
         run = cls.__new__(cls)
         run._become(run_id, writer, experiment=experiment, name=name, owns=owns)  # noqa: SLF001 -- its own class
-        run._known = known  # noqa: SLF001
+        run._known = known or {}  # noqa: SLF001
         return run
 
     @classmethod
@@ -63,7 +64,10 @@ class Run(LoggedRun):
     @classmethod
     def get(cls: type[R], workspace: Workspace | None, run_id: str) -> R:
         """The run of that id. Raises RunNotFound."""
-        raise NotImplementedError
+        from outrider import _family
+
+        found: R = _family.get(cls, run_id)
+        return found
 
     @classmethod
     def list(
@@ -80,35 +84,51 @@ class Run(LoggedRun):
 
         `tags`, `properties`: a text is a key that must be there, a dict keys with their values.
         """
-        raise NotImplementedError
+        from outrider import _family
+
+        wanted = _family.Wanted(tags=tags, properties=properties, type=type, status=status)
+        return _family.listed(cls, experiment.name, wanted, include_children=include_children)
 
     @classmethod
     def list_by_compute(cls: type[R], compute: Any, **filters: Any) -> Iterator[R]:
-        """Runs that were submitted to a compute target: here everything runs on this machine, so there are none."""
-        raise NotImplementedError
+        """Runs that were submitted to a compute target: everything runs on this machine, so there are none."""
+        return iter(())
 
     @classmethod
     def get_context(cls: type[R], allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> R:
-        """The run that this process is in; where there is none, a new one."""
-        raise NotImplementedError
+        """
+        The run that this process is in: the active one, or that of `outrider run` or a submission; where there is none, a new one.
+
+        The same run is the same object. With `allow_offline` False there must be one: else RunNotFound.
+        """
+        if not allow_offline and not _current.is_in_a_run():
+            raise RunNotFound("This process is in no run. Start it by `outrider run`, submit it, or call experiment.start_logging().")
+        found: R = _current.context(cls)
+        return found
 
     @classmethod
     def get_submitted_run(cls: type[R], **more: Any) -> R:
-        """An older name of `get_context`."""
-        raise NotImplementedError
+        """An older name of `get_context(allow_offline=False)`."""
+        return cls.get_context(allow_offline=False)
 
     @staticmethod
     def add_type_provider(runtype: str, run_factory: Callable[..., Any]) -> None:
         """`Run.get` and `Run.list` give runs of this type by `run_factory(experiment, document)`. Raises ValueError where one is there."""
-        raise NotImplementedError
+        from outrider import _family
+
+        _family.add_provider(runtype, run_factory)
 
     def start(self) -> None:
         """The run runs: said again where it was only prepared."""
-        raise NotImplementedError
+        if self.status in record.PHASES and self.status != record.RUNNING:
+            self._say(f'"k":"ph","t":{time_ns()},"ph":"{record.RUNNING}"')
 
     def child_run(self: R, name: str | None = None, run_id: str | None = None, outputs: Any = None) -> R:
-        """A new run, started, whose parent is this one."""
-        raise NotImplementedError
+        """A new run, started, whose parent is this one. Log records go to it only within its `with` block."""
+        from outrider import _children
+
+        found: R = _children.child(self, name, run_id, outputs)
+        return found
 
     def create_children(self, count: int | None = None, tag_key: str | None = None, tag_values: Sequence[Any] | None = None) -> Runs:
         """
@@ -116,15 +136,22 @@ class Run(LoggedRun):
 
         Raises ValueError for both forms, none, or more than 100.
         """
-        raise NotImplementedError
+        from outrider import _children
 
-    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
+        return _children.several(self, count, tag_key, tag_values)
+
+    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """As `Experiment.submit`; the new run's parent is this one."""
-        raise NotImplementedError
+        from outrider import _submit
+
+        return _submit.submit(self.experiment, config, tags, parent=self.id, **more)  # type: ignore[attr-defined]
 
     def take_snapshot(self, file_or_folder_path: str) -> str:
         """Keeps a copy of a folder (or file) with the run; the snapshot's id. One a run."""
-        raise NotImplementedError
+        from outrider import _snapshot
+
+        found: str = _snapshot.take_for(self, file_or_folder_path)  # type: ignore[attr-defined]
+        return found
 
     def complete(self) -> None:
         """Ends the run as Completed. Calling it again does nothing."""
@@ -134,13 +161,20 @@ class Run(LoggedRun):
         """Ends the run as Failed, with an exception or a text that says why."""
         if error_details is not None and not isinstance(error_details, (str, BaseException)):
             raise TypeError(f"fail() takes an exception or a text, not {type(error_details).__name__}")
-        self._end(record.FAILED, "failed", error_details)
+        self._end(record.FAILED, "failed", error_details, error_code)
 
     def cancel(self) -> None:
-        """Ends the run as Canceled."""
-        self._end(record.CANCELED, "canceled")
+        """Ends the run as Canceled; one of another process is asked to end."""
+        if isinstance(self._writer, _current.LaterWriter):
+            from outrider import _waiting
+
+            _waiting.cancel(self)  # type: ignore[attr-defined]
+        else:
+            self._end(record.CANCELED, "canceled")
 
     def __enter__(self: R) -> R:
+        if self._owns and self._ended is None:
+            _current.activate(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -162,15 +196,17 @@ class Run(LoggedRun):
         if said:
             self._writer.append_vital(spool.line({"k": record.RUN, "t": time_ns(), **said}))
 
-    def _end(self, status: str, reason: str, error: BaseException | str | None = None) -> None:
+    def _end(self, status: str, reason: str, error: BaseException | str | None = None, code: str | None = None) -> None:
         if self._ended is not None:
             if self._ended == status:
                 return
             raise RunEnded(f"this run has already ended as {self._ended}, so {status} was not written; a run ends once")
+        if self._collected:
+            _keep_outputs(self)
         self._ended = status
         self._names = {}
         end = {"k": record.END, "t": time_ns(), "status": status, "reason": reason}
-        self._writer.append_vital(("\n" + json_text(end)[:-1] + _error(error) + "}\n").encode("ascii"), end)
+        self._writer.append_vital(("\n" + json_text(end)[:-1] + _error(error, code) + "}\n").encode("ascii"), end)
         _current.ended(self)
 
     def _end_at_exit(self) -> None:
@@ -184,9 +220,17 @@ class Run(LoggedRun):
             self._end(record.FAILED, "exception", error)
 
 
-def _error(error: BaseException | str | None) -> str:
-    if error is None:
+def _keep_outputs(run: Run) -> None:
+    from outrider import _children
+
+    _children.keep_outputs(run)
+
+
+def _error(error: BaseException | str | None, code: str | None = None) -> str:
+    if error is None and code is None:
         return ""
-    if isinstance(error, str):
-        return ',"err":{"type":"","message":' + quote(error) + ',"traceback":""}'
-    return ',"err":' + _records.exception_text(error, None, [])
+    if isinstance(error, BaseException):
+        text = _records.exception_text(error, None, [])
+    else:
+        text = '{"type":"","message":' + quote(error or "") + ',"traceback":""}'
+    return ',"err":' + (text[:-1] + ',"code":' + quote(safe_str(code)) + "}" if code else text)

@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 
 def store(home: str, name: str, path_or_stream: Any) -> str:
     """Copies into the blob store; the fields of the `art` line."""
-    inner = _artifact_path(name)
+    inner = inner_path(name)
     if isinstance(path_or_stream, (str, bytes, os.PathLike)):
         with open(path_or_stream, "rb") as file:
             sha, size = _copy(home, file)
@@ -31,6 +31,12 @@ def store(home: str, name: str, path_or_stream: Any) -> str:
     else:
         raise TypeError(f"upload_file() takes a path or an open binary file, not {type(path_or_stream).__name__}")
     return f'"k":"art","t":{time_ns()},"p":{quote(inner)},"size":{size},"sha":"{sha}","mt":{modified},"src":"upload"'
+
+
+def keep(home: str, path: str) -> tuple[str, int]:
+    """Copies a file into the blob store: (sha256, bytes). Raises OSError."""
+    with open(path, "rb") as file:
+        return _copy(home, file)
 
 
 def files_below(path: str) -> Iterator[tuple[str, str]]:
@@ -46,7 +52,8 @@ def files_below(path: str) -> Iterator[tuple[str, str]]:
                 yield os.path.relpath(whole, top).replace(os.sep, "/"), whole
 
 
-def _artifact_path(name: Any) -> str:
+def inner_path(name: Any) -> str:
+    """The path of an artifact within its run, made plain. Raises TypeError, ValueError."""
     if not isinstance(name, str):
         raise TypeError(f"the name of an uploaded file must be a text, not {type(name).__name__}")
     parts = [part for part in name.split("/") if part not in ("", ".")]

@@ -19,12 +19,21 @@ TAG = "tag"
 PARAM = "param"
 PROPERTY = "prop"
 ARTIFACT = "art"
+FIGURE = "fig"
+MODEL = "model"
+SNAPSHOT = "snap"
+PHASE = "ph"
 SEEN = "seen"
 END = "end"
 GAP = "gap"
 NOTE = "note"
 
-KINDS = frozenset({HEAD, RUN, METRIC, LIST, ROW, TABLE, LOG, PRINT, CONSOLE, TAG, PARAM, PROPERTY, ARTIFACT, SEEN, END, GAP, NOTE})
+KINDS = frozenset(
+    {
+        HEAD, RUN, METRIC, LIST, ROW, TABLE, LOG, PRINT, CONSOLE, TAG, PARAM, PROPERTY,
+        ARTIFACT, FIGURE, MODEL, SNAPSHOT, PHASE, SEEN, END, GAP, NOTE,
+    }
+)  # fmt: skip
 
 RUNNING = "Running"
 COMPLETED = "Completed"
@@ -32,6 +41,17 @@ FAILED = "Failed"
 CANCELED = "Canceled"
 UNKNOWN = "Unknown"
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
+
+#: What a run that has not ended may be doing, in the order it comes; without a word of it, it runs.
+PHASES = ("NotStarted", "Queued", "Preparing", "Provisioning", "Starting", RUNNING, "CancelRequested", "Finalizing")
+
+#: Types of figures that are documents: what is in them is in docs/spool.md.
+CHARTS = {
+    "confusion_matrix": "azureml.v2.confusion_matrix",
+    "accuracy_table": "azureml.v2.accuracy_table",
+    "predictions": "azureml.v2.predictions",
+    "residuals": "azureml.v2.residuals",
+}
 
 #: Why a run ended: the fixed vocabulary (docs/spool.md says what each means).
 REASONS = frozenset(

@@ -51,13 +51,13 @@ class Recorder:
         self.asked.append((run, upto, timeout_s))
         return {"done": True, "pending": []}
 
-    async def metrics(self, run, upto, timeout_s):
-        self.asked.append((run, upto, timeout_s))
-        if run == "late":
+    async def history(self, question):
+        self.asked.append(question)
+        if question.run == "late":
             raise TimeoutError
-        if run == "away":
+        if question.run == "away":
             raise errors.Unavailable
-        return b'{"series":[],"rows":[]}'
+        return b'{"runs":{}}'
 
     async def cancel(self, run, by):
         if run == "none":
@@ -126,18 +126,21 @@ def test_flush_without_a_body_is_about_everything(home, served):
     assert (None, {}, 30.0) in served[0].asked
 
 
-def test_metrics_answers_with_the_payload_as_it_was_made(home, served):
-    """Rule: the payload is the store's, untouched."""
-    assert ask(home, "POST", "/metrics", {"run": "r1"}) == (200, {"series": [], "rows": []})
+def test_history_answers_with_the_payload_as_it_was_made(home, served):
+    """Rule: the payload is the store's, untouched; the question arrives as it was asked, positions as positions."""
+    body = {"what": "metrics", "run": "r1", "recursive": True, "upto": {"py-1-0a": [3, 400]}, "timeout": 2.5}
+    assert ask(home, "POST", "/history", body) == (200, {"runs": {}})
+    asked = model.Question(what="metrics", run="r1", recursive=True, upto={"py-1-0a": model.Position(3, 400)}, timeout=2.5)
+    assert asked in served[0].asked
 
 
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
-        ("/metrics", {"run": "late"}, 504),
-        ("/metrics", {"run": "away"}, 503),
-        ("/metrics", {}, 400),
-        ("/metrics", {"run": 5}, 400),
+        ("/history", {"what": "metrics", "run": "late"}, 504),
+        ("/history", {"what": "metrics", "run": "away"}, 503),
+        ("/history", {}, 400),
+        ("/history", {"what": "files", "run": 5}, 400),
         ("/flush", {"upto": {"w": [1]}}, 400),
         ("/flush", [1], 400),
         ("/runs/none/cancel", {}, 404),

@@ -6,6 +6,7 @@ import itertools
 import tempfile
 from pathlib import Path
 
+import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spoolfiles import T0, line
@@ -13,7 +14,7 @@ from spoolfiles import T0, line
 from outrider import _metrics
 from outrider_agent import model
 from outrider_agent.core import points
-from outrider_agent.store import reading, sqlite
+from outrider_agent.store import history, sqlite
 
 # What was logged: by which stream, under which name, when. No two at one time: of those any order is right.
 LOGGED = st.lists(
@@ -47,7 +48,7 @@ def commit(sink, stream, data):
 @example([(0, "a", time) for time in range(0, 4000, 2)] + [(1, "a", time) for time in range(1, 4000, 2)], 3000)
 def test_points_and_rows_come_in_the_order_logged_with_and_without_an_agent(logged, size):
     """One stream: its order. Several: by time. The last one is the last of these; both ways of reading agree."""
-    with tempfile.TemporaryDirectory() as folder, reading.Reader(Path(folder) / "o.db") as reader:
+    with tempfile.TemporaryDirectory() as folder, history.Historian(Path(folder) / "o.db") as reader:
         sink, streams = sqlite.SqliteStore(Path(folder) / "o.db"), {}
         sink.take_over()
         for stream, data in as_lines(logged, size):
@@ -55,7 +56,8 @@ def test_points_and_rows_come_in_the_order_logged_with_and_without_an_agent(logg
             streams[stream] = streams.get(stream, b"") + data
         sink.close()
         without = _metrics.from_streams([[raw for raw in data.split(b"\n") if raw] for _, data in sorted(streams.items())])
-        assert _metrics.shape(without) == _metrics.shape(reader.metrics_document("r"))
+        with_agent = msgspec.json.decode(msgspec.json.encode(reader.metrics("r")))["runs"]["r"]
+        assert _metrics.shape(without) == _metrics.shape(with_agent)
         for series in reader.series("r"):
             own = [(stream, time) for stream, name, time in logged if name == series.name]
             times = [time for _, time in own] if len({stream for stream, _ in own}) == 1 else sorted(time for _, time in own)

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 import pytest
+import store_rig
 from spoolfiles import T0, line
 
 from outrider_agent import errors, model
-from outrider_agent.store import editing, reading, records, sqlite
-
-
-class Fixture:
-    """A store and its reader, fed line by line."""
-
-    def __init__(self, path):
-        self.path = path
-        self.sink = sqlite.SqliteStore(path)
-        self.sink.take_over()
-        self.read = reading.Reader(path)
-
-    def feed(self, *found, run="r1", writer="py-1"):
-        stream = model.StreamId(run, writer)
-        start = self.sink.positions([stream])[stream]
-        data = b"".join(found)
-        end = model.Position(0, start.offset + len(data))
-        receipt = self.sink.commit(
-            model.Batch(slices=(model.Slice(stream=stream, start=start, end=end, data_offset=start.offset, data=data),))
-        )
-        assert receipt.set_aside == 0
-        return receipt
-
-    def head(self, run="r1", writer="py-1", own=True, **more):
-        self.feed(line("head", **{"v": 1, "run": run, "w": writer, "seg": 0, "own": own, **more}), run=run, writer=writer)
+from outrider_agent.store import editing, records
 
 
 @pytest.fixture
 def store(tmp_path):
-    made = Fixture(tmp_path / "outrider.db")
+    made = store_rig.StoreRig(tmp_path / "outrider.db")
     yield made
     made.read.close()
     made.sink.close()
@@ -350,15 +328,19 @@ def test_buckets_are_exact_about_extremes_and_counts(store, points, steps):
         assert max((bucket.max for bucket in buckets), default=None) == max(inside, default=None)
 
 
-def test_the_metrics_document_has_calls_logs_and_rows(store):
-    """What get_metrics() answers."""
+def test_the_metrics_of_a_run_are_its_calls_logs_rows_and_figures(store):
+    """What get_metrics() is made of: times only where two sources of one name have to be merged."""
     store.feed(line("m", T0, n="x", v="NaN", s=1), line("l", T0, lv=20, msg="m", m={"x": 2}), line("rw", T0, n="w", c={"a": 1}))
-    assert store.read.metrics_document("r1") == {
+    store.feed(line("m", T0, n="y", v=0.5), line("fig", T0, n="ROC", p="ROC_1.png", ty="image/png"))
+    found = msgspec.json.decode(msgspec.json.encode(store.read.metrics("r1")))
+    assert found["runs"]["r1"] == {
         "series": [
-            {"name": "x", "source": "call", "kind": "scalar", "points": [(T0, 1, "NaN")]},
-            {"name": "x", "source": "log", "kind": "scalar", "points": [(T0, None, 2)]},
+            {"name": "x", "source": "call", "kind": "scalar", "values": ["NaN"], "times": [T0]},
+            {"name": "x", "source": "log", "kind": "scalar", "values": [2], "times": [T0]},
+            {"name": "y", "source": "call", "kind": "scalar", "values": [0.5]},
         ],
         "rows": [{"name": "w", "kind": "row", "time": T0, "columns": {"a": 1}}],
+        "figures": [{"name": "ROC", "path": "ROC_1.png", "type": "image/png", "description": None, "time": T0}],
     }
 
 

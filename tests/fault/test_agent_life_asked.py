@@ -36,13 +36,14 @@ def test_metrics_waits_for_the_callers_position_and_never_answers_with_a_part(ho
     """Rule: commit up to `upto`, then answer from the store; else 504."""
     with agents.running(home):
         upto = life.log_lines(home, "r1", 3000, end=False)
-        status, answer = life.ask(home, "POST", "/metrics", {"run": "r1", "upto": upto, "timeout": 10})
+        question = {"what": "metrics", "run": "r1"}
+        status, answer = life.ask(home, "POST", "/history", {**question, "upto": upto, "timeout": 10})
         assert status == 200
-        (series,) = answer["series"]
-        assert [point[2] for point in series["points"]] == list(range(3000))
+        (series,) = answer["runs"]["r1"]["series"]
+        assert series["values"] == list(range(3000))
         ahead = {writer: [segment, offset + 1000] for writer, (segment, offset) in upto.items()}
-        assert life.ask(home, "POST", "/metrics", {"run": "r1", "upto": ahead, "timeout": 0.3})[0] == 504
-        assert life.ask(home, "POST", "/metrics", {"run": "nothere", "timeout": 0.3})[0] == 404
+        assert life.ask(home, "POST", "/history", {**question, "upto": ahead, "timeout": 0.3})[0] == 504
+        assert life.ask(home, "POST", "/history", {"what": "metrics", "run": "nothere", "timeout": 0.3})[0] == 404
 
 
 def test_flush_captures_the_outputs_of_a_run_that_has_ended(home, tmp_path):

@@ -16,7 +16,7 @@ import pytest
 from handler_support import lines, process, run_script, streams  # noqa: F401 -- a fixture
 
 import outrider
-from outrider import _metrics
+from outrider import _history, _metrics
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_run_ends_once(run):
         run.cancel,
         lambda: run.log("x", 1),
         lambda: run.log_row("r", a=1),
-        lambda: run.tag("k"),
+        lambda: run.param("k", 1),
         lambda: outrider.log("x", 1),
     ):
         with pytest.raises(outrider.RunEnded):
@@ -310,10 +310,10 @@ def test_structlog_events_are_records(process, home, capsys):  # noqa: F811
 def test_golden_files_of_format_1_are_read_for_ever(tmp_path):
     """tests/golden/spool-v1 was written by the first version: its metrics stay readable, whatever the format becomes."""
     golden = os.path.join(os.path.dirname(__file__), "..", "golden", "spool-v1")
-    shutil.copytree(golden, tmp_path / "copy")
+    shutil.copytree(golden, tmp_path / "spool")
     with open(os.path.join(golden, "expected.json"), encoding="utf-8") as file:
         expected = json.load(file)
-    found = _metrics.shape(_metrics.from_streams(_metrics._own_streams(str(tmp_path / "copy" / "golden-run"))))
+    found = _metrics.shape(_history.metrics(str(tmp_path), "golden-run")["golden-run"])
     assert found == expected["metrics"]
     kinds = {json.loads(line)["k"] for lines in _metrics._own_streams(os.path.join(golden, "golden-run")) for line in lines}
     assert kinds == set(expected["kinds"])

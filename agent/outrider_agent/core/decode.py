@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 from outrider import record
-from outrider_agent.core import lines
+from outrider_agent.core import lenient, lines
 
 #: Data are decoded in pieces of about so many bytes once a bad line was found among them.
 PIECE = 16 << 10
@@ -61,6 +61,9 @@ class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
     attempt: Attempt | None = None
     default: bool = False
     tags: dict[str, Any] | None = None
+    type: str | None = None
+    description: str | None = None
+    inputs: dict[str, Any] | None = None
     exe: str | None = None
 
 
@@ -71,6 +74,7 @@ class Metric(msgspec.Struct, frozen=True, gc=False, tag_field="k", tag=record.ME
     n: str
     v: Value
     s: Step = None
+    d: str | None = None
 
 
 class List(msgspec.Struct, frozen=True, tag_field="k", tag=record.LIST):
@@ -202,6 +206,49 @@ class Artifact(msgspec.Struct, frozen=True, tag_field="k", tag=record.ARTIFACT):
     obs: bool = True
 
 
+class Figure(msgspec.Struct, frozen=True, tag_field="k", tag=record.FIGURE):
+    """An image, or a chart as data, whose bytes are an artifact."""
+
+    t: Int64
+    n: str
+    p: str
+    ty: str
+    d: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True, tag_field="k", tag=record.MODEL):
+    """A model was registered from the run."""
+
+    t: Int64
+    n: str
+    ver: Int64
+    files: dict[str, tuple[str, Int64]]
+    p: str | None = None
+    tags: dict[str, Any] | None = None
+    props: dict[str, Any] | None = None
+    d: str | None = None
+    fw: str | None = None
+    fwv: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag_field="k", tag=record.SNAPSHOT):
+    """A copy of a folder is kept with the run."""
+
+    t: Int64
+    id: str
+    sha: str
+    size: Int64
+    files: Int64 | None = None
+    root: str | None = None
+
+
+class Phase(msgspec.Struct, frozen=True, tag_field="k", tag=record.PHASE):
+    """What the run is doing, while it has not ended."""
+
+    t: Int64
+    ph: str
+
+
 class Seen(msgspec.Struct, frozen=True, tag_field="k", tag=record.SEEN):
     """What the outputs collector has captured; its own business."""
 
@@ -239,7 +286,10 @@ class Note(msgspec.Struct, frozen=True, tag_field="k", tag=record.NOTE):
     lv: Int64 | None = None
 
 
-Wire = Head | Run | Metric | List | Row | Table | Log | Print | Console | Tag | Param | Property | Artifact | Seen | End | Gap | Note
+Wire = (
+    Head | Run | Metric | List | Row | Table | Log | Print | Console | Tag | Param | Property
+    | Artifact | Figure | Model | Snapshot | Phase | Seen | End | Gap | Note
+)  # fmt: skip
 
 DECODER = msgspec.json.Decoder(Wire)
 FAILURES = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -293,7 +343,7 @@ def by_line(line: bytes, offset: int, found: Decoded) -> None:
         found.records.append(DECODER.decode(text))
     except FAILURES:
         try:
-            found.records.append(leniently(text))
+            found.records.append(msgspec.convert(lenient.parse(text), Wire))
         except FAILURES as exc:
             found.aside.append(Aside(offset + start, len(text), reason(text, exc), text[:HEAD_BYTES]))
 
@@ -303,42 +353,6 @@ def aside_nuls(blank: bytes, offset: int, found: Decoded) -> None:
     first = blank.find(b"\0")
     if first >= 0:
         found.aside.append(Aside(offset + first, blank.rindex(b"\0") + 1 - first, "NUL bytes, as a power loss leaves them", b""))
-
-
-def leniently(text: bytes) -> Any:
-    """What msgspec is too strict for: lone surrogates (kept as their escape), numbers beyond a float (±Infinity). Raises `FAILURES`."""
-    found = json.loads(text.decode("utf-8"), parse_float=spelled_float, parse_constant=not_json)
-    if not isinstance(found, dict):
-        raise ValueError("not an object")  # noqa: TRY004 -- one of FAILURES
-    path = found.get("p") if found.get("k") == record.ARTIFACT else None
-    clean = without_surrogates(found)
-    if isinstance(path, str):
-        clean["p"] = path
-    return msgspec.convert(clean, Wire)
-
-
-def spelled_float(text: str) -> float | str:
-    """A float; beyond its range the name of infinity."""
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        return record.INFINITY if number > 0 else record.NEGATIVE_INFINITY
-    return number
-
-
-def not_json(word: str) -> None:
-    """Python's json would take NaN and Infinity as bare words."""
-    raise ValueError(f"{word} is not JSON")
-
-
-def without_surrogates(value: Any) -> Any:
-    """The same with lone surrogates spelled out as their escape: no database takes them."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 def reason(text: bytes, exc: BaseException) -> str:

@@ -47,8 +47,8 @@ class Operations(Protocol):
         """Waits until everything that is complete now (or up to `upto`) is committed: `done`, and what is `pending` where not."""
         ...
 
-    async def metrics(self, run: str, upto: Mapping[str, model.Position], timeout_s: float) -> bytes:
-        """The answer of `get_metrics()` as JSON, after committing up to `upto`."""
+    async def history(self, question: model.Question) -> bytes:
+        """What a script asks of the past, as JSON, after committing what is there now."""
         ...
 
     async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
@@ -68,14 +68,6 @@ class FlushRequest(msgspec.Struct, kw_only=True):
 
     run: str | None = None
     timeout: float = 30.0
-    upto: dict[str, tuple[int, int]] = {}
-
-
-class MetricsRequest(msgspec.Struct, kw_only=True):
-    """Body of POST /metrics."""
-
-    run: str
-    timeout: float = 5.0
     upto: dict[str, tuple[int, int]] = {}
 
 
@@ -121,7 +113,7 @@ def application(operations: Operations) -> web.Application:
             web.get("/health", routes.health),
             web.get("/status", routes.status),
             web.post("/flush", routes.flush),
-            web.post("/metrics", routes.metrics),
+            web.post("/history", routes.history),
             web.post("/runs/{run}/cancel", routes.cancel),
             web.post("/runs/{run}/delete", routes.delete),
             web.post("/stop", routes.stop),
@@ -152,12 +144,12 @@ class Routes:
         body = await _body(request, FlushRequest)
         return _json(await self._operations.flush(body.run, _positions(body.upto), _wait(body.timeout)))
 
-    async def metrics(self, request: web.Request) -> web.Response:
-        """POST /metrics."""
+    async def history(self, request: web.Request) -> web.Response:
+        """POST /history."""
         self._operations.touched()
-        body = await _body(request, MetricsRequest)
-        document = await self._operations.metrics(body.run, _positions(body.upto), _wait(body.timeout))
-        return web.Response(body=document, content_type="application/json")
+        question = await _body(request, model.Question)
+        answer = await self._operations.history(msgspec.structs.replace(question, timeout=_wait(question.timeout)))
+        return web.Response(body=answer, content_type="application/json")
 
     async def cancel(self, request: web.Request) -> web.Response:
         """POST /runs/{run}/cancel."""

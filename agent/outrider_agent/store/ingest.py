@@ -47,6 +47,7 @@ class Ingest:
         self._logs: list[tuple[Any, ...]] = []
         self._console: list[tuple[Any, ...]] = []
         self._rows: list[tuple[Any, ...]] = []
+        self._descriptions: dict[tuple[int, str], str | None] = {}  # of points, by run and name
 
     def take(self, run: str, stream_key: int, found: list[Any]) -> None:
         """A stream's records, in order."""
@@ -81,6 +82,8 @@ class Ingest:
         for query, rows in ((SQL.add_row, self._rows), (SQL.add_log, self._logs), (SQL.add_console, self._console)):
             if rows:
                 self._many(query, rows)
+        for (run_key, name), text in self._descriptions.items():
+            self._execute(SQL.set_description, {"run_key": run_key, "name": name, "description": text})
 
     def _columns(self, place: runs.Place, source: str, name: str) -> points.Columns:
         key = (place.run_key, source, name)
@@ -93,6 +96,7 @@ class Ingest:
 
     def _metrics(self, place: runs.Place, found: list[decode.Metric]) -> None:
         """Scalars, by name. The hot path: whole columns at a time. A loop that logs the same names at each step makes a cycle of them."""
+        self._descriptions.update(((place.run_key, item.n), item.d) for item in found if item.d)
         names = [item.n for item in found]
         times, steps, values = [item.t for item in found], [item.s for item in found], [item.v for item in found]
         if period := cycle(names):
@@ -155,10 +159,9 @@ class Ingest:
         self._console.append((place.run_key, place.stream_key, place.attempt, item.f, item.o, item.t, data))
 
     def _tag(self, place: runs.Place, item: decode.Tag) -> None:
-        if item.delete:
-            self._execute(SQL.delete_tag, {"run_key": place.run_key, "key": item.n})
-        else:
-            self._execute(SQL.set_tag, {"run_key": place.run_key, "key": item.n, "value": points.json_text(item.v)})
+        value = None if item.delete else points.json_text(item.v)
+        given = {"run_key": place.run_key, "key": item.n, "value": value, "t": item.t, "stream_key": place.stream_key}
+        self._execute(SQL.set_tag, given)
 
     def _param(self, place: runs.Place, item: decode.Param) -> None:
         self._execute(SQL.set_param, {"run_key": place.run_key, "key": item.n, "value": points.json_text(item.v)})
@@ -182,6 +185,20 @@ class Ingest:
             return
         given = {"run_key": place.run_key, "path": path, "version": version + 1, "size": item.size, "sha256": item.sha, "time": item.t}
         self._execute(SQL.add_artifact, {**given, "modified": item.mt, "source": item.src, "observed": item.obs})
+
+    def _figure(self, place: runs.Place, item: decode.Figure) -> None:
+        self._execute(SQL.add_figure, (place.run_key, item.n, os.fsencode(item.p), item.ty, item.t, item.d))
+
+    def _model(self, place: runs.Place, item: decode.Model) -> None:
+        more = [runs.json_or_none(part) for part in (item.tags, item.props)]
+        files = points.json_text(item.files)
+        self._execute(SQL.add_model, (place.run_key, item.n, item.ver, item.t, item.p, files, *more, item.d, item.fw, item.fwv))
+
+    def _snapshot(self, place: runs.Place, item: decode.Snapshot) -> None:
+        self._execute(SQL.add_snapshot, (place.run_key, item.id, item.t, item.sha, item.size, item.files, item.root))
+
+    def _phase(self, place: runs.Place, item: decode.Phase) -> None:
+        self._execute(SQL.set_phase, {"run_key": place.run_key, "phase": item.ph})
 
     def _gap(self, place: runs.Place, item: decode.Gap) -> None:
         self._execute(SQL.add_gap, (place.run_key, place.stream_key, item.t, item.since, item.n, item.bytes, item.why))
@@ -211,6 +228,10 @@ class Ingest:
         decode.Param: _param,
         decode.Property: _property,
         decode.Artifact: _artifact,
+        decode.Figure: _figure,
+        decode.Model: _model,
+        decode.Snapshot: _snapshot,
+        decode.Phase: _phase,
         decode.Seen: _nothing,
         decode.End: _end,
         decode.Gap: _gap,

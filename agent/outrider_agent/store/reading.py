@@ -23,7 +23,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 SQL = queries.load("read")
 #: Columns that hold JSON, by the model's field.
-JSON_FIELDS = frozenset({"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics", "printers"})
+JSON_FIELDS = frozenset(
+    {"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics", "printers", "inputs", "files"}
+)
 SUMMARY = packing.Summary.__struct_fields__
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
@@ -192,6 +194,18 @@ class Reader:
         """A run's properties."""
         return pairs(self._of_run(SQL.properties, run_id))
 
+    def figures(self, run_id: str) -> list[records.Figure]:
+        """Images and charts of a run, in the order logged."""
+        return [convert(records.Figure, row, path=os.fsdecode(row["path"])) for row in self._of_run(SQL.figures, run_id)]
+
+    def models(self, run_id: str) -> list[records.Model]:
+        """Models that were registered from a run, in the order registered."""
+        return [convert(records.Model, row) for row in self._of_run(SQL.models, run_id)]
+
+    def snapshots(self, run_id: str) -> list[records.Snapshot]:
+        """Copies of folders that are kept with a run."""
+        return [convert(records.Snapshot, row) for row in self._of_run(SQL.snapshots, run_id)]
+
     def gaps(self, run_id: str) -> list[records.Gap]:
         """What the run's writers had to refuse."""
         return [convert(records.Gap, row) for row in self._of_run(SQL.gaps, run_id)]
@@ -219,24 +233,6 @@ class Reader:
             after_console=console[-1].key if console else after_console,
             status=status,
         )
-
-    def metrics_document(self, run_id: str) -> dict[str, Any]:
-        """The answer of `get_metrics()`: series of calls and log records with their points, and rows, in the order logged."""
-        with self._snapshots.open() as connection:
-            key = run_key(connection, run_id)
-            found = connection.execute(SQL.series, {"run_key": key, "name": None, "source": None}).fetchall()
-            series = [
-                {"name": row["name"], "source": row["source"], "kind": row["kind"], "points": triples(connection, row)}
-                for row in found
-                if row["source"] in {"call", "log"}
-            ]
-            rows = in_order(connection.execute(SQL.rows, {"run_key": key, "name": None}).fetchall())
-        return {
-            "series": series,
-            "rows": [
-                {"name": row["name"], "kind": row["kind"], "time": row["time"], "columns": packing.parse(row["columns"])} for row in rows
-            ],
-        }
 
     def _rows(self, query: str, **given: Any) -> list[sqlite3.Row]:
         with self._snapshots.open() as connection:
@@ -311,12 +307,6 @@ def in_order(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
             found.sort(key=lambda row: row["time"])
     turns = {name: iter(found) for name, found in of_name.items()}
     return [next(turns[row["name"]]) for row in rows]
-
-
-def triples(connection: sqlite3.Connection, series: sqlite3.Row) -> list[tuple[Any, ...]]:
-    """Every point of a series as (time, step, value)."""
-    columns = read_columns(connection, series)
-    return list(zip(columns.times, columns.steps, columns.values, strict=True))
 
 
 def read_chunk(connection: sqlite3.Connection, series_key: int, first: int) -> tuple[packing.Columns, int]:

@@ -51,6 +51,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     python: str | None
     outputs: list[str] | None
+    description: str | None
+    type: str | None
+    phase: str | None
+    inputs: dict[str, Any] | None
     tags: dict[str, Any]
     params: dict[str, Any]
 
@@ -192,6 +196,40 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     modified: int | None
     source: str
     observed: bool
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """An image, or a chart as data (`type` azureml.v2.confusion_matrix, say); its bytes are the artifact of that path."""
+
+    name: str
+    path: str
+    type: str
+    time: int
+    description: str | None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered model. `files`: path within the model -> [sha256, size]."""
+
+    name: str
+    version: int
+    time: int
+    path: str | None
+    files: dict[str, list[Any]]
+    description: str | None
+    framework: str | None
+    framework_version: str | None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of a folder: its content is the blob `sha256`."""
+
+    snapshot_id: str
+    time: int
+    sha256: str
+    size: int
+    file_count: int | None
+    root: str | None
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,14 +73,17 @@ class Runs:
 
     def describe(self, place: Place, item: decode.Run) -> Place:
         """What a `run` line says; later fields win. Returns where the stream's records belong from now on."""
-        given = {name: getattr(item, name) for name in ("name", "cwd", "host", "user", "python", "parent")}
-        lists = {"command": json_or_none(item.command), "outputs": json_or_none(item.outputs)}
+        given = {name: getattr(item, name) for name in ("name", "cwd", "host", "user", "python", "parent", "description", "type")}
+        lists = {name: json_or_none(getattr(item, name)) for name in ("command", "outputs", "inputs")}
         is_earlier = place.attempt < self._execute(SQL.run, {"run": place.run}).fetchone()[3]
-        self._execute(SQL.describe_run_earlier if is_earlier else SQL.describe_run, {"run_key": place.run_key, **given, **lists})
+        self._execute(
+            SQL.describe_run_earlier if is_earlier else SQL.describe_run, {"run_key": place.run_key, "t": item.t, **given, **lists}
+        )
         for key, value in (item.tags or {}).items():
             if is_earlier and self._execute(SQL.has_tag, {"run_key": place.run_key, "key": key}).fetchone():
                 continue
-            self._execute(SQL.set_tag, {"run_key": place.run_key, "key": key, "value": points.json_text(value)})
+            tag = {"run_key": place.run_key, "key": key, "value": points.json_text(value), "t": item.t, "stream_key": place.stream_key}
+            self._execute(SQL.set_tag, tag)
         if item.experiment:
             self._choose(place, item.experiment, item.t, default=item.default)
         if item.attempt is None or item.attempt <= place.attempt:

@@ -7,7 +7,8 @@ GROUP BY e.experiment_key ORDER BY e.name;
 -- name: runs
 -- Runs, the latest first, of one experiment and status or of all.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
-       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs
+       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
+       r.description, r.type, r.phase, r.inputs
 FROM runs r JOIN experiments e USING (experiment_key)
 WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND (:run_id IS NULL OR r.run_id = :run_id)
 ORDER BY r.started DESC, r.run_key DESC LIMIT coalesce(:limit, -1);
@@ -39,7 +40,7 @@ SELECT status FROM runs WHERE run_key = :run_key;
 
 -- name: tags
 -- A run's tags by key.
-SELECT key, value FROM tags WHERE run_key = :run_key ORDER BY key;
+SELECT key, value FROM tags WHERE run_key = :run_key AND value IS NOT NULL ORDER BY key;
 
 -- name: params
 -- A run's parameters by key.
@@ -115,6 +116,18 @@ WHERE run_key = :run_key ORDER BY console_key DESC LIMIT :limit;
 SELECT CAST(path AS BLOB) AS path, version, size, sha256, time, modified, source, observed FROM artifacts a
 WHERE run_key = :run_key AND (:all_versions OR version = (SELECT max(version) FROM artifacts b WHERE b.run_key = a.run_key AND b.path = a.path))
 ORDER BY a.path, version;
+
+-- name: figures
+-- A run's images and charts in the order logged.
+SELECT name, CAST(path AS BLOB) AS path, type, time, description FROM figures WHERE run_key = :run_key ORDER BY figure_key;
+
+-- name: models
+-- Models that were registered from a run.
+SELECT name, version, time, path, files, description, framework, framework_version FROM models WHERE run_key = :run_key ORDER BY time, name;
+
+-- name: snapshots
+-- Copies of folders that are kept with a run.
+SELECT snapshot_id, time, sha256, size, files AS file_count, root FROM snapshots WHERE run_key = :run_key ORDER BY time;
 
 -- name: gaps
 -- Records of a run that its writers refused.

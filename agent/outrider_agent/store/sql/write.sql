@@ -101,16 +101,21 @@ UPDATE runs SET started = min(started, :t), host = coalesce(host, :host) WHERE r
 
 -- name: describe_run
 -- What a `run` line says; later fields win.
-UPDATE runs SET name = coalesce(:name, name), command = coalesce(:command, command), cwd = coalesce(:cwd, cwd), outputs = coalesce(:outputs, outputs),
+UPDATE runs SET name = CASE WHEN :t >= named THEN coalesce(:name, name) ELSE name END,
+       named = CASE WHEN :name IS NULL THEN named ELSE max(named, :t) END,
+       description = CASE WHEN :t >= described THEN coalesce(:description, description) ELSE description END,
+       described = CASE WHEN :description IS NULL THEN described ELSE max(described, :t) END, command = coalesce(:command, command), cwd = coalesce(:cwd, cwd), outputs = coalesce(:outputs, outputs),
        host = coalesce(:host, host), user = coalesce(:user, user), python = coalesce(:python, python),
-       parent_run_id = coalesce(:parent, parent_run_id)
+       parent_run_id = coalesce(:parent, parent_run_id), type = coalesce(:type, type),
+       inputs = coalesce(:inputs, inputs)
 WHERE run_key = :run_key;
 
 -- name: describe_run_earlier
 -- What a `run` line of an earlier attempt says, read after a newer one's: it fills what is missing.
 UPDATE runs SET name = coalesce(name, :name), command = coalesce(command, :command), cwd = coalesce(cwd, :cwd), outputs = coalesce(outputs, :outputs),
        host = coalesce(host, :host), user = coalesce(user, :user), python = coalesce(python, :python),
-       parent_run_id = coalesce(parent_run_id, :parent)
+       parent_run_id = coalesce(parent_run_id, :parent), description = coalesce(description, :description), type = coalesce(type, :type),
+       inputs = coalesce(inputs, :inputs)
 WHERE run_key = :run_key;
 
 -- name: has_tag
@@ -199,12 +204,10 @@ INSERT INTO prints (run_key, stream_key, time, logger, printers) VALUES (?, ?, ?
 INSERT INTO console (run_key, stream_key, attempt, fd, "offset", time, data) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_tag
--- A tag; the last value wins.
-INSERT INTO tags (run_key, key, value) VALUES (:run_key, :key, :value) ON CONFLICT DO UPDATE SET value = excluded.value;
-
--- name: delete_tag
--- A tag is removed.
-DELETE FROM tags WHERE run_key = :run_key AND key = :key;
+-- A tag; the latest value wins. NULL: it is removed.
+INSERT INTO tags (run_key, key, value, time, stream_key) VALUES (:run_key, :key, :value, :t, :stream_key)
+ON CONFLICT DO UPDATE SET value = excluded.value, time = excluded.time, stream_key = excluded.stream_key
+WHERE excluded.time >= tags.time OR excluded.stream_key = tags.stream_key;
 
 -- name: set_param
 -- A parameter; the last value wins.
@@ -226,6 +229,27 @@ SELECT version, sha256 FROM artifacts WHERE run_key = :run_key AND path = CAST(:
 -- A version of an artifact. The path is bound as bytes, so that any file name is kept.
 INSERT INTO artifacts (run_key, path, version, size, sha256, time, modified, source, observed)
 VALUES (:run_key, CAST(:path AS TEXT), :version, :size, :sha256, :time, :modified, :source, :observed);
+
+-- name: add_figure
+-- An image, or a chart as data. The path is bound as bytes, as an artifact's.
+INSERT INTO figures (run_key, name, path, type, time, description) VALUES (?, ?, CAST(? AS TEXT), ?, ?, ?);
+
+-- name: add_model
+-- A model that was registered from the run.
+INSERT INTO models (run_key, name, version, time, path, files, tags, properties, description, framework, framework_version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: add_snapshot
+-- A copy of a folder, kept with the run.
+INSERT INTO snapshots (run_key, snapshot_id, time, sha256, size, files, root) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: set_phase
+-- What the run is doing.
+UPDATE runs SET phase = :phase WHERE run_key = :run_key;
+
+-- name: set_description
+-- What a series is, as the script said with a point.
+UPDATE series SET description = :description WHERE run_key = :run_key AND name = :name AND source = 'call';
 
 -- name: add_gap
 -- Records that a writer refused.
@@ -252,6 +276,8 @@ INSERT INTO deleted_runs (run_id, deleted) VALUES (:run, :now) ON CONFLICT DO NO
 DELETE FROM set_aside WHERE stream_key IN (SELECT stream_key FROM streams WHERE run_id = :run);
 
 -- name: unused_blobs
--- Those of a run's blobs that no other run names.
-SELECT DISTINCT sha256 FROM artifacts a JOIN runs r USING (run_key)
-WHERE r.run_id = :run AND NOT EXISTS (SELECT 1 FROM artifacts b WHERE b.sha256 = a.sha256 AND b.run_key <> a.run_key);
+-- Those of a run's blobs that no other run names. A registered model's files stay: it outlives its run.
+WITH named AS (SELECT run_key, sha256 FROM artifacts UNION ALL SELECT run_key, sha256 FROM snapshots)
+SELECT DISTINCT sha256 FROM named a JOIN runs r USING (run_key)
+WHERE r.run_id = :run AND NOT EXISTS (SELECT 1 FROM named b WHERE b.sha256 = a.sha256 AND b.run_key <> a.run_key)
+  AND NOT EXISTS (SELECT 1 FROM models m, json_each(m.files) f WHERE json_extract(f.value, '$[0]') = a.sha256);

@@ -1,0 +1,54 @@
+-- name: documents
+-- Runs with everything that is said of them (the run API's documents), the newest first: all, of an experiment, or by a JSON list of ids.
+SELECT r.run_id AS run, e.name AS experiment, r.number, r.name, r.description, r.type, r.status, r.phase, r.reason, r.exit_code, r.signal,
+       r.error_type, r.error_message, r.traceback, r.started, r.ended, r.parent_run_id AS parent, r.command, r.cwd, r.host, r.user, r.python,
+       r.outputs, r.inputs,
+       (SELECT snapshot_id FROM snapshots s WHERE s.run_key = r.run_key ORDER BY time DESC LIMIT 1) AS snapshot,
+       (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM tags t WHERE t.run_key = r.run_key AND value IS NOT NULL) AS tags,
+       (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM properties p WHERE p.run_key = r.run_key) AS properties,
+       (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM params p WHERE p.run_key = r.run_key) AS params
+FROM runs r JOIN experiments e USING (experiment_key)
+WHERE (:experiment IS NULL OR e.name = :experiment) AND (:runs IS NULL OR r.run_id IN (SELECT value FROM json_each(:runs)))
+ORDER BY r.started DESC, r.run_key DESC;
+
+-- name: children
+-- The ids of a run's children.
+SELECT run_id FROM runs WHERE parent_run_id = :run;
+
+-- name: descendants
+-- The ids of a run's children, of theirs, and so on.
+WITH RECURSIVE below (run_id) AS (
+    SELECT run_id FROM runs WHERE parent_run_id = :run
+    UNION SELECT r.run_id FROM runs r JOIN below b ON r.parent_run_id = b.run_id)
+SELECT run_id FROM below WHERE run_id <> :run;
+
+-- name: series_of
+-- The metrics of several runs that calls and log records made, in the order they appeared. Runs are a JSON list of ids.
+SELECT r.run_id, s.series_key, s.stream_key, s.name, s.source, s.kind FROM series s JOIN runs r USING (run_key)
+WHERE r.run_id IN (SELECT value FROM json_each(:runs)) AND s.source IN ('call', 'log') ORDER BY s.series_key;
+
+-- name: values
+-- A metric's values alone, packed, in the order committed.
+SELECT "values" FROM points WHERE series_key = :series_key ORDER BY first;
+
+-- name: rows_of
+-- Rows and tables of several runs, in the order committed.
+SELECT r.run_id, w.stream_key, w.name, w.kind, w.time, w.columns FROM rows w JOIN runs r USING (run_key)
+WHERE r.run_id IN (SELECT value FROM json_each(:runs)) ORDER BY w.row_key;
+
+-- name: figures_of
+-- Images and charts of several runs, in the order committed.
+SELECT r.run_id, f.name, CAST(f.path AS BLOB) AS path, f.type, f.description, f.time FROM figures f JOIN runs r USING (run_key)
+WHERE r.run_id IN (SELECT value FROM json_each(:runs)) ORDER BY f.figure_key;
+
+-- name: console_size
+-- How many bytes of a run's console are kept.
+SELECT coalesce(sum(length(data)), 0) FROM console JOIN runs USING (run_key) WHERE run_id = :run;
+
+-- name: console_from
+-- A run's console from a byte of it on: chunks, each with the place of its first byte.
+WITH placed AS (
+    SELECT console_key, length(data) AS size, sum(length(data)) OVER (ORDER BY console_key) - length(data) AS place
+    FROM console JOIN runs USING (run_key) WHERE run_id = :run)
+SELECT p.place, c.data FROM placed p JOIN console c USING (console_key)
+WHERE p.place + p.size > :start AND p.place < :stop ORDER BY p.console_key;

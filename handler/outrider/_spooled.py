@@ -1,0 +1,288 @@
+"""
+A run as its segments in the spool tell it: what the agent would answer, made here where there is none. docs/spool.md is the law.
+
+Reads only, and only wholes: where lines of the run are missing, HistoryUnavailable. Lines that cannot be read are passed over, as the
+agent does.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from outrider import record, spool
+from outrider._errors import HistoryUnavailable, RunNotFound
+
+TYPE_CHECKING = False  # typing is an import too
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator
+
+    Document = dict[str, Any]
+
+#: Lines of these kinds say nothing of the run itself; ours are known by how they begin, and need not be parsed.
+_BULK = tuple(f'{{"k":"{kind}",'.encode() for kind in ("m", "ls", "rw", "tb", "l", "pr", "c", "seen", "gap", "note"))
+_SAID_ONCE = ("name", "description", "type", "parent", "command", "cwd", "host", "user", "python", "outputs", "inputs")
+#: A file that was touched so shortly before a run's start, or after its end, is the run's, ns.
+_GRACE_NS = 10_000_000_000
+_SEVERITY = {record.COMPLETED: 0, record.CANCELED: 1, record.FAILED: 2}
+
+
+def folders(home: str, run: str) -> list[str]:
+    """
+    The folders of the run's streams, by name.
+
+    Raises RunNotFound; HistoryUnavailable when something of the run has been passed on and deleted. (A stream that is gone leaves
+    `.shipped` in the run's folder; a run that is gone left a store.)
+    """
+    top = os.path.join(home, "spool", run)
+    try:
+        names = sorted(os.listdir(top))
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    found = [os.path.join(top, name) for name in names if is_stream(top, name)]
+    if not found:
+        if os.path.exists(os.path.join(home, "outrider.db")):
+            raise HistoryUnavailable(
+                f"The run {run!r} may be in the store, and no agent answers. Start one (outrider agent) and ask again."
+            )
+        raise RunNotFound(f"There is no run {run!r} in {home}. `outrider runs` lists those there are.")
+    if ".shipped" in names or any(spool.segments(folder) != list(range(len(spool.segments(folder)))) for folder in found):
+        raise HistoryUnavailable
+    return found
+
+
+def is_stream(top: str, name: str) -> bool:
+    """Is that a stream's folder?"""
+    return not name.startswith(".") and not name.endswith(".tmp") and os.path.isdir(os.path.join(top, name))
+
+
+def lines(folder: str) -> Iterator[bytes]:
+    """The stream's whole lines. Raises HistoryUnavailable where a segment goes meanwhile."""
+    try:
+        yield from spool.read_lines(folder)
+    except FileNotFoundError:
+        raise HistoryUnavailable from None
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """A line's object; empty where it is none."""
+    import json
+
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def run(home: str, run_id: str) -> Document:
+    """The run's document."""
+    told = Told(run_id)
+    for folder in folders(home, run_id):
+        told.begin(folder)
+        for raw in lines(folder):
+            if not raw.startswith(_BULK):
+                told.take(parsed(raw))
+    return told.document()
+
+
+def runs(home: str) -> list[Document]:
+    """Every run's document, the newest first. Raises HistoryUnavailable where some are in a store."""
+    if os.path.exists(os.path.join(home, "outrider.db")):
+        raise HistoryUnavailable("Earlier runs are in the store, and no agent answers. Start one (outrider agent) and ask again.")
+    top = os.path.join(home, "spool")
+    names = [name for name in (os.listdir(top) if os.path.isdir(top) else []) if spool.valid_name(name)]
+    tops = [os.path.join(top, name) for name in names if os.path.isdir(os.path.join(top, name))]
+    found = [run(home, os.path.basename(path)) for path in tops if any(is_stream(path, name) for name in os.listdir(path))]
+    found.sort(key=lambda document: document["started"])
+    numbers: dict[str, int] = {}
+    for document in found:
+        document["number"] = numbers[document["experiment"]] = numbers.get(document["experiment"], 0) + 1
+    return found[::-1]
+
+
+_GONE = object()
+
+
+class Told:
+    """What a run's lines say of it, as they are read."""
+
+    def __init__(self, run_id: str) -> None:
+        self._found: Document = {"run": run_id, "experiment": "default", "number": None, "started": 0, "snapshot": None, "phase": None}
+        self._found.update((key, None) for key in _SAID_ONCE)
+        self._kept: dict[str, dict[str, Any]] = {"tags": {}, "properties": {}, "params": {}}
+        self._default = True
+        self._times: dict[tuple[str, str], tuple[int, str]] = {}  # when, and in which stream, something was said last
+        self._owner: tuple[int, str] | None = None  # attempt, folder
+        self._folder, self._attempt, self._own = "", 1, False
+        self._folders: list[str] = []
+        self._seen: Document | None = None
+        self._said: Document | None = None
+
+    def begin(self, folder: str) -> None:
+        """The lines that follow are of this stream."""
+        self._folder = folder
+        self._folders.append(folder)
+
+    def take(self, line: Document) -> None:
+        """One line; one of another form than the specification's is nothing."""
+        take = _TAKES.get(line.get("k", ""))
+        if take is not None:
+            try:
+                take(self, line)
+            except (KeyError, TypeError, ValueError):
+                return
+
+    def document(self) -> Document:
+        """What was said."""
+        end = self._decided()
+        self._found.update(self._kept)
+        self._found["tags"] = {key: value for key, value in sorted(self._kept["tags"].items()) if value is not _GONE}
+        self._found["status"] = end["status"] if end else self._living()
+        self._found["ended"] = end["t"] if end else None
+        for name, key in (("reason", "reason"), ("exit_code", "code"), ("signal", "sig"), ("error", "err")):
+            self._found[name] = end.get(key) if end else None
+        return self._found
+
+    def _decided(self) -> Document | None:
+        """The owner decides; the worse of what it saw and what the script said wins. As the agent's `core/ending.py`."""
+        seen, said = self._seen, self._said
+        if seen is None:
+            return None if self._owner else said
+        if said is None or seen["status"] == record.CANCELED or _SEVERITY[said["status"]] <= _SEVERITY[seen["status"]]:
+            if said and said["status"] == seen["status"] == record.FAILED and not seen.get("err"):
+                return {**seen, "err": said.get("err")}
+            return seen
+        return {**said, "t": seen["t"], "code": seen.get("code"), "sig": seen.get("sig")}
+
+    def _living(self) -> str:
+        """Running, while a stream of the run is locked; else nobody here can say (an agent would)."""
+        locks = [os.path.join(folder, "lock") for folder in self._folders]
+        known = [lock for lock in locks if os.path.lexists(lock)]
+        return record.RUNNING if not known or any(map(spool.is_locked, known)) else record.UNKNOWN
+
+    def _head(self, line: Document) -> None:
+        found = self._found
+        self._attempt, self._own = int(line.get("att", 1)), line.get("own") is True
+        if self._own and (self._owner is None or self._attempt >= self._owner[0]):
+            if self._owner is not None and self._attempt > self._owner[0]:
+                self._seen = self._said = None  # a newer attempt has an end of its own
+            self._owner = (self._attempt, self._folder)
+        found["started"] = min(found["started"] or line["t"], line["t"])
+        found["host"] = found["host"] or line.get("host")
+        if line.get("exp") and self._default and found["experiment"] == "default":
+            found["experiment"] = line["exp"]
+
+    def _run(self, line: Document) -> None:
+        for key in _SAID_ONCE:
+            if line.get(key) is not None and self._is_latest("run", key, line["t"]):
+                self._found[key] = line[key]
+        for key, value in (line.get("tags") or {}).items():
+            self._set_tag(key, value, line["t"])
+        if line.get("experiment") and (self._default or not line.get("default")):
+            self._found["experiment"], self._default = line["experiment"], bool(line.get("default"))
+
+    def _tag(self, line: Document) -> None:
+        self._set_tag(line["n"], _GONE if line.get("del") else line.get("v"), line["t"])
+
+    def _set_tag(self, key: str, value: Any, time: int) -> None:
+        if self._is_latest("tag", key, time):
+            self._kept["tags"][key] = value
+
+    def _is_latest(self, what: str, key: str, time: int) -> bool:
+        """Of several streams the latest word counts, within one the last."""
+        before = self._times.get((what, key), (0, ""))
+        if time < before[0] and before[1] != self._folder:
+            return False
+        self._times[what, key] = (time, self._folder)
+        return True
+
+    def _param(self, line: Document) -> None:
+        self._kept["params"][line["n"]] = line["v"]
+
+    def _property(self, line: Document) -> None:
+        self._kept["properties"].setdefault(line["n"], line["v"])
+
+    def _snapshot(self, line: Document) -> None:
+        self._found["snapshot"] = line["id"]
+
+    def _phase(self, line: Document) -> None:
+        self._found["phase"] = line["ph"]
+
+    def _end(self, line: Document) -> None:
+        severity = _SEVERITY[line["status"]]
+        if self._owner and self._attempt < self._owner[0]:
+            return
+        if self._own or line.get("by") or line["reason"] in ("vanished", "keeper-lost", "oom-killed"):
+            self._seen = line
+        elif self._said is None or severity > _SEVERITY[self._said["status"]]:
+            self._said = line
+
+
+_TAKES: dict[str, Callable[[Told, Document], None]] = {
+    record.HEAD: Told._head,  # noqa: SLF001 -- its own
+    record.RUN: Told._run,  # noqa: SLF001
+    record.TAG: Told._tag,  # noqa: SLF001
+    record.PARAM: Told._param,  # noqa: SLF001
+    record.PROPERTY: Told._property,  # noqa: SLF001
+    record.SNAPSHOT: Told._snapshot,  # noqa: SLF001
+    record.PHASE: Told._phase,  # noqa: SLF001
+    record.END: Told._end,  # noqa: SLF001
+}
+
+
+def files(home: str, run_id: str) -> dict[str, Document]:
+    """The run's files in their last versions, by path."""
+    found: dict[str, Document] = {}
+    for folder in folders(home, run_id):
+        for raw in lines(folder):
+            if b'"art"' in raw[:40] or (b'"art"' in raw and not raw.startswith(_BULK)):
+                line = parsed(raw)
+                if line.get("k") == record.ARTIFACT and isinstance(line.get("p"), str) and line.get("sha"):
+                    before = found.get(line["p"])
+                    if before is None or before["time"] <= line["t"]:
+                        found[line["p"]] = {"sha": line["sha"], "size": line.get("size"), "time": line["t"]}
+    return dict(sorted(found.items()))
+
+
+def console(home: str, run_id: str) -> bytes:
+    """What the run's command wrote, whole."""
+    import base64
+
+    found = []
+    for folder in folders(home, run_id):
+        for raw in lines(folder):
+            if raw.startswith(b'{"k":"c",') or b'"k": "c"' in raw:
+                line = parsed(raw)
+                if line.get("k") == record.CONSOLE:
+                    found.append(line["d"].encode("utf-8", "surrogatepass") if "d" in line else base64.b64decode(line.get("b", "")))
+    return b"".join(found)
+
+
+def left_behind(home: str, run_id: str) -> list[tuple[str, str]]:
+    """
+    (path within the run, path) of what lies in the run's output folders, which no agent has captured yet. As the agent's collector, it
+    leaves out what was there long before the run, and what was changed long after its end: that is another run's.
+    """
+    document = run(home, run_id)
+    found = []
+    for root in document["outputs"] or []:
+        found += files_of_run(root, document["started"], document["ended"])
+    return found
+
+
+def files_of_run(root: str, started: int, ended: int | None = None) -> list[tuple[str, str]]:
+    """(path within the run, path) of the files in an output folder that are this run's."""
+    base, found = os.path.basename(root.rstrip("/")), []
+    for folder, inner, names in os.walk(root):
+        inner.sort()
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            is_later = ended is not None and min(status.st_mtime_ns, status.st_ctime_ns) > ended + _GRACE_NS
+            if stat.S_ISREG(status.st_mode) and status.st_ctime_ns + _GRACE_NS >= started and not is_later:
+                found.append((base + "/" + os.path.relpath(path, root).replace(os.sep, "/"), path))
+    return found
