@@ -61,11 +61,13 @@ def prepared(config: Any) -> Any:
     if run_config is None:
         return config
     paths = datastores.references(run_config)
-    if not paths:
-        return config
     made = copy.copy(config)
     made.run_config = copy.copy(run_config)
-    made.arguments = datastores.resolved(list(config.arguments or ()), paths)
+    if not isinstance(run_config.target, str):
+        made.run_config.target = str(getattr(run_config.target, "name", run_config.target))
+    if config.arguments is not None:
+        made.arguments = datastores.resolved(list(config.arguments), paths)
+    made.run_config.data_references = {}  # said: they are paths now
     made.run_config.environment_variables = {
         **{f"AZUREML_DATAREFERENCE_{name}": path for name, path in paths.items()},
         **(run_config.environment_variables or {}),
