@@ -17,6 +17,17 @@ _HOME = {
     "Experiment": "_experiment",
     "Workspace": "_workspace",
     "Model": "_model",
+    "ScriptRunConfig": "_script_config",
+    "RunConfiguration": "_script_config",
+    "DockerConfiguration": "_script_config",
+    "MpiConfiguration": "_script_config",
+    "PyTorchConfiguration": "_script_config",
+    "TensorflowConfiguration": "_script_config",
+    "Environment": "_environment",
+    "CondaDependencies": "_conda",
+    "ActivityFailed": "_errors",
+    "SnapshotError": "_errors",
+    "SubmitError": "_errors",
     "Dataset": "_dataset",
     "ExplanationClient": "_explanation_client",
     "RunDetails": "widget",
@@ -73,8 +84,11 @@ if TYPE_CHECKING:
         upload_file,
         upload_folder,
     )
+    from outrider._conda import CondaDependencies
     from outrider._dataset import Dataset
+    from outrider._environment import Environment
     from outrider._errors import (
+        ActivityFailed,
         ConfigNotFound,
         DatasetNotFound,
         FileNotInRun,
@@ -88,19 +102,33 @@ if TYPE_CHECKING:
         PropertyChanged,
         RunEnded,
         RunNotFound,
+        SnapshotError,
+        SubmitError,
     )
     from outrider._experiment import Experiment
     from outrider._explanation_client import ExplanationClient
     from outrider._handler import RunHandler
     from outrider._model import Model
     from outrider._run import Run
+    from outrider._script_config import (
+        DockerConfiguration,
+        MpiConfiguration,
+        PyTorchConfiguration,
+        RunConfiguration,
+        ScriptRunConfig,
+        TensorflowConfiguration,
+    )
     from outrider._workspace import Workspace
     from outrider.widget import RunDetails
 
 __all__ = [
+    "ActivityFailed",
+    "CondaDependencies",
     "ConfigNotFound",
     "Dataset",
     "DatasetNotFound",
+    "DockerConfiguration",
+    "Environment",
     "Experiment",
     "ExplanationClient",
     "FileNotInRun",
@@ -110,14 +138,21 @@ __all__ = [
     "Model",
     "ModelNotFound",
     "ModelPathNotFound",
+    "MpiConfiguration",
     "NotKnown",
     "OutriderError",
     "PropertyChanged",
+    "PyTorchConfiguration",
     "Run",
+    "RunConfiguration",
     "RunDetails",
     "RunEnded",
     "RunHandler",
     "RunNotFound",
+    "ScriptRunConfig",
+    "SnapshotError",
+    "SubmitError",
+    "TensorflowConfiguration",
     "Workspace",
     "cancel",
     "complete",

@@ -1,5 +1,6 @@
 """
-The entry of the command line: `run`, `enable` and `disable` are here, and work with the handler alone; every other command is the agent's.
+The entry of the command line: `run`, `submit`, `snapshot`, `enable` and `disable` are here, and work with the handler alone; every other
+command is the agent's.
 
 Here: which command it is, help, the version. Never here: what a command does. Nothing heavy is imported on the way to `run`.
 """
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 #: Every command in one line (a test compares it with the agent's own list).
 COMMANDS = {
     "run": "run a command and track it",
+    "submit": "run a script from a snapshot of its folder, in the background",
+    "snapshot": "write the files that a run was submitted with into a folder",
     "enable": "track the scripts and notebooks of an environment without `outrider run`",
     "disable": "undo `outrider enable`",
     "experiments": "list experiments",
@@ -72,6 +75,14 @@ def main(argv: list[str] | None = None) -> int:
     command = arguments[0] if arguments else "--help"
     if command == "run":
         return run(arguments[1:])
+    if command == "submit":
+        from outrider import _submitting
+
+        return _submitting.main(arguments[1:])
+    if command == "snapshot":
+        from outrider import _unpacking
+
+        return _unpacking.main(arguments[1:], ask_store)
     if command in ("enable", "disable"):
         from outrider import _enable
 

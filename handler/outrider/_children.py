@@ -54,7 +54,7 @@ def several(parent: Run, count: int | None, tag_key: str | None, tag_values: Seq
 def keep_outputs(run: Run) -> None:
     """
     At the end of an interactive run: what lies in its output folders is copied, so that it is there without an agent and cannot become the
-    next run's. A copy that fails is for the agent's collector to make, or is told on stderr.
+    next run's, which may write into them a moment later: from here on nobody collects them for this one. A copy that fails is a note.
     """
     folders, run._collected = run._collected, []
     home = run._home
@@ -63,6 +63,7 @@ def keep_outputs(run: Run) -> None:
     for folder in folders:
         for name, path in _spooled.files_of_run(folder, run._known["started"]):
             run.add_line(_kept(home, name, path))
+    run.add_line(spool.line({"k": "run", "t": time.time_ns(), "outputs": []}))
 
 
 def _kept(home: str, name: str, path: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from outrider import _files, _history, _known, _shown
+from outrider import _definition, _files, _history, _known, _shown
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def of_run(run: KnownRun) -> dict[str, Any]:
         "tags": document.get("tags") or {},
         "inputDatasets": inputs,
         "outputDatasets": [],
-        "runDefinition": _definition(document),
+        "runDefinition": _definition.of_run(run, files) or _command(document),
         "logFiles": {name: _shown.file_address(run._home, run.id, name) for name in sorted(files) if name.startswith(_LOGS)},
         "submittedBy": document.get("user"),
     }
@@ -94,7 +94,7 @@ def _error(document: dict[str, Any]) -> dict[str, Any] | None:
     return {"error": {"code": error.get("code") or "UserError", "message": text, "debugInfo": debug}}
 
 
-def _definition(document: dict[str, Any]) -> dict[str, Any]:
+def _command(document: dict[str, Any]) -> dict[str, Any]:
     command = document.get("command") or []
     found = {"command": command, "script": None, "workingDirectory": document.get("cwd"), "parameters": document.get("params") or {}}
     return {key: value for key, value in found.items() if value is not None}

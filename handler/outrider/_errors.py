@@ -13,7 +13,10 @@ The errors that an explicit call of the run API may raise. A class's docstring i
     │   └── DatasetNotFound
     ├── PropertyChanged           a property is set once
     ├── ConfigNotFound            a workspace's file is there, and cannot be used
-    └── InvalidImage              what was given to log_image() is no picture
+    ├── InvalidImage              what was given to log_image() is no picture
+    ├── SnapshotError             a folder could not be kept as a snapshot, or a snapshot not be given back
+    ├── SubmitError               a run could not be submitted: nothing was started
+    └── ActivityFailed            the run that was waited for has failed
 
 A wrong type or value raises TypeError or ValueError. Nothing in a logging call raises anything.
 """
@@ -74,3 +77,19 @@ class ConfigNotFound(OutriderError):
 
 class InvalidImage(OutriderError):
     """What was given to log_image() is no picture; nothing was logged."""
+
+
+class SnapshotError(OutriderError):
+    """The folder was not kept as a snapshot."""
+
+
+class SubmitError(OutriderError):
+    """The run was not submitted; nothing was started."""
+
+
+class ActivityFailed(OutriderError):
+    """The run that was waited for has failed. `error` is a dict with what is known of it."""
+
+    def __init__(self, message: str | None = None, error: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.error = error or {}

@@ -110,17 +110,21 @@ class Experiment:
         Starts an interactive run, the active one of this process from now on.
 
         `outputs`: the folder whose files become artifacts (default ./outputs, made now; False: none). `snapshot_directory`: a folder
-        that is kept with the run; None for none.
+        that is kept with the run (docs/submit.md); None for none. Raises SnapshotError for one that was chosen and cannot be kept.
         """
-        from outrider import _children
+        from outrider import _children, _snapshot
 
-        return _children.interactive(self._run_type(), self.name, display_name or name, run_id, outputs)
+        taken = _snapshot.at_start(_current.home(), snapshot_directory, chosen=snapshot_directory != ".")
+        run = _children.interactive(self._run_type(), self.name, display_name or name, run_id, outputs)
+        if taken is not None:
+            _snapshot.attach(run, taken)
+        return run
 
     def submit(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """Starts a script from a snapshot of its folder, in a process of its own; returns at once."""
         from outrider import _submit
 
-        return _submit.submit(self, config, tags, **more)  # type: ignore[attr-defined]
+        return _submit.submit(self, config, tags, **more)
 
     def get_runs(
         self,

@@ -15,7 +15,7 @@ import struct
 import time
 from _thread import allocate_lock, start_new_thread
 
-from outrider import _command, _launch, _memory, _pump, record, spool
+from outrider import _command, _launch, _memory, _pump, _verdict, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORWARD = struct.Struct("=ii")  #: what the front tells of a signal it got: its number, and who sent it, or one of:
 NOT_FORWARDED, FROM_KERNEL = -1, -2
+CANCEL = "cancel"  #: in the run's folder: somebody asked for its end
 FOREGROUND = 0  #: in place of a signal: is the job in the user's foreground now (1) or not (0)?
 
 _EXITED, _KILLED, _DUMPED, _STOPPED = 1, 2, 3, 5  # si_code of SIGCHLD; Python 3.8 does not name them all
@@ -82,10 +83,19 @@ class Keeper:
         exe = _command.find(self._launch.command[0], environ, self._launch.cwd)
         self._memory = _memory.mark()
         self._append({**self._launch.run_record(exe), "oom": self._memory} if self._memory else self._launch.run_record(exe))
+        try:
+            self._launch.begin(self._writer)
+        except OSError as error:
+            self._could_not_start(error)
+            return
+        if self._was_canceled_before():
+            return
+        environ = self._launch.environment(os.getpid())
         pty = self._front.pty
         self._pumps, self._witness = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
-        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds, pty.join if pty else None)
+        join = pty.join if pty else self._launch.join
+        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds, join)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
         try:
             self._pid = _command.start(self._launch.command, environ, restore)
@@ -93,6 +103,7 @@ class Keeper:
             self._could_not_start(error)
             return
         self._let_go(inherited)
+        self._launch.started(self._writer)
         if pty is not None:
             self._front.tell(f"start {self._pid}")
         start_new_thread(self._watch_command, ())
@@ -153,7 +164,9 @@ class Keeper:
         deadline = time.monotonic() + _STUCK_S
         for pump in self._pumps:
             pump.drained.wait(max(0.0, deadline - time.monotonic()) if number else -1)
-        self._append(self._end(code, number))
+        self._launch.finish(self._writer)
+        raised, killed = _verdict.left_behind(self._folder, self._pid), _memory.since(self._memory)
+        self._append(_verdict.end_of(code, number, self._cancel.by if self._cancel else None, raised, killed))
         self._front.tell(f"signal {number}" if number else f"exit {code}")
         if self._front.pty is not None:
             self._front.pty.hangs_up = False
@@ -183,28 +196,12 @@ class Keeper:
                 self._pumps[0].settle(_STUCK_S)  # what it printed before stands before what the shell says then
                 self._front.tell(f"stop {found.si_status}")
 
-    def _end(self, code: int, number: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"k": record.END, "status": record.FAILED, "reason": "signal" if number else "exit-code"}
-        found.update({"sig": number} if number else {"code": code})
-        raised, killed = left_behind(self._folder, self._pid), _memory.since(self._memory)
-        if killed is not None:
-            found["oom"] = killed
-        if self._cancel is not None:
-            found.update({"status": record.CANCELED, "reason": "canceled", "by": self._cancel.by})
-        elif code == 0 and number == 0:
-            found.update({"status": record.COMPLETED, "reason": "completed"})
-        elif number == signal.SIGKILL and killed is not None:
-            found["reason"] = "oom-killed"
-        elif raised is not None and code == 1:  # what Python makes of an uncaught exception
-            found.update({"reason": "exception", "err": raised})
-        return found
-
     # The front's signals, and the cancel file.
 
     def _watch_front(self) -> None:
         poller = select.poll()
         poller.register(self._front.control, select.POLLIN)
-        path = os.path.join(self._folder, "cancel")
+        path = os.path.join(self._folder, CANCEL)
         while not self._gone or self._cancel is not None:
             if poller.poll(_LOOK_S * 1000):
                 data = os.read(self._front.control, FORWARD.size)
@@ -213,8 +210,10 @@ class Keeper:
                 else:
                     poller.unregister(self._front.control)
                     self._front_was_killed()
-            if self._cancel is None and os.path.exists(path):
-                self._begin_cancel(path)
+            if self._cancel is None:
+                by = _verdict.asked_by(path) if os.path.exists(path) else self._launch.asks_to_end()
+                if by is not None:
+                    self._begin_cancel(by)
             if self._cancel is not None and self._cancel.step(self._pid, self._gone):
                 return
 
@@ -246,23 +245,34 @@ class Keeper:
     def _was_sent_to_all(self, number: int, sender: int) -> bool:
         time.sleep(_WITNESS_S)
         now = time.monotonic()
-        for seen in self._seen() if self._witness is None else self._witness.seen():
+        for seen in _seen() if self._witness is None else self._witness.seen():
             self._witnessed[seen] = now
         return now - self._witnessed.pop((number, sender), 0.0) < _SAME_S
 
-    def _seen(self) -> list[tuple[int, int]]:
-        """(signal, sender) of what reached ourselves since the last call, being of the front's group."""
-        seen: list[tuple[int, int]] = []
-        while True:
-            found = signal.sigtimedwait(signal.valid_signals() - {signal.SIGCHLD}, 0)
-            if found is None:
-                return seen
-            seen.append((found.si_signo, found.si_pid))
-
-    def _begin_cancel(self, path: str) -> None:
+    def _begin_cancel(self, by: str) -> None:
         with self._lock:
             if not self._gone:
-                self._cancel = Cancel(_asked_by(path))
+                self._cancel = Cancel(by)
+
+    def _was_canceled_before(self) -> bool:
+        """Before its command was started; then it is not."""
+        path = os.path.join(self._folder, CANCEL)
+        if not os.path.exists(path):
+            return False
+        self._append({"k": record.END, "status": record.CANCELED, "reason": "canceled", "by": _verdict.asked_by(path)})
+        self._writer.close()
+        self._front.tell(f"exit {128 + signal.SIGTERM}")
+        return True
+
+
+def _seen() -> list[tuple[int, int]]:
+    """(signal, sender) of what reached the keeper since the last call, being of the front's group."""
+    seen: list[tuple[int, int]] = []
+    while True:
+        found = signal.sigtimedwait(signal.valid_signals() - {signal.SIGCHLD}, 0)
+        if found is None:
+            return seen
+        seen.append((found.si_signo, found.si_pid))
 
 
 class Cancel:
@@ -318,35 +328,6 @@ def make_pumps(
         if 2 in pump.targets:
             pump.closes_after(pumps)
     return pumps, None
-
-
-def left_behind(folder: str, pid: int) -> dict[str, str] | None:
-    """What the command, being Python, left behind about its uncaught exception (bootstrap/sitecustomize.py)."""
-    path = os.path.join(folder, f".exception-{pid}")
-    try:
-        with open(spool.open_regular(path), encoding="utf-8") as file:
-            text = file.read()
-        os.unlink(path)
-    except (OSError, ValueError):
-        return None
-    import json
-
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return {key: str(found.get(key, "")) for key in ("type", "message", "traceback")} if isinstance(found, dict) else None
-
-
-def _asked_by(path: str) -> str:
-    import json
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return ""
-    return str(found.get("by") or "") if isinstance(found, dict) else ""
 
 
 def main(launch: _launch.Launch, front: Front, mask: AbstractSet[int], closed: Collection[int], inherited: list[int]) -> NoReturn:

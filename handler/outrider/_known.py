@@ -215,8 +215,10 @@ class KnownRun:
         return _shown.address(self._home, "runs", self.id)
 
     def get_environment(self) -> Any:
-        """The Environment that the run was submitted with; None for others."""
-        return None
+        """The Environment that the run was submitted with, its variables without their values; None for other runs."""
+        from outrider import _definition
+
+        return _definition.environment(self)
 
     def get_secret(self, name: str) -> str | None:
         """A secret: here an environment variable of that name, as it is or in capitals with `_` for `-`."""
@@ -235,7 +237,7 @@ class KnownRun:
         """The path of a zip of the run's snapshot, made in the folder `path`."""
         from outrider import _snapshot
 
-        found: str = _snapshot.restore_for(self, snapshot_id, path)  # type: ignore[attr-defined]
+        found: str = _snapshot.restore_for(self, snapshot_id, path)
         return found
 
     def wait_for_completion(
@@ -244,7 +246,7 @@ class KnownRun:
         """Waits until the run has ended; its details."""
         from outrider import _waiting
 
-        found: dict[str, Any] = _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)  # type: ignore[attr-defined]
+        found: dict[str, Any] = _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)
         return found
 
     def flush(self, timeout_seconds: float = 60.0) -> bool:

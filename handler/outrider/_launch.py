@@ -15,7 +15,7 @@ from outrider import _facts, record, spool
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
+    from typing import Any, Callable
 
     from outrider import _resume
 
@@ -60,6 +60,7 @@ class Launch:
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
         self.strict_azure: bool = getattr(options, "strict_azure", False)
+        self.legacy: bool = options.legacy
         self.moves = options.cwd is not None
 
     def run_record(self, exe: str | None) -> dict[str, Any]:
@@ -95,6 +96,8 @@ class Launch:
         environ["OUTRIDER_HOME"] = self.home
         environ["OUTRIDER_EXPERIMENT"] = self.experiment
         environ["OUTRIDER_KEEPER"] = str(keeper)
+        if self.legacy:
+            environ["OUTRIDER_LEGACY"] = "1"
         environ.pop("OUTRIDER_ATTEMPT", None)  # an outer run's
         if self.attempt > 1:
             environ["OUTRIDER_ATTEMPT"] = str(self.attempt)
@@ -104,6 +107,23 @@ class Launch:
         if before.split(os.pathsep)[0] != BOOTSTRAP:
             environ["PYTHONPATH"] = BOOTSTRAP + os.pathsep + before if before else BOOTSTRAP
         return environ
+
+    # What the keeper calls on the way; a submitted run (`_launcher.py`) has something to do then.
+
+    def begin(self, writer: spool.Writer) -> None:
+        """After the `run` line, before the command. Raises OSError where the command cannot be started then."""
+
+    def started(self, writer: spool.Writer) -> None:
+        """The command runs."""
+
+    def asks_to_end(self) -> str | None:
+        """Who wants the command canceled now; None: nobody."""
+        return None
+
+    def finish(self, writer: spool.Writer) -> None:
+        """The command has ended; its `end` line comes next."""
+
+    join: Callable[[], None] | None = None  #: in the command's process, before anything of it runs
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,6 +153,7 @@ def parser() -> argparse.ArgumentParser:
     add("--run-id", metavar="ID", help="the run's id (default: 12 random hex digits)")
     add("--resume", metavar="RUN", help="continue this run as a new attempt: an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
     add("--strict-azure", action="store_true", help="report what Azure ML would have refused or dropped of this run (docs/azureml.md)")
+    add("--legacy", action="store_true", help="mend what has gone from libraries since the script was written (np.float, …)")
     add("--no-agent", action="store_true", help="start no agent: the spool keeps everything until one comes")
     add("-v", "--verbose", action="store_true", help="say on stderr which run this is")
     return found

@@ -59,7 +59,7 @@ class _Stream:
 
 def begin(home: str, text: str, ask: Ask) -> Earlier:
     """The run that `text` names, ready for its next attempt. Raises CannotResume."""
-    run, known = _named(home, text, ask)
+    run, known = named(home, text, ask)
     folder = os.path.join(home, "spool", run)
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
@@ -85,8 +85,8 @@ def is_known(home: str, run: str, ask: Ask) -> bool:
     return (ask(home, run) or {}).get("run") == run
 
 
-def _named(home: str, text: str, ask: Ask) -> tuple[str, dict[str, Any]]:
-    """The id, and what the store knows of the run."""
+def named(home: str, text: str, ask: Ask) -> tuple[str, dict[str, Any]]:
+    """The id of the run that `text` names, and what the store knows of it. Raises CannotResume."""
     root = os.path.join(home, "spool")
     there = [name for name in _list(root) if spool.valid_name(name) and _streams(os.path.join(root, name))]
     if text in there:
@@ -102,7 +102,7 @@ def _named(home: str, text: str, ask: Ask) -> tuple[str, dict[str, Any]]:
         return found[0], {}
     if found:
         raise CannotResume(f"{text!r} is the beginning of several runs: {', '.join(sorted(found)[:5])}. Give more of the id")
-    raise CannotResume(f"there is no run {text!r} in {home}. `outrider runs` lists those there are; without --resume a new one is begun")
+    raise CannotResume(f"there is no run {text!r} in {home}. `outrider runs` lists those there are")
 
 
 def _streams(folder: str) -> list[_Stream]:

@@ -144,13 +144,13 @@ class Run(LoggedRun):
         """As `Experiment.submit`; the new run's parent is this one."""
         from outrider import _submit
 
-        return _submit.submit(self.experiment, config, tags, parent=self.id, **more)  # type: ignore[attr-defined]
+        return _submit.submit(self.experiment, config, tags, parent=self.id, **more)
 
     def take_snapshot(self, file_or_folder_path: str) -> str:
         """Keeps a copy of a folder (or file) with the run; the snapshot's id. One a run."""
         from outrider import _snapshot
 
-        found: str = _snapshot.take_for(self, file_or_folder_path)  # type: ignore[attr-defined]
+        found: str = _snapshot.take_for(self, file_or_folder_path)
         return found
 
     def complete(self) -> None:
@@ -168,7 +168,7 @@ class Run(LoggedRun):
         if isinstance(self._writer, _current.LaterWriter):
             from outrider import _waiting
 
-            _waiting.cancel(self)  # type: ignore[attr-defined]
+            _waiting.cancel(self)
         else:
             self._end(record.CANCELED, "canceled")
 
@@ -230,7 +230,18 @@ def _error(error: BaseException | str | None, code: str | None = None) -> str:
     if error is None and code is None:
         return ""
     if isinstance(error, BaseException):
-        text = _records.exception_text(error, None, [])
+        text = _with_hint(_records.exception_text(error, None, []), error)
     else:
         text = '{"type":"","message":' + quote(error or "") + ',"traceback":""}'
     return ',"err":' + (text[:-1] + ',"code":' + quote(safe_str(code)) + "}" if code else text)
+
+
+def _with_hint(text: str, error: BaseException) -> str:
+    """An error about what has gone from a library since the script was written says so in its message."""
+    if not isinstance(error, (AttributeError, ImportError, TypeError)):
+        return text
+    from outrider import _rot
+
+    hint = _rot.hint(type(error).__name__, safe_str(error))
+    at = text.find(',"traceback":') - 1  # where the message's quote closes: those within it are escaped
+    return text if hint is None else text[:at] + quote("\n" + hint)[1:] + text[at + 1 :]

@@ -7,6 +7,7 @@ The order is blob, then record: a record never names bytes that may be missing. 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from time import time_ns
 
 from outrider._encode import quote
@@ -62,22 +63,47 @@ def inner_path(name: Any) -> str:
     return "/".join(parts)
 
 
-def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
-    temporary_folder = os.path.join(home, "blobs", "tmp")
-    for folder in (home, os.path.dirname(temporary_folder), temporary_folder):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    temporary = os.path.join(temporary_folder, f"{os.getpid()}-{os.urandom(8).hex()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+@contextmanager
+def temporary(home: str) -> Iterator[str]:
+    """A name of its own for a new file beside the blobs; what has not been adopted by the end is deleted."""
+    folder = os.path.join(home, "blobs", "tmp")
+    for path in (home, os.path.dirname(folder), folder):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    name = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
+        yield name
+    finally:
+        _unlink(name)
+
+
+def adopt(home: str, path: str) -> tuple[str, int]:
+    """Makes a file of `temporary` a blob: (its sha256, its size)."""
+    import hashlib
+
+    digest, size = hashlib.sha256(), 0
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fchmod(fd, 0o600)
+        while chunk := os.read(fd, _CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    sha = digest.hexdigest()
+    _name_it(home, path, sha)
+    return sha, size
+
+
+def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
+    with temporary(home) as name:
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             sha, size = _copy_hashing(source, fd)
             os.fsync(fd)
         finally:
             os.close(fd)
-        _name_it(home, temporary, sha)
-    except BaseException:
-        _unlink(temporary)
-        raise
+        _name_it(home, name, sha)
     return sha, size
 
 

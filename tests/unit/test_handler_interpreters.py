@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from handler_support import lines, run_script
+from waiting import until
 
 VERSIONS = [f"3.{minor}" for minor in range(8, 14)]
 
@@ -50,14 +51,20 @@ def interpreter(version):
     return None
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_handlers_essentials_work_on(home, version):
-    """Records, metrics, files, threads, forks, rotation and reading back; nothing on stderr."""
+def asked_for(version):
+    """A Python of that version; where there is none the test is skipped, or fails."""
     python = interpreter(version)
     if python is None:
         if os.environ.get("OUTRIDER_PYTHONS") == "all":
             pytest.fail(f"no Python {version} here")
         pytest.skip(f"no Python {version} here")
+    return python
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_handlers_essentials_work_on(home, version):
+    """Records, metrics, files, threads, forks, rotation and reading back; nothing on stderr."""
+    python = asked_for(version)
     done = run_script(home, SCRIPT, python=python, OUTRIDER_SEGMENT_BYTES="4000")
     assert done.stderr == ""
     assert [line["msg"] for line in lines(home, "l")].count("child") == 1
@@ -67,3 +74,32 @@ def test_the_handlers_essentials_work_on(home, version):
     (end,) = lines(home, "end")
     assert end["reason"] == "ended"
     assert math.isclose(sum(line["v"] for line in lines(home, "m") if line["n"] == "x"), 9950.0)
+
+
+SUBMITTING = """
+import os
+from outrider import _mend, _submit
+from outrider._script_config import ScriptRunConfig
+_mend.install()
+from collections import Mapping
+import time
+assert isinstance({}, Mapping) and time.clock() > 0
+config = ScriptRunConfig(os.getcwd() + "/project", "train.py", ["--n", 3])
+config.run_config.environment_variables = {"OUTRIDER_LEGACY": "1"}
+_submit.start(_submit.prepare("matrix", config))
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_submitting_works_on(home, version):
+    """The snapshot, the launcher, mended names and the end, all by that Python."""
+    project = home.parent / "project"
+    project.mkdir()
+    (project / "train.py").write_text(
+        "import sys, time, outrider\ntime.clock()\noutrider.log('n', float(sys.argv[2]))\nprint(sys.version_info[:2])"
+    )
+    run_script(home, SUBMITTING, python=asked_for(version), OUTRIDER_AGENT_AUTOSTART="0")
+    (end,) = until(lambda: lines(home, "end"), timeout=60, message="the run ends")
+    assert (end["status"], end["reason"], end.get("err")) == ("Completed", "completed", None)
+    assert [line["v"] for line in lines(home, "m")] == [3.0]
+    assert "".join(line["d"] for line in lines(home, "c")) == f"({version.replace('.', ', ')})\n"

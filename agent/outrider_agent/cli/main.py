@@ -27,6 +27,8 @@ BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 #: The handler's own commands, which work without the agent: its entry takes them before they come here.
 HANDLERS: dict[str, str] = {
     "run": "run a command and track it",
+    "submit": "run a script from a snapshot of its folder, in the background",
+    "snapshot": "write the files that a run was submitted with into a folder",
     "enable": "track the scripts and notebooks of an environment without `outrider run`",
     "disable": "undo `outrider enable`",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ def _print(store: reading.Reader, run: records.Run, document: documents.Document
     for line in _losses(document):
         output.say(output.styled(line, "red"))
     for note in document["notes"]:
+        if note["level"] is not None and note["level"] < logging.WARNING:
+            continue  # a submitted run's system log: `--json`, and the file system_logs/outrider.txt
         output.say(output.styled(f"note: {fmt.one_line(note['message'])}", "yellow"))
     _print_metrics(document["metrics"], run.run_id)
     _print_end(store, run)

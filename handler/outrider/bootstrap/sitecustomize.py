@@ -23,7 +23,14 @@ def _begin(_):
         return
     if os.environ.get("OUTRIDER_DISABLED", "") not in ("", "0"):
         return
+    if os.environ.get("OUTRIDER_LINE_BUFFERED"):
+        _quietly(_print_by_line)
     arrange(False)
+
+
+def _print_by_line(_):
+    """A submitted script's prints are followed while it runs: each line leaves at once."""
+    sys.stdout.reconfigure(line_buffering=True)
 
 
 def arrange(implicit):
@@ -31,6 +38,8 @@ def arrange(implicit):
     if any(type(finder).__name__ == "OutriderOffer" for finder in sys.meta_path):
         return  # another copy of this file, further down PYTHONPATH, or a re-import
     sys.meta_path.append(OutriderOffer())
+    if os.environ.get("OUTRIDER_LEGACY", "") not in ("", "0"):
+        _quietly(_mend)
     if "logging" in sys.modules:
         _quietly(_listen, (sys.modules["logging"], implicit))
     else:
@@ -125,6 +134,14 @@ def _azureml(asked):
         from outrider import _offer
 
         found.append(_offer.FINDER.find_spec(name))
+
+
+def _mend(_):
+    """`outrider run --legacy`: what has gone from libraries since the script was written for them."""
+    if _is_ours():
+        from outrider import _mend
+
+        _mend.install()
 
 
 def _is_ours():

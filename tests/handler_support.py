@@ -13,7 +13,7 @@ import pytest
 
 from outrider import _current, spool
 
-HANDLER = str(Path(__file__).resolve().parents[2] / "handler")
+HANDLER = str(Path(__file__).resolve().parents[1] / "handler")
 
 
 def run_script(home, text, *, python=sys.executable, flags=("-I", "-S"), check=True, **environment):
@@ -51,12 +51,14 @@ def lines(home, kind=None):
 def process():
     """The process as it starts: no run. And as it was, at the end."""
     yield _current
-    for run in [*_current._stack, _current._last, _current._joined]:
+    for run in [*_current._stack, *_current._mine.values(), _current._last, _current._joined]:
         if run is not None:
             run._writer.close()
     if _current.writer is not None:
         _current.writer.close()
     _current._stack.clear()
     _current._first.clear()
+    _current._mine.clear()
+    _current._twins.clear()
     _current.writer = _current._last = _current._joined = _current._exported = _current._outer = None
     os.environ.pop("OUTRIDER_RUN_ID", None)

@@ -1,0 +1,174 @@
+"""
+What has gone from libraries comes back on request, and only then; an error about it is known as such. Against the real libraries.
+
+The rule: whatever the tables name, and the installed library lacks, raises an error that `_rot.hint` reads; with OUTRIDER_LEGACY=1 it
+is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from outrider import _rot
+
+LIBRARIES = {"numpy", "scipy", "sklearn", "collections", "time", "fractions", "asyncio", "base64", "inspect", "threading"}
+
+EACH = """
+import importlib, json, sys
+found = []
+for kind, of, name in json.loads(sys.argv[1]):
+    try:
+        if kind == "module":
+            importlib.import_module(name)
+        else:
+            module = importlib.import_module(of)
+            getattr(module, name)
+        found.append(None)
+    except Exception as error:
+        found.append([type(error).__name__, str(error)])
+print(json.dumps(found))
+"""
+
+
+def python(code, *arguments, legacy, home):
+    """What it prints, under `outrider run`; raises CalledProcessError."""
+    environ = {**os.environ, "OUTRIDER_HOME": str(home), "OUTRIDER_LEGACY": "1" if legacy else "0", "PYTHONWARNINGS": "ignore"}
+    run = [sys.executable, "-m", "outrider", "run", "--no-agent", "--", sys.executable, "-c", code, *arguments]
+    return subprocess.run(run, env=environ, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def named():
+    """(kind, module, name) of everything in the tables that is about an installed library."""
+    modules = [("module", "", name) for name, real in _rot.MODULES.items() if name.split(".")[0] in LIBRARIES and real != "six"]
+    names = [("name", of, name) for of, gone in _rot.ATTRIBUTES.items() if of.split(".")[0] in LIBRARIES for name in gone]
+    return modules + names
+
+
+def test_what_is_missing_is_an_error_that_is_known_and_comes_back_on_request(tmp_path):
+    """Of every name in the tables."""
+    asked = json.dumps(named())
+    bare = json.loads(python(EACH, asked, legacy=False, home=tmp_path))
+    missing = [(one, error) for one, error in zip(named(), bare, strict=True) if error is not None]
+    assert len(missing) > 60
+    for one, (kind, message) in missing:
+        assert _rot.hint(kind, message), (one, kind, message)
+    mended = json.loads(python(EACH, asked, legacy=True, home=tmp_path))
+    left = [(one, error) for one, error in zip(named(), mended, strict=True) if error is not None]
+    assert [one for one, _ in left if one[1:] not in GONE_FOR_GOOD] == []
+
+
+#: Of newer versions than the tables were made for: what they lead to is gone too. None today.
+GONE_FOR_GOOD: list[tuple[str, str]] = []
+
+SCRIPTS = {
+    "numpy's names of Python's types": ("import numpy as np; print(np.float(3), np.int(2), np.bool(1) == True, np.Inf)", "3.0 2 True inf"),
+    "joblib of sklearn": ("from sklearn.externals import joblib; print(joblib.__name__)", "joblib"),
+    "cross_validation": ("from sklearn.cross_validation import train_test_split; print(train_test_split([1, 2])[0] != [])", "True"),
+    "abstract classes": ("from collections import Mapping, Iterable; print(isinstance({}, Mapping))", "True"),
+    "the clock": ("import time; print(time.clock() >= 0)", "True"),
+    "argspec": ("import inspect; print(inspect.getargspec(lambda a, b=1, *c: 0).args)", "['a', 'b']"),
+    "OneHotEncoder(sparse=)": (
+        (
+            "from sklearn.preprocessing import OneHotEncoder as E; e = E(sparse=False).fit([['a'], ['b']]);"
+            "print(e.transform([['a']]).tolist(), list(e.get_feature_names()))"
+        ),
+        "[[1.0, 0.0]] ['x0_a', 'x0_b']",
+    ),
+    "root mean squared error": (
+        "from sklearn.metrics import mean_squared_error as m; print(m([0, 0], [3, 3]), m([0, 0], [3, 3], squared=False))",
+        "9.0 3.0",
+    ),
+    "criterion='mse'": (
+        "from sklearn.tree import DecisionTreeRegressor as T; print(T(criterion='mse').fit([[1], [2]], [1, 2]).predict([[2]]))",
+        "[2.]",
+    ),
+    "max_features='auto'": (
+        "from sklearn.ensemble import RandomForestClassifier as F; print(F(3, max_features='auto').fit([[1], [2]], [0, 1]).max_features)",
+        "sqrt",
+    ),
+    "penalty='none'": (
+        "from sklearn.linear_model import LogisticRegression as L; print(L(penalty='none').fit([[1], [2]], [0, 1]).penalty)",
+        "None",
+    ),
+    "Imputer": (
+        "from sklearn.preprocessing import Imputer; print(Imputer().fit_transform([[1.0], [float('nan')]]).tolist())",
+        "[[1.0], [1.0]]",
+    ),
+    "simps": ("from scipy.integrate import simps; print(simps([1, 1, 1]))", "2.0"),
+    "isAlive": ("import threading; print(threading.current_thread().isAlive())", "True"),
+}
+
+
+@pytest.mark.parametrize(("code", "printed"), SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_mended_names_do_what_they_did(tmp_path, code, printed):
+    """In a script that asks for it."""
+    assert python(code, legacy=True, home=tmp_path).strip() == printed
+
+
+def test_without_a_request_nothing_is_mended(tmp_path):
+    """Law 1: a script fails as it would fail without us."""
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        python("import numpy as np; np.float", legacy=False, home=tmp_path)
+    assert caught.value.returncode == 1
+
+
+def test_what_is_there_is_left_alone(tmp_path):
+    """numpy 2 has a `bool` and a `long` of its own again."""
+    code = "import numpy as np; print(np.bool is np.bool_, np.load.__module__)"
+    assert python(code, legacy=True, home=tmp_path) == python(code, legacy=False, home=tmp_path)
+
+
+def test_a_mended_module_does_not_change_the_one_that_takes_its_place(tmp_path):
+    """Its name, its spec and its loader are its own."""
+    code = "from sklearn.externals import joblib as j; import joblib; print(j is joblib, j.__spec__.name, type(j.__loader__).__name__)"
+    assert python(code, legacy=True, home=tmp_path).strip() == "True joblib SourceFileLoader"
+
+
+def test_a_library_that_is_not_installed_is_missing_by_its_own_name(tmp_path):
+    """And by the name that was asked for."""
+    code = "try: import keras.wrappers.scikit_learn\nexcept ModuleNotFoundError as e: print(e)"
+    assert python(code, legacy=True, home=tmp_path).strip() == "No module named 'keras'"
+
+
+NOT_ROT = [
+    ("AttributeError", "module 'numpy' has no attribute 'flaot'"),
+    ("AttributeError", "'NoneType' object has no attribute 'append'"),
+    ("ModuleNotFoundError", "No module named 'mylib'"),
+    ("ImportError", "cannot import name 'x' from 'mylib' (/home/me/mylib.py)"),
+    ("TypeError", "f() got an unexpected keyword argument 'sparse'"),
+    ("ValueError", "it's"),
+    ("KeyError", "'float'"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("kind", "message"), NOT_ROT)
+def test_other_errors_have_no_hint(kind, message):
+    """A hint that is wrong is worse than none."""
+    assert _rot.hint(kind, message) is None
+
+
+ROT = [
+    ("ModuleNotFoundError", "No module named 'sklearn.externals.joblib'"),
+    ("ImportError", "cannot import name 'joblib' from 'sklearn.externals' (/x/sklearn/externals/__init__.py)"),
+    ("AttributeError", "'DataFrame' object has no attribute 'append'"),
+    ("TypeError", "OneHotEncoder.__init__() got an unexpected keyword argument 'sparse'"),
+    ("TypeError", "got an unexpected keyword argument 'squared'"),
+    ("TypeError", "load() missing 1 required positional argument: 'Loader'"),
+    (
+        "sklearn.utils._param_validation.InvalidParameterError",
+        "The 'criterion' parameter of X must be a str among {'poisson', 'squared_error'}. Got 'mse' instead.",
+    ),
+    ("OSError", "'seaborn-whitegrid' is not a valid package style, path of style file, URL of style file"),
+]
+
+
+@pytest.mark.parametrize(("kind", "message"), ROT)
+def test_errors_about_what_is_no_more_say_how_it_is_mended(kind, message):
+    """As the libraries word them."""
+    assert "--legacy" in _rot.hint(kind, message)
