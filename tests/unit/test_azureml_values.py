@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 
 import pytest
@@ -44,7 +44,7 @@ def test_a_scalar_stays_what_it_is(given, kept):
     assert found == []
 
 
-@pytest.mark.parametrize("given", [np.array([1, 2]), (1, 2), {"a": 1}, decimal.Decimal("0.1"), datetime.date(2020, 1, 2), {1}])
+@pytest.mark.parametrize("given", [np.array([1, 2]), (1, 2), {"a": 1}, decimal.Decimal("0.1"), dt.date(2020, 1, 2), {1}])
 def test_anything_else_is_kept_as_its_text_and_said(given):
     """Nothing is dropped."""
     found, say = told()

@@ -306,16 +306,9 @@ class Dataset:
         return Dataset.get_by_id(workspace, id) if id else Dataset.get_by_name(workspace, name or "")
 
     @staticmethod
-    def get_all(workspace: Any) -> Registered:
-        """All registered ones by name."""
-        return Registered(workspace)
-
-
-class Registered(dict):  # type: ignore[type-arg]
-    """`workspace.datasets`: the newest version of each registered dataset by its name."""
-
-    def __init__(self, workspace: Any) -> None:
-        super().__init__({name: own(found) for name, found in _dataset.Dataset.get_all(workspace).items()})
+    def get_all(workspace: Any) -> dict[str, Any]:
+        """The newest version of each registered one by name."""
+        return {name: own(found) for name, found in _dataset.Dataset.get_all(workspace).items()}
 
 
 def own(found: _dataset.Dataset) -> Any:

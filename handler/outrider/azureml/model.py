@@ -39,7 +39,7 @@ class Model(_model.Model):
             return cls.same_as(super().register(*arguments, **named))
 
     @classmethod
-    def list(cls, *arguments: Any, **named: Any) -> Models:  # type: ignore[override]
+    def list(cls, *arguments: Any, **named: Any) -> Models:
         """Registered models, the newest first."""
         with translated():
             return [cls.same_as(found) for found in super().list(*arguments, **named)]

@@ -14,7 +14,7 @@ from outrider.azureml.exceptions import AzureMLException, SnapshotException, Use
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import Any, Iterator, Mapping, Sequence
+    from typing import Any, Mapping, Sequence
 
     from outrider.azureml.experiment import Experiment
 
@@ -212,7 +212,7 @@ class Run(_run.Run):
 
     def get_secret(self, name: str) -> str | None:
         """A secret of the workspace's key vault."""
-        found: str | None = self.experiment.workspace.get_default_keyvault().get_secret(name)  # type: ignore[union-attr]
+        found: str | None = self.experiment.workspace.get_default_keyvault().get_secret(name)
         return found
 
     def fail(self, error_details: Any = None, error_code: Any = None, **_more: Any) -> None:
@@ -238,12 +238,6 @@ def get_run(experiment: Experiment, run_id: str, rehydrate: bool = True, clean_u
     """The run of that id. Raises ServiceException."""
     with translated():
         return Run(experiment, run_id)
-
-
-def as_runs(found: Iterator[Any]) -> Iterator[Run]:
-    """Runs under their azureml name."""
-    for run in found:
-        yield run if isinstance(run, Run) else Run.same_as(run)
 
 
 def _name(name: Any) -> str:

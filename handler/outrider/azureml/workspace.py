@@ -23,7 +23,6 @@ _defaults: dict[str, Any] = {}  #: of this process: what was set to be the defau
 class Workspace(_workspace.Workspace):
     """A workspace; any values are accepted."""
 
-    sku = "Basic"
     description = ""
     image_registry = None
 
@@ -40,31 +39,12 @@ class Workspace(_workspace.Workspace):
             return super().from_config(*arguments, **named)
 
     @classmethod
-    def get(cls, name: str, *arguments: Any, **named: Any) -> Any:
-        """The workspace of that name."""
-        return super().get(name, *arguments, **named)
-
-    @property
-    def experiments(self) -> Mapping[str, Any]:
-        """Experiments by name."""
-        from outrider.azureml import experiment
-
-        return {found.name: found for found in experiment.Experiment.list(self)}
-
-    @property
-    def models(self) -> Mapping[str, Any]:
-        """The newest version of each model by name."""
+    def _types(cls) -> dict[str, Any]:
+        from outrider.azureml.datasets import Dataset
+        from outrider.azureml.experiment import Experiment
         from outrider.azureml.model import Model
 
-        with translated():
-            return {name: Model.same_as(found) for name, found in super().models.items()}
-
-    @property
-    def datasets(self) -> Mapping[str, Any]:
-        """The newest version of each registered dataset by name."""
-        from outrider.azureml.datasets import Registered
-
-        return Registered(self)
+        return {"experiment": Experiment, "model": Model, "dataset": Dataset}
 
     @property
     def datastores(self) -> Mapping[str, Datastore]:
@@ -83,11 +63,8 @@ class Workspace(_workspace.Workspace):
 
     @property
     def environments(self) -> Mapping[str, Any]:
-        """Registered environments by name."""
-        from outrider.azureml import configs
-
-        found: Mapping[str, Any] = configs.Environment.list(self)
-        return found
+        """Registered environments by name; any other name is one with a name only, as Azure's own ("AzureML-…")."""
+        return _Environments(self)
 
     @property
     def webservices(self) -> Mapping[str, Any]:
@@ -103,10 +80,8 @@ class Workspace(_workspace.Workspace):
 
     def get_run(self, run_id: str) -> Any:
         """The run of that id. Raises ServiceException."""
-        from outrider.azureml.run import Run
-
         with translated():
-            return Run.same_as(super().get_run(run_id))
+            return super().get_run(run_id)
 
     def get_default_datastore(self) -> Datastore:
         """The datastore that is used when none is named."""
@@ -145,3 +120,17 @@ class Workspace(_workspace.Workspace):
         """Deletes nothing."""
 
     update = sync_keys = add_private_endpoint = delete
+
+
+class _Environments(dict):  # type: ignore[type-arg]
+    """`workspace.environments`."""
+
+    def __init__(self, workspace: Any) -> None:
+        from outrider._environment import Environment
+
+        super().__init__(Environment.list(workspace))
+
+    def __missing__(self, name: str) -> Any:
+        from outrider._environment import Environment
+
+        return Environment.get(None, name)
