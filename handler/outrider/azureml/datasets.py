@@ -154,13 +154,13 @@ class DatasetConsumptionConfig:
     def about(self) -> dict[str, Any]:
         """What `submit` keeps of it, for the script's `run.input_datasets`."""
         about = {**_as_files(self.dataset).about, "mode": self.mode}
+        if self.mode != "direct":
+            about["paths"] = [_place(about["paths"], self.dataset)]
         return about if self.name is None else {**about, "input": self.name}
 
     def to_path(self) -> list[str]:
-        """What the script gets: the folder that was named, or the files. Raises DatasetValidationError where there are none."""
-        paths: list[str] = self.about["paths"]
-        files: list[str] = self.dataset.to_path()
-        return [paths[0]] if len(paths) == 1 and os.path.isdir(paths[0]) else files
+        """What the script gets: the file, or the folder of the files. Raises DatasetValidationError where there are none."""
+        return [_place(self.about["paths"], self.dataset)]
 
     def __str__(self) -> str:
         return self.to_path()[0]
@@ -309,6 +309,14 @@ class Dataset:
     def get_all(workspace: Any) -> dict[str, Any]:
         """The newest version of each registered one by name."""
         return {name: own(found) for name, found in _dataset.Dataset.get_all(workspace).items()}
+
+
+def _place(paths: list[str], dataset: Any) -> str:
+    """One path for all: the only one, the folder that a pattern begins with, or the folder that all are in."""
+    if len(paths) == 1 and ("://" in paths[0] or os.path.exists(paths[0])):
+        return paths[0]
+    folders = [os.path.dirname(path) if os.path.isfile(path) else path for path in dataset.to_path()]
+    return os.path.commonpath(folders)
 
 
 def own(found: _dataset.Dataset) -> Any:

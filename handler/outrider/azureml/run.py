@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from outrider import _run
 from outrider._encode import safe_str
+from outrider._errors import FileNotInRun
 from outrider.azureml import strict, values
 from outrider.azureml.exceptions import AzureMLException, SnapshotException, UserErrorException, translated
 
@@ -161,11 +162,11 @@ class Run(_run.Run):
 
     def download_file(self, name: str, output_file_path: str | None = None, **_more: Any) -> None:
         """Copies a file of the run to a path. Raises UserErrorException with the run's files."""
-        with translated():
-            if name not in self.get_file_names() and name.lstrip("./") not in self.get_file_names():
-                there = ", ".join(self.get_file_names())
-                raise UserErrorException(f"File with path {name} was not found,\navailable files include: {there}.")
+        try:
             super().download_file(name, output_file_path)
+        except FileNotInRun as error:
+            there = ", ".join(self.get_file_names())
+            raise UserErrorException(f"File with path {name} was not found,\navailable files include: {there}.") from error
 
     def register_model(self, model_name: str, model_path: str | None = None, *arguments: Any, **more: Any) -> Any:
         """Registers a file or folder of the run as a model. Raises ModelPathNotFoundException with the run's files."""
