@@ -8,7 +8,7 @@ import { Metrics, MetricsView } from "./metrics.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
 
-/** @import { File, LogNews, Run, Start, Value } from "./types" */
+/** @import { Child, Figure, File, LogNews, Model, Run, Start, Value } from "./types" */
 
 const data = /** @type {Start} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const run = signal(data.run);
@@ -30,6 +30,9 @@ function App() {
         <${Log} view=${view} />
       </div>
       <aside>
+        <${Figures} figures=${run.value.figures ?? []} />
+        <${Models} models=${run.value.models ?? []} />
+        <${Children} kids=${run.value.children ?? []} />
         <${Files} />
         <${Pairs} title="Parameters" given=${run.value.params} />
         <${Pairs} title="Tags" given=${run.value.tags} />
@@ -48,12 +51,14 @@ function Head({ run }) {
       <span class="pill ${run.status.toLowerCase()}"><span class="glyph" aria-hidden="true">${MARKS[run.status]}</span>${run.status}${run.why && html`<span class="why"> · ${plain(run.why)}</span>`}</span>
       ${run.status === "Running" && html`<button type="button" class="stop" onClick=${stop}>Stop…</button>`}
     </div>
+    ${run.description && html`<p class="about">${plain(run.description)}</p>`}
     <dl class="facts">
       <div><dt>Started</dt><dd><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></dd></div>
       <div><dt>Duration</dt><dd>${run.ended ? html`<span class="figure">${duration(run.duration_s)}</span>` : html`<span class="figure" data-since=${run.started}>${duration(Math.max(0, Date.now() - Date.parse(run.started)) / 1000)}</span>`}</dd></div>
       ${who && html`<div><dt>Host</dt><dd><bdi>${plain(who)}</bdi></dd></div>`}
       ${run.python && html`<div><dt>Python</dt><dd>${run.python}</dd></div>`}
       <div><dt>Run</dt><dd><code>${run.run_id}</code></dd></div>
+      ${run.parent && html`<div><dt>Parent</dt><dd><a href=${`/runs/${run.parent}`}><code>${run.parent}</code></a></dd></div>`}
     </dl>
     ${run.command && html`<div class="command"><pre tabindex="0"><code>${plain(commandLine(run.command))}</code></pre><${Copy} text=${commandLine(run.command)} /></div>`}
     ${error && html`<pre class="traceback" tabindex="0">${safe(error)}</pre>`}
@@ -106,6 +111,34 @@ function FileRow({ file }) {
   </tr>`;
 }
 
+/** @param {{ title: string, rows: unknown[] }} props */
+function Card({ title, rows }) {
+  if (!rows.length) return null;
+  return html`<section class="card" aria-label=${title}>
+    <h2>${title} <span class="dim">${rows.length.toLocaleString("en")}</span></h2>
+    <table class="pairs files"><tbody>${rows}</tbody></table>
+  </section>`;
+}
+
+/** Images, and charts as data. @param {{ figures: Figure[] }} props */
+function Figures({ figures }) {
+  return html`<${Card} title="Figures" rows=${figures.map((one) => {
+    const isPicture = one.type.startsWith("image/");
+    const address = isPicture ? `${one.url}&view=1` : one.url;
+    return html`<tr><td><a href=${address} title=${one.type} target="_blank" rel="noopener"><bdi>${plain(one.name)}</bdi></a>${one.description && html` <span class="dim">${plain(one.description)}</span>`}${isPicture && html`<img src=${address} alt=${plain(one.name)} loading="lazy" />`}</td></tr>`;
+  })} />`;
+}
+
+/** @param {{ models: Model[] }} props */
+function Models({ models }) {
+  return html`<${Card} title="Models" rows=${models.map((one) => html`<tr><td><bdi>${plain(`${one.name}:${one.version}`)}</bdi></td><td class="dim"><bdi>${plain(one.path ?? "")}</bdi></td></tr>`)} />`;
+}
+
+/** Runs that this one started. @param {{ kids: Child[] }} props */
+function Children({ kids }) {
+  return html`<${Card} title="Children" rows=${kids.map((one) => html`<tr><td><a href=${`/runs/${one.run_id}`}><bdi>${plain(one.name || one.run_id)}</bdi></a></td><td>${one.status}</td></tr>`)} />`;
+}
+
 /** @param {{ title: string, given: Record<string, Value> }} props */
 function Pairs({ title, given }) {
   const pairs = Object.entries(given);
@@ -153,7 +186,7 @@ if (root) {
     log: (/** @type {LogNews} */ news) => view.add(news),
     series: (news) => metrics.add(news),
     artifacts: (/** @type {{ versions: number }} */ news) => {
-      if (news.versions !== versions) readFiles();
+      if (news.versions !== versions) readFiles(), readRun();
       versions = news.versions;
     },
     deleted: () => (gone.value = true),

@@ -12,8 +12,14 @@ export interface Run {
   gaps?: { records: number; why: string | null }[];
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
+  parent?: string | null; description?: string | null;
+  figures?: Figure[]; models?: Model[]; children?: Child[];
   tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
 }
+
+export interface Figure { name: string; path: string; type: string; description: string | null; url: string }
+export interface Model { name: string; version: number; path: string | null }
+export interface Child { run_id: string; number: number; name: string | null; status: string }
 
 export interface Series {
   name: string; source: string; kind: string; count: number; last: Value; last_step: number | null; last_time: string | null;

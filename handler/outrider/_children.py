@@ -61,7 +61,7 @@ def keep_outputs(run: Run) -> None:
     if home is None or not folders:
         return
     for folder in folders:
-        for name, path in _spooled.files_of_run(folder, run._known["started"]):
+        for name, path, _ in _spooled.files_of_run(folder, run._known["started"]):
             run.add_line(_kept(home, name, path))
     run.add_line(spool.line({"k": "run", "t": time.time_ns(), "outputs": []}))
 

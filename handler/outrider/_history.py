@@ -66,22 +66,24 @@ def metrics(home: str | None, run_id: str, *, recursive: bool = False) -> dict[s
 
 def files(home: str | None, run_id: str) -> dict[str, Document]:
     """
-    The run's files in their last versions: `{path: {"sha": sha256 of its blob, "size": bytes, "time": ns}}`. What no agent has captured
-    yet has a `local` path instead of `sha`; the console is `user_logs/std_log.txt`, with neither.
+    The run's files in their last versions: `{path: {"sha": sha256 of its blob, "size": bytes, "time": ns}}`. What lies in its output
+    folders and no agent has captured yet has a `local` path instead of `sha`; the console is `user_logs/std_log.txt`, with neither.
     """
+    from outrider import _spooled
+
     if home is None:
         return {}
     answer = ask(home, what="files", run=run_id)
     if answer is not None:
         found = {one["path"]: one for one in answer["files"]}
-        has_console = answer["console"] > 0
+        document, has_console = answer["run"], answer["console"] > 0
     else:
-        from outrider import _spooled
-
         found = _spooled.files(home, run_id)
-        for path, local in _spooled.left_behind(home, run_id):
-            found.setdefault(path, {"local": local})
-        has_console = bool(_spooled.console(home, run_id))
+        document, has_console = _spooled.run(home, run_id), bool(_spooled.console(home, run_id))
+    if (answer is None or document["ended"] is None) and document["host"] in (None, spool.hostname()):
+        for path, local, changed in _spooled.left_behind(document):
+            if path not in found or found[path]["time"] < changed:
+                found[path] = {"local": local}
     if has_console:
         found.setdefault(CONSOLE, {})
     return found
@@ -146,17 +148,26 @@ def flush(run_id: str, writer: Any, timeout: float) -> bool:
 
 
 def _spooled_metrics(home: str, run_id: str) -> Document:
+    """Times are kept only where they are needed: most runs have one stream, whose order is the points'."""
     from outrider import _spooled
 
-    found = _metrics.Found()
+    folders = _spooled.folders(home, run_id)
+    found = _metrics.Found(with_times=False)
+    _read(found, folders)
+    if found.needs_times:
+        found = _metrics.Found()
+        _read(found, folders)
+    return found.payload()
+
+
+def _read(found: _metrics.Found, folders: list[str]) -> None:
     try:
-        for number, folder in enumerate(_spooled.folders(home, run_id)):
+        for number, folder in enumerate(folders):
             for segment in spool.segments(folder):
                 with open(spool.open_regular(spool.segment_path(folder, segment)), "rb") as file:
                     found.read(file.read(), number)
     except FileNotFoundError:
         raise HistoryUnavailable from None
-    return found.payload()
 
 
 def _below(documents: list[Document], parent: str, *, recursive: bool) -> set[str]:

@@ -7,51 +7,42 @@ A payload: `series` [{name, source, kind, values, times where there are several 
 
 from __future__ import annotations
 
-import re
-
-from outrider import _values, record
+from outrider import _points, _values, record
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable
 
-#: A point as our own writers spell it, alone on its line: time, name, value. Everything else is parsed as JSON.
-_PLAIN = rb'"[ !#-\[\]-~]*"'
-_NUMBER = rb"-?(?:0|[1-9]\d{0,300})(?:\.\d+)?(?:[eE][+-]?\d{1,4})?"
-_POINT = re.compile(
-    rb'\{"k":"m","t":(\d{1,19}),"n":('
-    + _PLAIN
-    + rb'),"v":('
-    + _NUMBER
-    + rb"|true|false|null|"
-    + _PLAIN
-    + rb')(?:,"s":-?\d+)?\}\n|([^\n]+)\n'
-)
-
 
 class Found:
     """Series and rows as they are read, each with the stream it comes from."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_times: bool = True) -> None:
+        self._with_times = with_times
         self._series: dict[tuple[str, str], _Series] = {}
-        self._by_text: dict[bytes, _Series] = {}
         self._rows: dict[str, tuple[list[dict[str, Any]], set[int]]] = {}
         self._figures: list[dict[str, Any]] = []
 
     def read(self, data: bytes, stream: int) -> None:
         """Whole lines of one stream, in order. What is no line that the agent would take is nothing."""
-        self._by_text.clear()
-        by_text = self._by_text
-        for time, name, value, other in _POINT.findall(data):
+        by_text: dict[bytes, _Series] = {}
+        for times, name, values, other in _points.parts(data, with_times=self._with_times):
             if other:
                 self._other(other, stream)
                 continue
-            try:
-                series = by_text[name]
-            except KeyError:
+            series = by_text.get(name)
+            if series is None:
                 series = by_text[name] = self._of_name(name, stream)
-            series.times.append(time)
-            series.values.append(value)
+            series.values += values
+            if self._with_times:
+                series.times += times or []
+
+    @property
+    def needs_times(self) -> bool:
+        """Has something to be merged by time, and nobody kept the times?"""
+        names = [name for name, _ in self._series]
+        several = len(set(names)) < len(names) or any(len(one.streams) > 1 for one in self._series.values())
+        return several and not self._with_times
 
     def payload(self) -> dict[str, Any]:
         """What was found."""

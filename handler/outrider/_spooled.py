@@ -259,20 +259,19 @@ def console(home: str, run_id: str) -> bytes:
     return b"".join(found)
 
 
-def left_behind(home: str, run_id: str) -> list[tuple[str, str]]:
+def left_behind(document: Document) -> list[tuple[str, str, int]]:
     """
-    (path within the run, path) of what lies in the run's output folders, which no agent has captured yet. As the agent's collector, it
-    leaves out what was there long before the run, and what was changed long after its end: that is another run's.
+    (path within the run, path, mtime) of what lies in the run's output folders, which no agent may have captured yet. As the agent's
+    collector, it leaves out what was there long before the run, and what was changed long after its end: that is another run's.
     """
-    document = run(home, run_id)
     found = []
     for root in document["outputs"] or []:
         found += files_of_run(root, document["started"], document["ended"])
     return found
 
 
-def files_of_run(root: str, started: int, ended: int | None = None) -> list[tuple[str, str]]:
-    """(path within the run, path) of the files in an output folder that are this run's."""
+def files_of_run(root: str, started: int, ended: int | None = None) -> list[tuple[str, str, int]]:
+    """(path within the run, path, mtime) of the files in an output folder that are this run's."""
     base, found = os.path.basename(root.rstrip("/")), []
     for folder, inner, names in os.walk(root):
         inner.sort()
@@ -284,5 +283,5 @@ def files_of_run(root: str, started: int, ended: int | None = None) -> list[tupl
                 continue
             is_later = ended is not None and min(status.st_mtime_ns, status.st_ctime_ns) > ended + _GRACE_NS
             if stat.S_ISREG(status.st_mode) and status.st_ctime_ns + _GRACE_NS >= started and not is_later:
-                found.append((base + "/" + os.path.relpath(path, root).replace(os.sep, "/"), path))
+                found.append((base + "/" + os.path.relpath(path, root).replace(os.sep, "/"), path, status.st_mtime_ns))
     return found

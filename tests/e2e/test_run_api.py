@@ -200,6 +200,19 @@ def test_files_are_named_and_copied(mode, experiment, tmp_path):
         run.download_file("no")
 
 
+def test_a_file_is_there_as_soon_as_it_is_written(mode, experiment, tmp_path):
+    """A model is registered, and a file downloaded, right after it was written: nobody waits for a collector."""
+    run = experiment.start_logging()
+    mode.between()
+    for text in ("one", "two"):
+        (tmp_path / "outputs" / "model.pkl").write_text(text)
+        model = run.register_model("quick", "outputs/model.pkl")
+        with open(model.download(f"got-{text}"), encoding="utf-8") as file:
+            assert file.read() == text
+    assert (run.get_file_names(), model.version) == (["outputs/model.pkl"], 2)
+    run.complete()
+
+
 def test_children_are_runs_of_their_own(mode, experiment):
     """child_run, create_children, get_children, parent, recursive metrics; an experiment's list leaves children out unless asked."""
     run = experiment.start_logging(outputs=False)

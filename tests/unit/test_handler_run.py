@@ -315,7 +315,7 @@ def test_golden_files_of_format_1_are_read_for_ever(tmp_path):
         expected = json.load(file)
     found = _metrics.shape(_history.metrics(str(tmp_path), "golden-run")["golden-run"])
     assert found == expected["metrics"]
-    kinds = {json.loads(line)["k"] for lines in _metrics._own_streams(os.path.join(golden, "golden-run")) for line in lines}
+    kinds = {line["k"] for stream in streams(tmp_path).values() for line in stream}
     assert kinds == set(expected["kinds"])
 
 

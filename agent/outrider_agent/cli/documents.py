@@ -78,6 +78,10 @@ def details(given: records.Run) -> Document:
         "user": given.user,
         "python": given.python,
         "outputs": given.outputs,
+        "description": given.description,
+        "type": given.type,
+        "phase": given.phase if given.ended is None else None,
+        "inputs": given.inputs,
         "ended_by": given.ended_by,
         "error": error(given),
         "evidence": given.evidence,
@@ -128,6 +132,31 @@ def set_aside(given: records.SetAside) -> Document:
 def note(given: records.Note) -> Document:
     """Something that Outrider says about the run."""
     return {"time": fmt.iso(given.time), "level": given.level, "message": given.message}
+
+
+def figure(given: records.Figure) -> Document:
+    """An image, or a chart as data: the artifact of that path."""
+    fields = {"name": given.name, "path": given.path, "type": given.type, "description": given.description}
+    return {**fields, "time": fmt.iso(given.time)}
+
+
+def model(given: records.Model) -> Document:
+    """A model that was registered from the run."""
+    fields = {"name": given.name, "version": given.version, "path": given.path, "description": given.description}
+    sizes = {path: size for path, (_, size) in given.files.items()}
+    return {
+        **fields,
+        "framework": given.framework,
+        "framework_version": given.framework_version,
+        "files": sizes,
+        "time": fmt.iso(given.time),
+    }
+
+
+def snapshot(given: records.Snapshot) -> Document:
+    """A copy of a folder that is kept with the run."""
+    fields = {"id": given.snapshot_id, "sha256": given.sha256, "size": given.size, "files": given.file_count, "root": given.root}
+    return {**fields, "time": fmt.iso(given.time)}
 
 
 def artifact(given: records.Artifact) -> Document:

@@ -55,6 +55,9 @@ def describe(store: reading.Reader, run: records.Run) -> documents.Document:
         **documents.details(run),
         "properties": store.properties(run.run_id),
         "metrics": documents.metrics(store.series(run.run_id), store.rows(run.run_id)),
+        "figures": [documents.figure(one) for one in store.figures(run.run_id)],
+        "models": [documents.model(one) for one in store.models(run.run_id)],
+        "snapshots": [documents.snapshot(one) for one in store.snapshots(run.run_id)],
         "artifacts": len(artifacts),
         "artifacts_bytes": sum(one.size for one in artifacts),
         "warnings": counted.warnings,
@@ -71,11 +74,15 @@ def describe(store: reading.Reader, run: records.Run) -> documents.Document:
 def _print(store: reading.Reader, run: records.Run, document: documents.Document) -> None:
     output.say(f"{output.styled(runs.title(run), 'bold')}  {fmt.one_line(run.name or '')}  {output.styled(run.run_id, 'dim')}")
     _print_status(run, document)
+    _field("about", fmt.one_line(run.description or ""))
     _print_surroundings(run)
     _print_kin(store, run, document)
     for title in ("tags", "params", "properties"):
         if document[title]:
             _field(title, runs.tags_text(document[title]))
+    _field("figures", _some([f"{fmt.one_line(one['name'])} ({one['type']})" for one in document["figures"]]))
+    _field("models", _some([f"{fmt.one_line(one['name'])}:{one['version']}" for one in document["models"]]))
+    _field("snapshot", _some([one["id"] for one in document["snapshots"]]))
     _field("artifacts", _files(store.artifacts(run.run_id)))
     _field("logged", _logged(document))
     for line in _losses(document):
@@ -99,6 +106,7 @@ def _print_status(run: records.Run, document: documents.Document) -> None:
     took = fmt.duration(document["duration_s"])
     since = f"started {fmt.ago(run.started, time.time_ns())}"
     words = f"{status}: {why}" if why and run.reason != "completed" else status
+    words += f" ({run.phase})" if run.phase and run.ended is None and run.phase != run.status else ""
     output.say(f"{words}, {since}, {'for' if run.ended is None else 'took'} {took}")
     _field("evidence", fmt.evidence(run.evidence))
 
@@ -116,13 +124,17 @@ def _print_surroundings(run: records.Run) -> None:
 def _print_kin(store: reading.Reader, run: records.Run, document: documents.Document) -> None:
     """The runs that it started, and, where it was resumed, its attempts with their ends."""
     children = document["children"]
-    _field("children", ", ".join(children[:FILES]) + (f" and {len(children) - FILES} more" if len(children) > FILES else ""))
+    _field("children", _some(children))
     attempts = store.attempts(run.run_id)
     for one in attempts if len(attempts) > 1 else []:
         why = fmt.reason(one.reason, exit_code=one.exit_code, signal_number=one.signal, by=one.ended_by)
         took = fmt.duration(documents.duration_s(one, time.time_ns()))
         words = [f"{one.status}: {why}" if why and one.reason != "completed" else one.status, f"{fmt.local(one.started)}, {took}"]
         _field(f"attempt {one.attempt}", "; ".join(filter(None, [*words, fmt.evidence(one.evidence)])))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:FILES]) + (f" and {len(names) - FILES} more" if len(names) > FILES else "")
 
 
 def _files(artifacts: list[records.Artifact]) -> str:

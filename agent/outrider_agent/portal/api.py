@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+import msgspec
 from aiohttp import web
 
 from outrider_agent import errors
@@ -140,6 +141,10 @@ class Routes:
         return asking.json_response(await self._context.given.agent.cancel(request.match_info["run"], "portal"))
 
 
+#: So many children come with a run; `/runs` and `outrider runs` have the rest.
+CHILDREN = 500
+
+
 def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
     """A run, with what is small of it. Raises `NotFound`."""
     given = store.run(run_id)
@@ -149,6 +154,10 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
         "notes": [documents.note(one) for one in store.notes(run_id)],
         "set_aside": [documents.set_aside(one) for one in store.set_aside(run_id, 20)],
         "tables": tables(store, run_id),
+        "figures": [shapes.figure(one, run_id) for one in store.figures(run_id)],
+        "models": [documents.model(one) for one in store.models(run_id)],
+        "snapshots": [documents.snapshot(one) for one in store.snapshots(run_id)],
+        "children": [msgspec.structs.asdict(one) for one in store.children(run_id, CHILDREN)],
     }
 
 

@@ -82,13 +82,15 @@ def _head(seen: Seen, now: int) -> Safe:
             ("Host", shell.name(" · ".join(part for part in (run.user, run.host) if part))),
             ("Python", run.python),
             ("Run", tag("code", run.run_id)),
+            ("Parent", tag("a", tag("code", run.parent_run_id), href=f"/runs/{run.parent_run_id}") if run.parent_run_id else None),
         ]
     )
+    about = tag("p", fmt.one_line(run.description), class_="about") if run.description else None
     command = tag("pre", tag("code", fmt.one_line(fmt.command_line(run.command))), class_="command") if run.command else None
     title = tag("h1", shell.name(run.name or run.experiment), " ", tag("span", f"#{run.number}", class_="dim"))
     failed = tag("pre", fmt.safe(run.traceback or f"{run.error_type or ''}: {run.error_message or ''}"), class_="traceback")
     has_error = run.traceback or run.error_type or run.error_message
-    return join((tag("div", title, shell.run_pill(run), class_="heading"), facts, command, failed if has_error else None))
+    return join((tag("div", title, shell.run_pill(run), class_="heading"), about, facts, command, failed if has_error else None))
 
 
 def _main(seen: Seen) -> Safe:
@@ -125,7 +127,40 @@ def _line(entry: journal.Entry) -> list[Safe]:
 
 
 def _side(seen: Seen) -> Safe:
-    return tag("aside", _files(seen), shell.values("Parameters", seen.run.params), shell.values("Tags", seen.run.tags))
+    pairs = [("Parameters", seen.run.params), ("Tags", seen.run.tags), ("Properties", seen.document["properties"])]
+    return tag("aside", _figures(seen), _models(seen), _children(seen), _files(seen), *[shell.values(*pair) for pair in pairs])
+
+
+def _card(title: str, rows: list[Safe]) -> Safe:
+    table = tag("table", tag("tbody", *rows), class_="pairs files")
+    return tag("section", tag("h2", f"{title} {len(rows):,}"), table, class_="card") if rows else Safe("")
+
+
+def _figures(seen: Seen) -> Safe:
+    rows = []
+    for one in seen.document["figures"]:
+        is_picture = one["type"].startswith("image/")
+        shown = tag("img", src=one["url"] + "&view=1", alt=one["name"], loading="lazy") if is_picture else None
+        about = tag("span", f" {fmt.one_line(one['description'])}", class_="dim") if one["description"] else None
+        link = tag("a", shell.name(one["name"]), href=one["url"] + ("&view=1" if is_picture else ""), title=one["type"])
+        rows.append(tag("tr", tag("td", link, about, shown)))
+    return _card("Figures", rows)
+
+
+def _models(seen: Seen) -> Safe:
+    rows = [
+        tag("tr", tag("td", shell.name(f"{one['name']}:{one['version']}")), tag("td", shell.name(one["path"] or ""), class_="dim"))
+        for one in seen.document["models"]
+    ]
+    return _card("Models", rows)
+
+
+def _children(seen: Seen) -> Safe:
+    rows = [
+        tag("tr", tag("td", tag("a", shell.name(one["name"] or one["run_id"]), href=f"/runs/{one['run_id']}")), tag("td", one["status"]))
+        for one in seen.document["children"]
+    ]
+    return _card("Children", rows)
 
 
 def _files(seen: Seen) -> Safe:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from outrider_agent import errors
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import api, asking, door, listing, onerun, shell
+from outrider_agent.portal import api, asking, door, helping, listing, onerun, shell
 from outrider_agent.portal.markup import Safe, tag
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Pages:
 
     def table(self) -> list[web.RouteDef]:
         """Every page."""
-        return [web.get("/", self.experiments), web.get("/runs", self.runs), web.get("/runs/{run}", self.run)]
+        return [web.get("/", self.experiments), web.get("/runs", self.runs), web.get("/runs/{run}", self.run), web.get("/help", self.help)]
 
     async def experiments(self, _request: web.Request) -> web.Response:
         """GET /."""
@@ -56,6 +56,10 @@ class Pages:
             (f"#{seen.run.number}", None),
         ]
         return self._page(title, crumbs, main, modules=["run.js"], charts=True)
+
+    async def help(self, _request: web.Request) -> web.Response:
+        """GET /help: where a run's documentation link leads."""
+        return self._page("Help", [("Experiments", "/"), ("Help", None)], helping.page())
 
     def _page(
         self, title: str, crumbs: list[tuple[str, str | None]], main: Safe, *, modules: list[str] | None = None, charts: bool = False

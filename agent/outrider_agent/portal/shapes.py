@@ -109,6 +109,13 @@ def file(given: records.Artifact, run_id: str) -> Document:
     return documents.artifact(given) | {"path": shown, "url": where}
 
 
+def figure(given: records.Figure, run_id: str) -> Document:
+    """One of the figures of GET /runs/{id}: `url` is the address of its artifact's last version."""
+    path = os.fsencode(given.path)
+    where = f"/api/v1/runs/{quote(run_id)}/content?path={quote(path, safe='/')}"
+    return documents.figure(given) | {"path": path.decode("utf-8", "replace"), "url": where}
+
+
 def points(given: Sequence[records.Point], first: int) -> Document:
     """Points as columns, from ordinal `first` on."""
     return {

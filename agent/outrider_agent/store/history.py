@@ -67,13 +67,14 @@ class Historian(reading.Reader):
         return {"runs": found}
 
     def files(self, run: str) -> Any:
-        """The run's files in their last versions, by path. Raises `NotFound`."""
-        kept = self.artifacts(run)
+        """The run's files in their last versions, by path, and what it takes to find those not captured yet. Raises `NotFound`."""
+        kept, of = self.artifacts(run), self.run(run)
         with self._snapshots.open() as connection:
             console = int(connection.execute(SQL.console_size, {"run": run}).fetchone()[0])
         return {
             "files": [{"path": wire_path(os.fsencode(one.path)), "sha": one.sha256, "size": one.size, "time": one.time} for one in kept],
             "console": console,
+            "run": {"outputs": of.outputs, "started": of.started, "ended": of.ended, "host": of.host},
         }
 
     def console_from(self, run: str, start: int) -> Any:

@@ -194,6 +194,10 @@ class Reader:
         """A run's properties."""
         return pairs(self._of_run(SQL.properties, run_id))
 
+    def children(self, run_id: str, limit: int | None = None) -> list[records.Child]:
+        """The runs that a run started, in the order they began. Empty for an unknown run."""
+        return [convert(records.Child, row) for row in self._rows(SQL.children, run_id=run_id, limit=limit)]
+
     def figures(self, run_id: str) -> list[records.Figure]:
         """Images and charts of a run, in the order logged."""
         return [convert(records.Figure, row, path=os.fsdecode(row["path"])) for row in self._of_run(SQL.figures, run_id)]

@@ -198,6 +198,15 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     observed: bool
 
 
+class Child(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that a run started, as its parent's page names it."""
+
+    run_id: str
+    number: int
+    name: str | None
+    status: str
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """An image, or a chart as data (`type` azureml.v2.confusion_matrix, say); its bytes are the artifact of that path."""
 

@@ -315,7 +315,8 @@ def _place(paths: list[str], dataset: Any) -> str:
     """One path for all: the only one, the folder that a pattern begins with, or the folder that all are in."""
     if len(paths) == 1 and ("://" in paths[0] or os.path.exists(paths[0])):
         return paths[0]
-    folders = [os.path.dirname(path) if os.path.isfile(path) else path for path in dataset.to_path()]
+    files: list[str] = dataset.to_path()
+    folders = [os.path.dirname(path) if os.path.isfile(path) else path for path in files]
     return os.path.commonpath(folders)
 
 

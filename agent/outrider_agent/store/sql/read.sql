@@ -117,6 +117,10 @@ SELECT CAST(path AS BLOB) AS path, version, size, sha256, time, modified, source
 WHERE run_key = :run_key AND (:all_versions OR version = (SELECT max(version) FROM artifacts b WHERE b.run_key = a.run_key AND b.path = a.path))
 ORDER BY a.path, version;
 
+-- name: children
+-- The runs that a run started, in the order they began.
+SELECT run_id, number, name, status FROM runs WHERE parent_run_id = :run_id ORDER BY started, run_key LIMIT coalesce(:limit, -1);
+
 -- name: figures
 -- A run's images and charts in the order logged.
 SELECT name, CAST(path AS BLOB) AS path, type, time, description FROM figures WHERE run_key = :run_key ORDER BY figure_key;

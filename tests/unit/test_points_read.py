@@ -1,0 +1,84 @@
+"""Points out of a segment's bytes, the quick way and the plain way: any lines give the same, in the same order within a name."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from outrider import _points
+
+NAMES = ["loss", "acc", "l r", "ü", 'q"', "x"]
+VALUES = st.one_of(st.floats(), st.integers(-(10**30), 10**30), st.booleans(), st.none(), st.text(max_size=5), st.just(["NaN"]))
+
+
+def spelled(value):
+    text = json.dumps(value)
+    return json.dumps(text) if text in ("Infinity", "-Infinity", "NaN") else text
+
+
+def line(name, value, step=None, ending="\n"):
+    more = "" if step is None else f',"s":{step}'
+    return f'\n{{"k":"m","t":1700000000000000000,"n":{json.dumps(name)},"v":{spelled(value)}{more}}}{ending}'.encode()
+
+
+def plainly(data):
+    """Every line parsed as JSON: the values of each name, and the other lines."""
+    found, others = {}, []
+    for raw in data.split(b"\n"):
+        if raw:
+            try:
+                one = json.loads(raw)
+                assert one["k"] == "m"
+                found.setdefault(one["n"], []).append(one["v"])
+            except (ValueError, AssertionError):
+                others.append(raw)
+    return found, others
+
+
+def quickly(data, *, with_times):
+    found, others = {}, []
+    for times, name, values, other in _points.parts(data, with_times=with_times):
+        if other:
+            try:
+                one = json.loads(other)
+            except ValueError:
+                others.append(other)
+                continue
+            if one["k"] == "m":
+                found.setdefault(one["n"], []).append(one["v"])
+            else:
+                others.append(other)
+        else:
+            assert not with_times or len(times) == len(values)
+            found.setdefault(json.loads(name), []).extend(json.loads(value) for value in values)
+    return found, others
+
+
+CYCLE = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4)
+LEFT = st.integers(0, 3)
+ODD = st.sampled_from([b"", b'\n{"k":"tag","n":"x"}\n', b"\ntorn", b"\n\n\n", b'\n {"k":"m","t":1,"n":"loss","v":9} \n', b"\n}\n"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.tuples(CYCLE, st.integers(0, 40), LEFT), st.lists(st.tuples(st.integers(0, 160), ODD), max_size=3), VALUES, st.booleans())
+@example((["loss", "acc"], 30, 1), [(41, b'\n {"k":"m","t":1,"n":"loss","v":9} \n')], 1.5, False)
+@example((["loss", "acc", "x"], 30, 0), [(30, b'\n{"k":"tag","n":"x"}\n')], 1.5, False)
+def test_the_quick_way_reads_what_json_reads(points, odd, value, with_times):
+    """Whatever stands between the points of a cycle, and however it ends."""
+    cycle, rounds, left = points
+    written = [line(name, value, step) for step in range(rounds) for name in cycle]
+    written += [line(name, value) for name in cycle[:left]]
+    for place, what in odd:
+        written.insert(place, what + (b"\n" if what == b"\ntorn" else b""))
+    data = b"".join(written)
+    assert quickly(data, with_times=with_times) == plainly(data)
+
+
+def test_a_million_points_of_a_cycle_take_the_quick_way():
+    """Chunks are cut anywhere: what is left of a cycle at an end is not lost."""
+    data = b"".join(line(name, step * 0.1, step) for step in range(60_000) for name in ("loss", "acc", "x"))
+    found, others = quickly(data, with_times=False)
+    assert others == []
+    assert found == {name: [step * 0.1 for step in range(60_000)] for name in ("loss", "acc", "x")}
