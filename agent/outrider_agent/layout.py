@@ -86,6 +86,10 @@ class Layout(msgspec.Struct, frozen=True):
         """A run's folder in the spool."""
         return self.spool / run
 
+    def submitted(self, run: str) -> Path:
+        """Where a submitted run works, and what it left there."""
+        return self.home / "submitted" / run
+
     def cancel(self, run: str) -> Path:
         """Present: somebody asked for the run to be canceled."""
         return self.spool / run / "cancel"

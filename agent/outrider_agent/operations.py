@@ -190,6 +190,7 @@ class AgentOperations:
             if not folder.is_dir():
                 raise
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._parts.layout.submitted(run), ignore_errors=True)
         for sha in blobs:
             self._parts.blobs.delete(sha)
         return len(blobs)

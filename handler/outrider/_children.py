@@ -74,7 +74,10 @@ def _kept(home: str, name: str, path: str) -> bytes:
 
 
 def _outputs(given: Any) -> list[str]:
-    return _facts.default_outputs() if given is None or given is True else _facts.outputs(given)
+    """Where the script names no folder: ./outputs, and ./logs as the original has it."""
+    if given is not None and given is not True:
+        return _facts.outputs(given)
+    return [*_facts.default_outputs(), *(_facts.outputs("./logs") if "OUTRIDER_OUTPUTS" not in os.environ else ())]
 
 
 def _check_id(run_id: str | None) -> None:

@@ -237,8 +237,7 @@ class KnownRun:
         """The path of a zip of the run's snapshot, made in the folder `path`."""
         from outrider import _snapshot
 
-        found: str = _snapshot.restore_for(self, snapshot_id, path)
-        return found
+        return _snapshot.restore_for(self, snapshot_id, path)
 
     def wait_for_completion(
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
@@ -246,8 +245,7 @@ class KnownRun:
         """Waits until the run has ended; its details."""
         from outrider import _waiting
 
-        found: dict[str, Any] = _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)
-        return found
+        return _waiting.wait_for_completion(self, show_output, wait_post_processing, raise_on_error)
 
     def flush(self, timeout_seconds: float = 60.0) -> bool:
         """Waits up to that many seconds until the store has what this process logged. False: not in time, or no agent."""
@@ -256,7 +254,10 @@ class KnownRun:
         return _history.flush(self.id, self._writer, timeout_seconds)
 
     def clean(self) -> None:
-        """Removes local working files: there are none, what a run keeps is in the home."""
+        """Removes the folder that a submitted run worked in, once it has ended; what the run keeps is in the home."""
+        from outrider import _submit
+
+        _submit.clean(self)
 
     def _asked(self) -> dict[str, Any]:
         """The run's document, asked for now. A run of this process that has said nothing yet is known by what it would say."""

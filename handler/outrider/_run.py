@@ -150,8 +150,7 @@ class Run(LoggedRun):
         """Keeps a copy of a folder (or file) with the run; the snapshot's id. One a run."""
         from outrider import _snapshot
 
-        found: str = _snapshot.take_for(self, file_or_folder_path)
-        return found
+        return _snapshot.take_for(self, file_or_folder_path)
 
     def complete(self) -> None:
         """Ends the run as Completed. Calling it again does nothing."""

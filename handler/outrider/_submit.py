@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from outrider import _definition, _snapshot, spool
+from outrider import _definition, _snapshot, record, spool
 from outrider._encode import safe_str
 from outrider._errors import SubmitError
 from outrider._script_config import ScriptRunConfig
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Mapping
 
     from outrider._experiment import Experiment
+    from outrider._known import KnownRun
     from outrider._run import Run
 
 TYPE = "azureml.scriptrun"  #: the type of a submitted run, as the original calls it
@@ -143,6 +144,15 @@ def start(spec: dict[str, Any]) -> None:
         said = launcher.stdout.readline().decode("utf-8", "replace").strip()
     if said != "ready":
         raise SubmitError(f"nothing was submitted: {said or 'the launcher ended without a word'}")
+
+
+def clean(run: KnownRun) -> None:
+    """Removes the folder that a submitted run worked in. One that has not ended needs it, and keeps it."""
+    home = run._home  # noqa: SLF001 -- its own package
+    if home is not None and run.get_status() in record.TERMINAL:
+        import shutil
+
+        shutil.rmtree(os.path.join(home, "submitted", run.id), ignore_errors=True)
 
 
 def new_id(experiment: str) -> str:

@@ -53,7 +53,7 @@ def test_everything_that_was_said_of_a_run_is_told_of_it(mode, experiment):
     run.tag("stage", "final")  # what is said of a run may be said after its end
     for one in (run, Run(experiment, run.id), Run.get(None, run.id), next(experiment.get_runs()), experiment.workspace.get_run(run.id)):
         assert one.get_tags() == {"stage": "final", "count": 3, "none": None}
-        assert one.get_properties() == {"commit": "abc", "more": [1, 2]}
+        assert one.get_properties() == {"ContentSnapshotId": run.get_snapshot_id(), "commit": "abc", "more": [1, 2]}
         assert (one.get_status(), one.description, one.display_name, one.number) == ("Completed", "what it is about", "renamed", 1)
         assert one.experiment == experiment
     details = run.get_details()

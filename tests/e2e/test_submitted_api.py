@@ -6,17 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import zipfile
 
 import pytest
 from portal_rig import Portal
-from submitted import write
+from submitted import work, write
 from tracked import OUTRIDER, gone, lines, of_home
 from waiting import until
 
 from outrider import (
     ActivityFailed,
     CondaDependencies,
+    Dataset,
     Environment,
     Experiment,
     Run,
@@ -214,6 +216,52 @@ def test_the_environment_of_a_run_can_be_asked_for(folder):
     assert (found.name, found.python.interpreter_path, found.python.conda_dependencies.pip_packages) == ("mine", sys.executable, ["pytest"])
     assert run.get_details()["runDefinition"]["script"] == "train.py"
     assert "secret" not in repr(run.get_details()) + repr(found)
+
+
+@pytest.mark.usefixtures("agent")
+def test_data_sets_are_given_as_paths_and_by_name(folder, tmp_path):
+    """An argument of the script, and `run.input_datasets`."""
+    (tmp_path / "d.csv").write_text("a,b\n1,2\n")
+    data = Dataset.File.from_files(str(tmp_path / "d.csv")).as_named_input("table").as_mount()
+    script = """
+    import sys
+    from outrider import Run
+    print(open(sys.argv[2]).read().split()[0], sorted(Run.get_context().input_datasets))
+    """
+    run = submit(write(folder, train=textwrap.dedent(script)), arguments=["--data", data])
+    run.wait_for_completion()
+    (log,) = [text for name, text in run.get_details_with_logs()["logFiles"].items() if name == "user_logs/std_log.txt"]
+    assert log == "a,b ['table']\n"
+
+
+def test_what_a_run_worked_in_goes_when_it_is_cleaned_or_deleted(home, folder, agent):
+    """Not before it has ended; what the run keeps stays until it is deleted."""
+    write(folder, train="import sys, time\nopen('mine.txt', 'w').write('x')\nwhile len(sys.argv) > 1: time.sleep(0.05)")
+    run, other = submit(folder, arguments=["wait"]), submit(folder)
+    until((work(home, run.id) / "mine.txt").exists, message="it runs")
+    run.clean()
+    assert work(home, run.id).exists()
+    run.cancel()
+    run.wait_for_completion()
+    run.clean()
+    assert not work(home, run.id).exists()
+    assert run.get_snapshot_id()
+    other.wait_for_completion()
+    assert work(home, other.id).exists()
+    if agent:  # a run is deleted from the store, which an agent has to bring it into
+        done = subprocess.run([OUTRIDER, "delete", "--yes", other.id], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert not work(home, other.id).exists()
+
+
+@pytest.mark.usefixtures("agent")
+def test_outputs_and_logs_are_made_for_an_interactive_run(tmp_path, monkeypatch):
+    """And only there: what is written into them is the run's."""
+    monkeypatch.chdir(tmp_path)
+    with Experiment(None, "ridge").start_logging(snapshot_directory=None) as run:
+        (tmp_path / "outputs" / "m.txt").write_text("x")
+        (tmp_path / "logs" / "l.txt").write_text("x")
+    assert {"outputs/m.txt", "logs/l.txt"} <= set(run.get_file_names())
 
 
 @pytest.mark.usefixtures("agent")

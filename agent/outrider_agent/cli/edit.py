@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outrider import control, spool
-from outrider_agent import errors
+from outrider_agent import errors, layout
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import fresh, output, pending, runs
 from outrider_agent.store import editing, reading, records
@@ -158,3 +158,4 @@ def _delete_here(home: Path, run_id: str) -> None:
     for sha256 in editing.delete_run(fresh.store_path(str(home)), run_id):
         (home / "blobs" / sha256[:2] / sha256).unlink(missing_ok=True)
     shutil.rmtree(pending.folder(str(home)) / run_id, ignore_errors=True)
+    shutil.rmtree(layout.Layout(home).submitted(run_id), ignore_errors=True)
