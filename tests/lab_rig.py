@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 from waiting import until
@@ -28,12 +31,12 @@ def environment(folder):
     return {**os.environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
-def executed(path, folder, *options):
+def converted(path, folder, *options):
     """What nbconvert makes of a notebook: the file that it wrote."""
-    command = [sys.executable, "-m", "nbconvert", "--execute", *options, "--output", "executed", str(path)]
+    command = [sys.executable, "-m", "nbconvert", *options, "--output", path.stem + "-converted", str(path)]
     done = subprocess.run(command, env=environment(folder), cwd=path.parent, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return next(found for found in path.parent.iterdir() if found.stem == "executed")
+    return next(found for found in path.parent.iterdir() if found.stem == path.stem + "-converted")
 
 
 class Lab:
@@ -50,7 +53,6 @@ class Lab:
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
         command += [
             f"--ServerApp.root_dir={self.notebooks}",
-            "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
         with (self.folder / "lab.log").open("wb") as log:
@@ -69,9 +71,15 @@ class Lab:
                 return None
         return None
 
+    def is_connected(self, path):
+        """Does the notebook have a kernel that waits for it?"""
+        with urllib.request.urlopen(f"{self._where['url']}api/sessions?token={self._where['token']}", timeout=30) as answer:
+            kernels = [one["kernel"] for one in json.load(answer) if one["path"] == path.name]
+        return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+
     def address(self, path):
-        """Where the notebook is opened."""
-        return f"{self._where['url']}lab/tree/{path.name}?token={self._where['token']}"
+        """Where the notebook is opened, alone: without what another page left open."""
+        return f"{self._where['url']}lab/workspaces/{path.stem}/tree/{path.name}?token={self._where['token']}"
 
     def stop(self):
         """Ends it, and the kernels with it."""
@@ -82,31 +90,52 @@ class Lab:
 class Page:
     """A notebook in a browser."""
 
-    def __init__(self, browser, address):
+    def __init__(self, browser, lab, path):
         self.context = browser.new_context(viewport={"width": 1200, "height": 1000})
         self.page = self.context.new_page()
         self.wrong = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.goto(address)
+        self.page.goto(lab.address(path))
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        self.wait("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=60)
+        until(lambda: lab.is_connected(path), timeout=60, message="the notebook has no kernel")
 
     def run_all(self):
         """Every cell, one after the other."""
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self._asked = 0.0
+        until(self._has_begun, timeout=90, message="no cell was run")
 
-    def wait(self, expression, timeout=30.0):
+    def _has_begun(self):
+        """Was the first cell sent? A front end that is not connected yet asks which kernel, or drops what it was told: it is told again."""
+        if re.search(r"[*0-9]", self.page.evaluate("document.querySelector('.jp-InputPrompt').innerText")):
+            return True
+        if self.page.locator(".jp-Dialog .jp-mod-accept").count():
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+            self.page.wait_for_selector(".jp-Dialog", state="detached")
+            self._asked = 0.0
+        elif time.monotonic() > self._asked + 5:
+            self._asked = time.monotonic()
+            self.page.get_by_role("menuitem", name="Run", exact=True).click()
+            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        return False
+
+    def wait(self, expression, timeout=60.0):
         """Until the expression is true in the page."""
         return until(lambda: self.page.evaluate(expression), timeout=timeout, message=expression)
 
-    def wait_text(self, *words, timeout=30.0):
-        """Until the first widget has all these words."""
-        return until(lambda: all(word in self.text() for word in words) and self.text(), timeout=timeout, message=f"{words}")
+    def wait_text(self, *words, timeout=60.0):
+        """Until the first widget has all these words; its words."""
+        try:
+            return until(lambda: all(word in self.text() for word in words) and self.text(), timeout=timeout)
+        except AssertionError:
+            raise AssertionError(f"{words} are not all in the widget: {self.text()!r}; cells: {self.outputs()}") from None
 
     def text(self):
         """The words of the first widget."""
         return self.page.evaluate("document.querySelector('.outrider-run')?.innerText ?? ''")
+
+    def outputs(self):
+        """What the cells have given, as text."""
+        return self.page.evaluate("[...document.querySelectorAll('.jp-Cell-outputArea')].map((area) => area.innerText)")
 
     def is_busy(self):
         """Is a cell running?"""

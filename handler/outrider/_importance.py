@@ -45,9 +45,10 @@ def _linear(model: Any, data: Any, features: Sequence[str] | None, task: str, cl
     if len(weights) == 1 and classes is not None and len(classes) == 2:
         weights = np.vstack([-weights, weights])  # two classes share one line between them
     names = _names(model, data, features, weights.shape[1])
-    several = len(weights) > 1 and classes is not None
+    # A row a class; but for libsvm's models, which have a row a pair of classes (for three classes as many).
+    several = classes is not None and len(weights) == len(classes) and not hasattr(model, "n_support_")
     said: dict[str, Any] = {"features": names, "method": type(model).__name__, "model_task": task, "classes": classes}
-    if data is None:
+    if data is None or (len(weights) > 1 and not several):  # rows that are no classes have no samples' importances of their own
         sizes = abs(weights)
         return Explanation(global_values=sizes.mean(axis=0), per_class_values=sizes if several else None, **said)
     rows = np.asarray(plain(data), dtype=np.float64)

@@ -50,7 +50,7 @@ def html(shown: dict[str, Any], now_ns: int) -> str:
 
 def text(shown: dict[str, Any], now_ns: int) -> str:
     """The run as lines of plain text."""
-    rows = [f"{shown['name'] or shown['run_id']}: {shown['status']}{_reason(shown)}, {' · '.join(_facts(shown, now_ns))}"]
+    rows = [f"{shown['name'] or shown['run_id']}: {shown['status']}{_reason(shown)}, {', '.join(_facts(shown, now_ns))}"]
     if shown["error"]:
         rows += ["", *_indented(shown["error"])]
     if shown["metrics"]:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from browsing_rig import SHOTS
-from lab_rig import Lab, Page, executed, notebook
+from lab_rig import Lab, Page, converted, notebook
 from waiting import until
 
 import outrider
@@ -54,7 +54,7 @@ def opened(lab, browser):
 
     def open_one(*cells):
         path = notebook(lab.notebooks / f"n{len(list(lab.notebooks.iterdir()))}.ipynb", *cells)
-        pages.append(Page(browser, lab.address(path)))
+        pages.append(Page(browser, lab, path))
         return pages[-1]
 
     yield open_one
@@ -123,15 +123,15 @@ def outputs(path):
 def test_nbconvert_keeps_the_last_state_as_static_html(tmp_path):
     """The run ends in a later cell, at the end of the notebook: what is saved says so, without a script of ours."""
     path = notebook(tmp_path / "n.ipynb", SHOWN, "run.log('mse', 0.5)", "run.complete()")
-    shown = outputs(executed(path, tmp_path, "--to", "notebook"))
+    saved = converted(path, tmp_path, "--execute", "--to", "notebook")
+    shown = outputs(saved)
     assert len(shown) == 1
     page = "".join(shown[0]["text/html"])
     assert "Completed" in page
     assert "mse" in page
     assert "<script" not in page
     assert "live: Completed" in "".join(shown[0]["text/plain"])
-    converted = executed(path, tmp_path, "--to", "html").read_text()
-    assert 'class="outrider-run"' in converted
+    assert 'class="outrider-run"' in converted(saved, tmp_path, "--to", "html").read_text()
 
 
 CONSOLE = """
@@ -156,8 +156,8 @@ def test_on_a_console_it_is_text_once(home, tmp_path, encoding):
         check=True,
     )
     text = done.stdout.decode(encoding)
-    assert "plain: Running, experiment widgets" in text
-    assert re.search(r"loss +4\.0? +\S+ +3 points, 1 to 4", text)
+    assert "plain: Running, experiment widgets, run " in text
+    assert re.search(r"loss +4 +\S+ +3 points, 1 to 4", text)
     assert text.splitlines()[-2:] == ["after", "1"]
 
 

@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+from handler_support import process  # noqa: F401 -- a fixture
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import permutation_importance as reference
@@ -15,8 +16,9 @@ from sklearn.metrics import accuracy_score, recall_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
-from outrider import _explanation_client as client
+import outrider
 from outrider import sklearn as charts
 from outrider._explanation import Explanation, taken
 
@@ -68,6 +70,14 @@ def test_two_classes_share_one_line():
     found = charts.feature_importance(model, IRIS.data[two])
     assert np.array(found.local_importance_values[0]) == pytest.approx(-np.array(found.local_importance_values[1]))
     assert found.features == ["feature 0", "feature 1", "feature 2", "feature 3"]
+
+
+def test_rows_of_pairs_of_classes_are_not_taken_for_classes():
+    """A linear SVC of three classes has three rows too, of its three pairs."""
+    found = charts.feature_importance(SVC(kernel="linear").fit(IRIS.data, IRIS.target), IRIS.data)
+    assert found.per_class_values is None
+    assert found.local_importance_values is None
+    assert len(found.get_ranked_global_names()) == 4
 
 
 def test_a_pipeline_is_explained_by_its_last_step():
@@ -152,93 +162,106 @@ def test_shapes_that_do_not_fit_are_refused(given, words):
         Explanation(**given)
 
 
-class Folder:
-    """A run as the client sees it: files and a tag."""
-
-    id = "r"
-
-    def __init__(self):
-        self.files, self.tags = {}, {}
-
-    def upload_file(self, name, stream):
-        self.files[name] = stream.read()
-
-    def get_file_names(self):
-        return list(self.files)
-
-    def download_file(self, name, path):
-        with open(path, "wb") as file:
-            file.write(self.files[name])
-
-    def tag(self, key, value):
-        self.tags[key] = value
+@pytest.fixture
+def run(home, process):  # noqa: F811
+    """A run of this process, in a home of its own."""
+    return outrider.start_run("explained")
 
 
-def test_what_is_uploaded_comes_back_equal():
+def kept(run, folder):
+    """The run's files as JSON, by their names within `explanation/<8 hex>/`."""
+    run.download_files(output_directory=str(folder))
+    return {
+        "/".join(path.relative_to(folder).parts[2:]).removesuffix(".interpret.json"): json.loads(path.read_text())
+        for path in folder.rglob("*.json")
+    }
+
+
+def test_what_is_uploaded_comes_back_equal(run):
     """Every list, under explanation/<8 hex>/, and the run is tagged."""
     model = LogisticRegression(max_iter=1000).fit(IRIS.data, IRIS.target)
     explanation = charts.feature_importance(model, IRIS.data, features=IRIS.feature_names)
-    run = Folder()
-    client.ExplanationClient.from_run(run).upload_model_explanation(explanation, comment="all", true_ys=IRIS.target)
-    assert run.tags == {"model_explanation": "True"}
+    outrider.ExplanationClient.from_run(run).upload_model_explanation(explanation, comment="all", true_ys=IRIS.target)
+    assert run.get_tags() == {"model_explanation": "True"}
     folder = f"explanation/{explanation.id[:8]}/"
     expected = {
         "features", "classes", "expected_values", "local_importance_values", "eval_data_viz", "true_ys_viz", "ys_pred_viz",
         "visualization_dict", "rich_metadata", "global_names/0", "global_rank/0", "global_values/0", "per_class_names/0",
         "per_class_rank/0", "per_class_values/0",
     }  # fmt: skip
-    assert set(run.files) == {f"{folder}{part}.interpret.json" for part in expected}
-    back = client.ExplanationClient.from_run(run).download_model_explanation()
-    for member in (
-        "features",
-        "classes",
-        "global_importance_values",
-        "per_class_values",
-        "local_importance_values",
-        "expected_values",
-        "id",
-    ):
+    assert set(run.get_file_names()) == {f"{folder}{part}.interpret.json" for part in expected}
+    back = outrider.ExplanationClient.from_run(run).download_model_explanation()
+    lists = ["features", "classes", "global_importance_values", "per_class_values", "local_importance_values", "expected_values"]
+    for member in [*lists, "id"]:
         assert getattr(back, member) == getattr(explanation, member), member
     assert back.eval_y_true == IRIS.target.tolist()
     assert back.eval_data == IRIS.data.tolist()
 
 
-def test_many_features_are_kept_in_three_blocks_of_the_most_important():
+def test_many_features_are_kept_in_three_blocks_of_the_most_important(run, tmp_path):
     """Blocks of 100 by descending importance, at most three; the list of features stays whole."""
     values = list(range(450))
     random.Random(1).shuffle(values)
-    run = Folder()
-    found = client.ExplanationClient(run)
-    found.upload_model_explanation({f"f{value}": value for value in values})
-    blocks = [json.loads(run.files[name]) for name in sorted(run.files) if "global_values/" in name]
+    client = outrider.ExplanationClient(run)
+    client.upload_model_explanation({f"f{value}": value for value in values})
+    found = kept(run, tmp_path / "kept")
+    blocks = [found[name] for name in sorted(found) if name.startswith("global_values/")]
     assert blocks == [[float(value) for value in range(449 - start, 349 - start, -1)] for start in (0, 100, 200)]
-    assert len(json.loads(next(text for name, text in run.files.items() if name.endswith("/features.interpret.json")))) == 450
-    assert found.download_model_explanation(top_k=2).get_feature_importance_dict() == {"f449": 449.0, "f448": 448.0}
-    assert found.download_model_explanation().num_features == 300
+    assert len(found["features"]) == 450
+    assert client.download_model_explanation(top_k=2).get_feature_importance_dict() == {"f449": 449.0, "f448": 448.0}
+    assert client.download_model_explanation().num_features == 300
 
 
-def test_only_so_many_samples_are_kept_for_drawing():
+def test_only_so_many_samples_are_kept_for_drawing(run, tmp_path):
     """20,000 rows at even distances; the importances of all of them stay."""
-    run = Folder()
     rows = [[float(number)] for number in range(50_000)]
-    client.ExplanationClient(run).upload_model_explanation(Explanation(features=["x"], local_values=rows, eval_data=rows))
-    kept = {name.rsplit("/", 1)[1]: json.loads(text) for name, text in run.files.items()}
-    assert kept["eval_data_viz.interpret.json"] == [[float(number * 50_000 // 20_000)] for number in range(20_000)]
-    assert len(kept["local_importance_values.interpret.json"]) == 50_000
-    assert kept["rich_metadata.interpret.json"]["num_rows"] == 50_000
+    outrider.ExplanationClient(run).upload_model_explanation(Explanation(features=["x"], local_values=rows, eval_data=rows))
+    found = kept(run, tmp_path / "kept")
+    assert found["eval_data_viz"] == [[float(number * 50_000 // 20_000)] for number in range(20_000)]
+    assert len(found["local_importance_values"]) == 50_000
+    assert found["rich_metadata"]["num_rows"] == 50_000
 
 
-def test_explanations_are_found_by_id_comment_and_kind():
+def test_explanations_are_found_by_id_comment_and_kind(run):
     """The newest where nothing is said; a clear error where there is none."""
-    found = client.ExplanationClient(Folder())
-    with pytest.raises(ValueError, match="run r has no such explanation; it has none"):
-        found.download_model_explanation()
+    client = outrider.ExplanationClient(run)
+    with pytest.raises(ValueError, match=f"run {run.id} has no such explanation; it has none"):
+        client.download_model_explanation()
     first, second = Explanation(features=["a"], global_values=[1.0], is_raw=True), Explanation(features=["b"], global_values=[2.0])
-    found.upload_model_explanation(first, comment="raw one")
-    found.upload_model_explanation(second)
-    assert [one["id"] for one in found.list_model_explanations()] == [first.id, second.id]
-    assert found.download_model_explanation().features == ["b"]
-    assert found.download_model_explanation(first.id).features == ["a"]
-    assert found.download_model_explanation(raw=True).features == ["a"]
-    assert found.download_model_explanation(engineered=True).features == ["b"]
-    assert [one["comment"] for one in found.list_model_explanations(comment="raw one")] == ["raw one"]
+    client.upload_model_explanation(first, comment="raw one")
+    client.upload_model_explanation(second)
+    assert [one["id"] for one in client.list_model_explanations()] == [first.id, second.id]
+    assert client.download_model_explanation().features == ["b"]
+    assert client.download_model_explanation(first.id).features == ["a"]
+    assert client.download_model_explanation(raw=True).features == ["a"]
+    assert client.download_model_explanation(engineered=True).features == ["b"]
+    assert [one["comment"] for one in client.list_model_explanations(comment="raw one")] == ["raw one"]
+
+
+def test_importances_are_logged_as_a_table_and_kept_whole(run):
+    """The most important feature first, with a column for each class."""
+    charts.log_feature_importance(run, Explanation(features=["a", "b"], per_class_values=[[1, 2], [3, 6]], classes=["no", "yes"]))
+    expected = {"feature": ["b", "a"], "importance": [4.0, 2.0], "no": [2, 1], "yes": [6, 3]}
+    assert run.get_metrics("feature_importance")["feature_importance"] == expected
+    assert outrider.ExplanationClient(run).download_model_explanation().classes == ["no", "yes"]
+
+
+def test_a_classification_is_logged_whole_or_not_at_all(run):
+    """Charts and scores, with a prefix; where something does not fit, nothing of it."""
+    with pytest.raises(ValueError, match="predict_proba"):
+        charts.log_classification(run, [0, 1], [0, 1], [-2.0, 5.0])
+    with pytest.raises(TypeError, match="needs y_pred, y_score or both"):
+        charts.log_classification(run, [0, 1])
+    assert run.get_metrics() == {}
+    scores = charts.log_classification(run, [0, 1, 1], y_score=[0.2, 0.7, 0.4], target_names=["no", "yes"], prefix="test_")
+    assert scores["accuracy"] == pytest.approx(2 / 3)
+    metrics = run.get_metrics()
+    assert metrics["test_accuracy"] == scores["accuracy"]
+    assert {"test_confusion_matrix", "test_accuracy_table", "test_AUC_macro", "test_log_loss"} <= set(metrics)
+
+
+def test_a_regression_is_logged_whole(run):
+    """Both charts, and the scores."""
+    scores = charts.log_regression(run, [1.0, 2.0, 3.0], [1.1, 1.9, 3.3])
+    assert {"residuals", "predictions", "r2_score"} <= set(run.get_metrics())
+    assert scores["mean_absolute_error"] == pytest.approx(0.5 / 3)

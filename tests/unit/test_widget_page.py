@@ -99,7 +99,7 @@ def test_whatever_a_run_says_is_text_on_the_page():
 def test_the_text_has_the_same():
     """For a console: aligned columns, no colours."""
     text = page.text(FULL, 0)
-    assert text.splitlines()[0] == "ridge: Failed (signal), experiment e · run r1 · 1 min 15 s"
+    assert text.splitlines()[0] == "ridge: Failed (signal), experiment e, run r1, 1 min 15 s"
     for expected in ("  mse    1.25  █▄▁  3 points, 1.25 to 3", "child <1>", "  red", "  100%", "Details: http://127.0.0.1:1/runs/r1"):
         assert expected in text, expected
     assert "\x1b" not in text
@@ -108,7 +108,7 @@ def test_the_text_has_the_same():
 def test_a_run_without_anything_is_short():
     """No heading without content."""
     text = page.text(shown(portal=None), 11 * SECOND)
-    assert text == "ridge: Running, experiment e · run r1 · 1.0 s\n"
+    assert text == "ridge: Running, experiment e, run r1, 1.0 s\n"
     assert "<h5>" not in page.html(shown(), 11 * SECOND)
 
 
