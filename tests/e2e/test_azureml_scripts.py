@@ -7,6 +7,7 @@ They import azureml and nothing of ours; no agent is anywhere. What they log is 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import textwrap
 
@@ -395,6 +396,20 @@ def test_boilerplate_on_the_way_to_a_run_is_harmless(home):
         """)
     assert "Found existing" in out
     assert "Succeeded" in out
+
+
+def test_an_environment_that_was_enabled_offers_the_names(home, tmp_path):
+    """A script that logs nothing but through azureml, started without `outrider run`, in an environment that has no outrider."""
+    folder = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
+    assert result([OUTRIDER, "enable", "--venv", str(folder)])[0] == 0
+    with open("old.py", "w") as file:
+        file.write("from azureml.core.run import Run\nrun = Run.get_context()\nrun.log('loss', 0.5)\nprint(run.id)\n")
+    code, out, err = result([str(folder / "bin" / "python"), "old.py"])
+    assert (code, err) == (0, b"")
+    assert series(home, "loss") == [0.5]
+    assert [run.name for run in run_folders(home)] == [out.decode().strip()]
+    assert [line["status"] for line in lines(home, "end")] == ["Completed"]
 
 
 DATASETS = """

@@ -50,7 +50,8 @@ def test_a_package_that_is_out_of_scope_says_so_when_it_is_imported(home, module
             except ImportError as error:
                 assert "out of scope" in str(error) and "docs/azureml.md" in str(error), error
             else:
-                assert name == "{module}" and any(one.startswith("{module}.") for one in __import__("outrider.azureml.names").azureml.names.MODULES)
+                from outrider.azureml import names
+                assert name == "{module}" and any(one.startswith("{module}.") for one in names.MODULES)
         """
     run_script(home, text)
 
@@ -62,7 +63,12 @@ def test_deployment_can_be_imported_and_says_so_when_it_is_used(home):
         from azureml.core.model import InferenceConfig, Model
         from azureml.core.webservice import AciWebservice, Webservice
         assert not isinstance(3, Webservice)
-        for use in (lambda: AciWebservice.deploy_configuration(cpu_cores=1), lambda: InferenceConfig("score.py"), lambda: Model.deploy(None, "x")):
+        uses = (
+            lambda: AciWebservice.deploy_configuration(cpu_cores=1),
+            lambda: InferenceConfig("score.py"),
+            lambda: Model.deploy(None, "x"),
+        )
+        for use in uses:
             try:
                 use()
             except NotImplementedError as error:
@@ -176,7 +182,8 @@ def test_the_variables_of_a_job_are_set_for_this_process_and_not_for_its_childre
         from azureml.core import Run
         run = Run.get_context()
         assert os.environ["AZUREML_RUN_ID"] == run.id
-        assert os.environ["AZUREML_ARM_WORKSPACE_NAME"] and os.environ["AZUREML_ARM_SUBSCRIPTION"] and os.environ["AZUREML_ARM_RESOURCEGROUP"]
+        for name in ("WORKSPACE_NAME", "SUBSCRIPTION", "RESOURCEGROUP", "PROJECT_NAME"):
+            assert os.environ["AZUREML_ARM_" + name]
         assert "AZUREML_RUN_TOKEN" not in os.environ  # without it the real SDK knows that this is no job
         print(subprocess.run(["env"], stdout=subprocess.PIPE, check=True).stdout.decode())
         """

@@ -6,7 +6,7 @@ configuration has to be made plain before it is submitted.
 from __future__ import annotations
 
 from outrider import _experiment
-from outrider.azureml import datastores, environ
+from outrider.azureml import environ
 from outrider.azureml.exceptions import ExperimentExecutionException, translated
 from outrider.azureml.run import Run
 
@@ -54,6 +54,8 @@ class Experiment(_experiment.Experiment):
 def prepared(config: Any) -> Any:
     """The configuration with the paths of its data references, which the script also finds in AZUREML_DATAREFERENCE_<name>."""
     import copy
+
+    from outrider.azureml import datastores
 
     run_config = getattr(config, "run_config", None)
     if run_config is None:
