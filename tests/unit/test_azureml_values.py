@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 
+import numpy as np
 import pytest
 
 from outrider import _errors
 from outrider.azureml import exceptions, values
-
-np = pytest.importorskip("numpy")
 
 
 def told():

@@ -149,6 +149,10 @@ class DatasetValidationError(AzureMLException):
     """A dataset cannot be read."""
 
 
+class DatasetExecutionError(AzureMLException):
+    """A dataset could not be worked on."""
+
+
 class DatasetTimestampMissingError(AzureMLException):
     """A dataset has no column of times."""
 

@@ -37,7 +37,8 @@ _SUBMITTED = (
 )  # fmt: skip
 _CONFIGURATIONS = (
     "DataReferenceConfiguration", "HistoryConfiguration", "SparkConfiguration", "HdiConfiguration", "AmlComputeConfiguration",
-    "ApplicationEndpointConfiguration", "Data", "DataPath", "OutputData", "Mpi", "TensorFlow", "ParameterServer", "Nccl", "Gloo",
+    "ApplicationEndpointConfiguration", "Data", "DataLocation", "DataPath", "OutputData",
+    "Mpi", "TensorFlow", "ParameterServer", "Nccl", "Gloo",
 )  # fmt: skip
 _RUNCONFIG = {
     "RunConfiguration": _HERE + "configs:RunConfiguration",
@@ -83,8 +84,10 @@ _EXCEPTIONS = {
         "AzureMLException", "UserErrorException", "ArgumentException", "RunEnvironmentException", "RunConfigurationException",
         "SnapshotException", "ProjectSystemException", "WorkspaceException", "ExperimentException", "ExperimentExecutionException",
         "ActivityFailedException", "ComputeTargetException", "WebserviceException", "ModelNotFoundException", "ModelPathNotFoundException",
-        "ServiceException", "RunHistoryException", "AuthenticationException", "TrainingException", "ImageException",
-        "DiscoveryUrlNotFoundException", "DatasetValidationError", "DatasetTimestampMissingError", "OptionalDependencyMissingException",
+        "ServiceException",
+        "RunHistoryException", "AuthenticationException", "TrainingException", "ImageException",
+        "DiscoveryUrlNotFoundException", "DatasetValidationError", "DatasetExecutionError", "DatasetTimestampMissingError",
+        "OptionalDependencyMissingException",
     )
 }  # fmt: skip
 _NOT_FOUND = {"ComputeTargetException": _EXCEPTIONS["ComputeTargetException"]}
@@ -139,9 +142,12 @@ MODULES: dict[str, dict[str, str]] = {
     "azureml.data.dataset_factory": _FACTORIES,
     "azureml.data.dataset_type_definitions": _FACTORIES,
     "azureml.data.dataset_consumption_config": _CONSUMED,
-    "azureml.data.dataset_error_handling": {"DatasetValidationError": _EXCEPTIONS["DatasetValidationError"]},
+    "azureml.data.dataset_error_handling": {
+        name: _EXCEPTIONS[name] for name in ("DatasetValidationError", "DatasetExecutionError")
+    },
     "azureml.data.output_dataset_config": _OUTPUTS,
     "azureml.data.data_reference": {"DataReference": _REFERENCE["DataReference"]},
+    "azureml.data.sql_data_reference": {"SqlDataReference": _REFERENCE["DataReference"]},
     "azureml.data.datapath": {**_REFERENCE, "DataPathComputeBinding": _HERE + "datastores:DataPathComputeBinding"},
     "azureml.data.azure_storage_datastore": _DATASTORES,
     "azureml.data.azure_data_lake_datastore": _DATASTORES,
@@ -150,6 +156,7 @@ MODULES: dict[str, dict[str, str]] = {
     "azureml._common": {},
     "azureml._common.exceptions": _EXCEPTIONS,
     "azureml.widgets": _WIDGET,
+    "azureml.widgets.run_details": _WIDGET,
     "azureml.train": {},
     "azureml.train.widgets": _WIDGET,
     "azureml.telemetry": {
