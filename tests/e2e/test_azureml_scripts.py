@@ -1,6 +1,6 @@
 """
-What old scripts of Azure ML do around their training, unmodified: how they find their run, what they rely on to fail, their boilerplate, and
-how data reaches them. They import azureml and nothing of ours; no agent is anywhere.
+What old scripts of Azure ML do around their training, unmodified: how they find their run, what they rely on to fail, their boilerplate,
+and how data reaches them. They import azureml and nothing of ours; no agent is anywhere.
 """
 
 from __future__ import annotations
