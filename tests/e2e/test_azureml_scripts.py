@@ -110,6 +110,8 @@ def test_boilerplate_on_the_way_to_a_run_is_harmless(home):
         set_diagnostics_collection(send_diagnostics=True)
         ws = Workspace.from_config(auth=InteractiveLoginAuthentication(tenant_id="t"))
         ws.write_config(path="elsewhere")
+        open("config.json", "w").close()
+        assert Workspace.from_config().name == Workspace.from_config(path="elsewhere/.azureml/config.json").name == "default"
         try:
             cluster = ComputeTarget(workspace=ws, name="cpu-cluster")
             print("Found existing")

@@ -7,6 +7,7 @@ Every name means this user's OUTRIDER_HOME. What would cost money or leave the m
 from __future__ import annotations
 
 from outrider import _workspace
+from outrider._errors import ConfigNotFound
 from outrider.azureml.exceptions import translated
 
 TYPE_CHECKING = False  # typing is an import too
@@ -34,9 +35,14 @@ class Workspace(_workspace.Workspace):
 
     @classmethod
     def from_config(cls, *arguments: Any, **named: Any) -> Any:
-        """The workspace that a file names; without one the local workspace. Raises UserErrorException where the file named is missing."""
-        with translated():
+        """The workspace that a file names; without one, or where it is none (repositories have an empty one), the local workspace."""
+        try:
             return super().from_config(*arguments, **named)
+        except ConfigNotFound as error:
+            import warnings
+
+            warnings.warn(f"{error} The local workspace is used", stacklevel=2)
+            return cls()
 
     @classmethod
     def _types(cls) -> dict[str, Any]:
