@@ -9,7 +9,7 @@ from waiting import until
 
 from outrider import control, spool
 
-MODES = ["with an agent", "without an agent", "with an agent that comes later"]
+MODES = ["with an agent", "without an agent", "with an agent that comes later", "with an agent that has ended"]
 
 
 class Mode:
@@ -26,8 +26,10 @@ class Mode:
         self.has_agent = True
 
     def between(self):
-        if self.name == MODES[2] and not self.has_agent:
+        if self.name in MODES[2:] and not self.has_agent:
             self.start()
+        if self.name == MODES[3]:
+            self.stop()
 
     def stop(self):
         if self.has_agent:

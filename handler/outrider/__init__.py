@@ -7,6 +7,8 @@ Outrider tracks what a training script already emits. Public names only; each is
 
 from __future__ import annotations
 
+import os
+
 from outrider import _starved
 
 __version__ = "0.1.0"
@@ -197,3 +199,13 @@ def _load(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOME])
+
+
+def _is_on(setting: str) -> bool:
+    return os.environ.get(setting, "") not in ("", "0")
+
+
+if _is_on("OUTRIDER_LEGACY") and not _is_on("OUTRIDER_DISABLED"):  # a notebook that nothing else has prepared asks for it so
+    from outrider import _mend
+
+    _mend.install()

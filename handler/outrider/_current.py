@@ -236,8 +236,11 @@ def is_in_a_run() -> bool:
 
 
 def context(cls: Any) -> Any:
-    """The run that `require` gives, as one of this class; the same object each time."""
-    run = require()
+    """The run that `require` gives, or a new one where that has ended, as one of this class; the same object each time."""
+    with _lock:
+        run = require()
+        if run.status in record.TERMINAL and not _stack:
+            run = _open(None, None)
     if isinstance(run, cls):
         return run
     twin = _twins.get((cls, run.id))
@@ -257,8 +260,11 @@ def begin(cls: Any, experiment: str | None, name: str | None, run_id: str | None
 
 
 def activate(run: Run) -> None:
-    """Makes it the active run: log records of this process go there."""
+    """Makes it the active run: log records of this process go there. Around it is the run that the process was started in, if any."""
     with _lock:
+        around = None if _stack else _join()
+        if around is not None and around.status == record.RUNNING:
+            _push(around)
         if all(other.id != run.id for other in _stack):
             _push(run)
             os.environ["OUTRIDER_RUN_CLAIMED"] = run.id

@@ -13,7 +13,11 @@ from outrider import _current, _history, _registry
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
+    import datetime as dt
     from typing import Any, Dict, Iterator, List, Mapping, Sequence, TypeVar
+
+    from outrider._run import Run
+    from outrider._workspace import Workspace
 
     E = TypeVar("E", bound="Experiment")
     Experiments = List[E]
@@ -26,7 +30,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}", re.ASCII)
 class Experiment:
     """The experiment of that name. Raises ValueError for one that is not of letters, digits, `_` and `-`, the first a letter or digit."""
 
-    def __init__(self, workspace: Any, name: str, **_more: Any) -> None:
+    def __init__(self, workspace: Workspace | None, name: str, **_more: Any) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of an experiment is a text, not {type(name).__name__}")
         if not _NAME.fullmatch(name):
@@ -71,11 +75,12 @@ class Experiment:
         return hash(self.name)
 
     @property
-    def workspace(self) -> Any:
+    def workspace(self) -> Workspace:
         """The workspace that it is in."""
         if self._workspace is None:
             self._workspace = self._workspace_type()()
-        return self._workspace
+        found: Workspace = self._workspace
+        return found
 
     @property
     def id(self) -> str:
@@ -90,7 +95,7 @@ class Experiment:
         return dict(self._about().get("tags") or {})
 
     @property
-    def archived_time(self) -> Any:
+    def archived_time(self) -> dt.datetime | None:
         """When it was archived (a datetime, UTC), or None."""
         import datetime as dt
 
@@ -105,7 +110,7 @@ class Experiment:
         snapshot_directory: str | None = ".",
         display_name: str | None = None,
         **more: Any,
-    ) -> Any:
+    ) -> Run:
         """
         Starts an interactive run, the active one of this process from now on.
 
@@ -115,12 +120,12 @@ class Experiment:
         from outrider import _children, _snapshot
 
         taken = _snapshot.at_start(_current.home(), snapshot_directory, chosen=snapshot_directory != ".")
-        run = _children.interactive(self._run_type(), self.name, display_name or name, run_id, outputs)
+        run: Run = _children.interactive(self._run_type(), self.name, display_name or name, run_id, outputs)
         if taken is not None:
             _snapshot.attach(run, taken, by_itself=snapshot_directory == ".")
         return run
 
-    def submit(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    def submit(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
         """Starts a script from a snapshot of its folder, in a process of its own; returns at once."""
         from outrider import _submit
 
@@ -133,9 +138,9 @@ class Experiment:
         properties: Any = None,
         status: str | None = None,
         include_children: bool = False,
-    ) -> Iterator[Any]:
+    ) -> Iterator[Run]:
         """The experiment's runs, the newest first; see `Run.list`."""
-        found: Iterator[Any] = self._run_type().list(self, type, tags, properties, status, include_children)
+        found: Iterator[Run] = self._run_type().list(self, type, tags, properties, status, include_children)
         return found
 
     def tag(self, key: str, value: Any = None) -> None:

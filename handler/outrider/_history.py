@@ -1,5 +1,5 @@
 """
-Reading what is known of runs: from the agent, else from the spool's own segments. Never a part of it: HistoryUnavailable.
+Reading what is known of runs: from the agent, else from the spool or the store's file (`_local`). Never a part of it: HistoryUnavailable.
 
 A run's *document* is a dict: `run` its id, `experiment`, `number`, `name`, `description`, `type`, `status`, `phase`, `reason`, `error`
 {type, message, traceback}, `exit_code`, `started`, `ended` (ns), `parent`, `command`, `cwd`, `host`, `user`, `python`, `outputs`,
@@ -8,8 +8,8 @@ A run's *document* is a dict: `run` its id, `experiment`, `number`, `name`, `des
 
 from __future__ import annotations
 
-from outrider import _metrics, spool
-from outrider._errors import HistoryUnavailable, RunNotFound
+from outrider import spool
+from outrider._errors import RunNotFound
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def run(home: str | None, run_id: str) -> Document:
         raise RunNotFound(f"Outrider is turned off (OUTRIDER_DISABLED), so the run {run_id!r} cannot be looked up.")
     answer = ask(home, what="runs", run=run_id)
     if answer is None:
-        from outrider import _spooled
+        from outrider import _local
 
-        return _spooled.run(home, run_id)
+        return _local.run(home, run_id)
     found: Document = answer["runs"][0]
     return found
 
@@ -43,9 +43,9 @@ def runs(home: str | None, *, experiment: str | None = None, parent: str | None 
     if answer is not None:
         found: list[Document] = answer["runs"]
         return found
-    from outrider import _spooled
+    from outrider import _local
 
-    every = _spooled.runs(home)
+    every = _local.runs(home)
     if parent is not None:
         below = _below(every, parent, recursive=recursive)
         every = [one for one in every if one["run"] in below]
@@ -61,7 +61,9 @@ def metrics(home: str | None, run_id: str, *, recursive: bool = False) -> dict[s
         found: dict[str, Document] = answer["runs"]
         return found
     ids = [run_id, *(one["run"] for one in runs(home, parent=run_id, recursive=True))] if recursive else [run_id]
-    return {one: _spooled_metrics(home, one) for one in ids}
+    from outrider import _local
+
+    return {one: _local.metrics(home, one) for one in ids}
 
 
 def files(home: str | None, run_id: str) -> dict[str, Document]:
@@ -69,22 +71,19 @@ def files(home: str | None, run_id: str) -> dict[str, Document]:
     The run's files in their last versions: `{path: {"sha": sha256 of its blob, "size": bytes, "time": ns}}`. What lies in its output
     folders and no agent has captured yet has a `local` path instead of `sha`; the console is `user_logs/std_log.txt`, with neither.
     """
-    from outrider import _spooled
+    from outrider import _local, _spooled
 
     if home is None:
         return {}
     answer = ask(home, what="files", run=run_id)
-    if answer is not None:
-        found = {one["path"]: one for one in answer["files"]}
-        document, has_console = answer["run"], answer["console"] > 0
-    else:
-        found = _spooled.files(home, run_id)
-        document, has_console = _spooled.run(home, run_id), bool(_spooled.console(home, run_id))
+    told = answer or _local.files(home, run_id)
+    found: dict[str, Document] = {one["path"]: one for one in told["files"]}
+    document = told["run"]
     if (answer is None or document["ended"] is None) and document["host"] in (None, spool.hostname()):
         for path, local, changed in _spooled.left_behind(document):
             if path not in found or found[path]["time"] < changed:
                 found[path] = {"local": local}
-    if has_console:
+    if told["console"] > 0:
         found.setdefault(CONSOLE, {})
     return found
 
@@ -103,9 +102,9 @@ def console(home: str | None, run_id: str, start: int = 0) -> bytes:
     while True:
         answer = ask(home, what="console", run=run_id, start=start + len(found))
         if answer is None:
-            from outrider import _spooled
+            from outrider import _local
 
-            return _spooled.console(home, run_id)[start:]
+            return _local.console(home, run_id, start)
         found += base64.b64decode(answer["data"])
         if start + len(found) >= answer["total"] or not answer["data"]:
             return found
@@ -145,29 +144,6 @@ def flush(run_id: str, writer: Any, timeout: float) -> bool:
     except control.ControlError:
         return False
     return status == 200 and isinstance(answer, dict) and bool(answer.get("done"))
-
-
-def _spooled_metrics(home: str, run_id: str) -> Document:
-    """Times are kept only where they are needed: most runs have one stream, whose order is the points'."""
-    from outrider import _spooled
-
-    folders = _spooled.folders(home, run_id)
-    found = _metrics.Found(with_times=False)
-    _read(found, folders)
-    if found.needs_times:
-        found = _metrics.Found()
-        _read(found, folders)
-    return found.payload()
-
-
-def _read(found: _metrics.Found, folders: list[str]) -> None:
-    try:
-        for number, folder in enumerate(folders):
-            for segment in spool.segments(folder):
-                with open(spool.open_regular(spool.segment_path(folder, segment)), "rb") as file:
-                    found.read(file.read(), number)
-    except FileNotFoundError:
-        raise HistoryUnavailable from None
 
 
 def _below(documents: list[Document], parent: str, *, recursive: bool) -> set[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterator, Mapping, Sequence
 
     from outrider._experiment import Experiment
+    from outrider._run import Run
 
 
 class KnownRun:
@@ -85,11 +86,12 @@ class KnownRun:
         return _family.number(self)
 
     @property
-    def parent(self) -> Any:
+    def parent(self) -> Run | None:
         """The run that started this one, or None."""
         from outrider import _family
 
-        return _family.parent(self)
+        found: Run | None = _family.parent(self)
+        return found
 
     @property
     def tags(self) -> dict[str, Any]:
@@ -150,7 +152,7 @@ class KnownRun:
         properties: Any = None,
         type: str | None = None,
         status: str | None = None,
-    ) -> Iterator[Any]:
+    ) -> Iterator[Run]:
         """The runs that this one started, and with `recursive` theirs, the newest first."""
         from outrider import _family
 

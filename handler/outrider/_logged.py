@@ -20,6 +20,8 @@ TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Iterable, Mapping, Sequence
 
+    from outrider._model import Model
+
 
 _INF = float("inf")
 _MAX_STEP = _values.MAX_STEP
@@ -200,7 +202,7 @@ class LoggedRun(KnownRun):
         description: str | None = None,
         file_name: str | None = None,
         **more: Any,
-    ) -> Any:
+    ) -> Model:
         """
         Registers a file or folder of the run as the next version of a model; the Model.
 
@@ -210,7 +212,8 @@ class LoggedRun(KnownRun):
         from outrider import _model
 
         about = _model.described(tags, properties, description, model_framework, model_framework_version)
-        return _model.register_from_run(self, model_name, model_path, file_name, about)
+        found: Model = _model.register_from_run(self, model_name, model_path, file_name, about)
+        return found
 
     def add_line(self, data: bytes) -> None:
         """

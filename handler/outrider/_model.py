@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Mapping, TypeVar
 
     from outrider._logged import LoggedRun
+    from outrider._run import Run
     from outrider._workspace import Workspace
 
     M = TypeVar("M", bound="Model")
@@ -91,7 +92,7 @@ class Model:
         return {path: size for path, (_, size) in self._about["files"].items()}
 
     @property
-    def run(self) -> Any:
+    def run(self) -> Run | None:
         """The run that it comes from, or None."""
         from outrider import _family
         from outrider._run import Run

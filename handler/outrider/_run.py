@@ -140,7 +140,7 @@ class Run(LoggedRun):
 
         return _children.several(self, count, tag_key, tag_values)
 
-    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:
         """As `Experiment.submit`; the new run's parent is this one."""
         from outrider import _submit
 

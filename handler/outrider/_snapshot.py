@@ -19,7 +19,7 @@ from outrider._errors import SnapshotError
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Any, BinaryIO, Iterator
 
     from outrider._known import KnownRun
 
@@ -247,13 +247,22 @@ def _megabytes(size: int) -> str:
     return f"{size / (1 << 20):,.1f} MB"
 
 
+class _Forward:
+    """A file that is only written on: what can seek, `zipfile` seeks three times for each member, to say its sizes before it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write, self.flush = file.write, file.flush
+
+
 def _store(home: str, found: list[tuple[str, str, os.stat_result]]) -> tuple[str, int]:
     import zipfile
 
     with _uploads.temporary(home) as path:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for inner, file, status in found:
-                _add(archive, inner, file, status)
+        with open(path, "wb", _IN_ONE_PIECE) as file:
+            only_forward: Any = _Forward(file)
+            with zipfile.ZipFile(only_forward, "w") as archive:
+                for inner, source, status in found:
+                    _add(archive, inner, source, status)
         return _uploads.adopt(home, path)
 
 

@@ -1,8 +1,7 @@
 """
 A run as its segments in the spool tell it: what the agent would answer, made here where there is none. docs/spool.md is the law.
 
-Reads only, and only wholes: where lines of the run are missing, HistoryUnavailable. Lines that cannot be read are passed over, as the
-agent does.
+Reads only. Whether all of a run is here is for the caller to ask (`is_whole`). Lines that cannot be read are passed over, as an agent does.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import os
 import stat
 
 from outrider import record, spool
-from outrider._errors import HistoryUnavailable, RunNotFound
+from outrider._errors import HistoryUnavailable
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -28,27 +27,28 @@ _SEVERITY = {record.COMPLETED: 0, record.CANCELED: 1, record.FAILED: 2}
 
 
 def folders(home: str, run: str) -> list[str]:
-    """
-    The folders of the run's streams, by name.
-
-    Raises RunNotFound; HistoryUnavailable when something of the run has been passed on and deleted. (A stream that is gone leaves
-    `.shipped` in the run's folder; a run that is gone left a store.)
-    """
+    """The folders of the run's streams, by name; none where it is not in the spool."""
     top = os.path.join(home, "spool", run)
     try:
-        names = sorted(os.listdir(top))
+        return [os.path.join(top, name) for name in sorted(os.listdir(top)) if is_stream(top, name)]
     except (FileNotFoundError, NotADirectoryError):
-        names = []
-    found = [os.path.join(top, name) for name in names if is_stream(top, name)]
-    if not found:
-        if os.path.exists(os.path.join(home, "outrider.db")):
-            raise HistoryUnavailable(
-                f"The run {run!r} may be in the store, and no agent answers. Start one (outrider agent) and ask again."
-            )
-        raise RunNotFound(f"There is no run {run!r} in {home}. `outrider runs` lists those there are.")
-    if ".shipped" in names or any(spool.segments(folder) != list(range(len(spool.segments(folder)))) for folder in found):
-        raise HistoryUnavailable
-    return found
+        return []
+
+
+def is_there(home: str, run: str) -> bool:
+    """Has the run a stream in the spool?"""
+    return bool(folders(home, run))
+
+
+def is_whole(home: str, run: str) -> bool:
+    """
+    Is every line of the run here, so far as its folder says? (A stream that was passed on and deleted leaves `.shipped`; of a stream the
+    first segments go first.)
+    """
+    found = folders(home, run)
+    if not found or os.path.exists(os.path.join(home, "spool", run, ".shipped")):
+        return False
+    return all(numbers == list(range(len(numbers))) for numbers in map(spool.segments, found))
 
 
 def is_stream(top: str, name: str) -> bool:
@@ -86,19 +86,10 @@ def run(home: str, run_id: str) -> Document:
     return told.document()
 
 
-def runs(home: str) -> list[Document]:
-    """Every run's document, the newest first. Raises HistoryUnavailable where some are in a store."""
-    if os.path.exists(os.path.join(home, "outrider.db")):
-        raise HistoryUnavailable("Earlier runs are in the store, and no agent answers. Start one (outrider agent) and ask again.")
+def runs(home: str) -> list[str]:
+    """The ids of the runs that have a stream in the spool."""
     top = os.path.join(home, "spool")
-    names = [name for name in (os.listdir(top) if os.path.isdir(top) else []) if spool.valid_name(name)]
-    tops = [os.path.join(top, name) for name in names if os.path.isdir(os.path.join(top, name))]
-    found = [run(home, os.path.basename(path)) for path in tops if any(is_stream(path, name) for name in os.listdir(path))]
-    found.sort(key=lambda document: document["started"])
-    numbers: dict[str, int] = {}
-    for document in found:
-        document["number"] = numbers[document["experiment"]] = numbers.get(document["experiment"], 0) + 1
-    return found[::-1]
+    return [name for name in (sorted(os.listdir(top)) if os.path.isdir(top) else []) if spool.valid_name(name) and is_there(home, name)]
 
 
 _GONE = object()
@@ -278,7 +269,7 @@ def files_of_run(root: str, started: int, ended: int | None = None) -> list[tupl
         for name in sorted(names):
             path = os.path.join(folder, name)
             try:
-                status = os.stat(path)
+                status = os.lstat(path)  # a link may lead out of the folder
             except OSError:
                 continue
             is_later = ended is not None and min(status.st_mtime_ns, status.st_ctime_ns) > ended + _GRACE_NS

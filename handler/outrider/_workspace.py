@@ -12,6 +12,11 @@ TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator, TypeVar
 
+    from outrider._dataset import Dataset
+    from outrider._experiment import Experiment
+    from outrider._model import Model
+    from outrider._run import Run
+
     W = TypeVar("W", bound="Workspace")
 
 _FOLDERS = (".azureml", "aml_config", "")
@@ -90,28 +95,29 @@ class Workspace:
         return {"experiment": Experiment, "model": Model, "dataset": Dataset}
 
     @property
-    def experiments(self) -> Mapping[str, Any]:
+    def experiments(self) -> Mapping[str, Experiment]:
         """Experiments by name."""
         found = self._types()["experiment"].list(self)
         return {one.name: one for one in found}
 
     @property
-    def models(self) -> Mapping[str, Any]:
+    def models(self) -> Mapping[str, Model]:
         """The newest version of each model by name."""
         model = self._types()["model"]
         return _Named(lambda: _registry.names(_current.home(), "models"), lambda name: model(self, name))
 
     @property
-    def datasets(self) -> Mapping[str, Any]:
+    def datasets(self) -> Mapping[str, Dataset]:
         """The newest version of each registered dataset by name."""
         dataset = self._types()["dataset"]
         return _Named(lambda: _registry.names(_current.home(), "datasets"), lambda name: dataset.get_by_name(self, name))
 
-    def get_run(self, run_id: str) -> Any:
+    def get_run(self, run_id: str) -> Run:
         """The run of that id. Raises RunNotFound."""
         from outrider import _family
 
-        return _family.get(self._types()["experiment"]._run_type(), run_id)  # noqa: SLF001 -- which class it is, is its own to say
+        found: Run = _family.get(self._types()["experiment"]._run_type(), run_id)  # noqa: SLF001 -- which class it is, is its own to say
+        return found
 
     def get_details(self) -> dict[str, Any]:
         """What is known of the workspace."""

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from outrider import stored
 from outrider_agent import errors
 from outrider_agent.store import connect, migrate, queries, reading, sqlite
 
@@ -43,6 +44,11 @@ def test_migrations_are_numbered_one_after_another():
     """Two files of one number would be two schemas of one name."""
     numbers = [number for number, _ in migrate.migrations()]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_scripts_read_the_schema_that_the_agent_writes():
+    """Without an agent a script reads the store's file by itself: whoever adds a migration looks at history.sql, and then counts on."""
+    assert migrate.newest() == stored.SCHEMA
 
 
 def test_a_newer_schema_is_left_alone(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -140,6 +141,40 @@ def test_a_run_that_is_killed_with_its_launcher_does_not_run_for_ever(folder, ho
         run.wait_for_completion()
 
 
+@pytest.fixture
+def slow_python(tmp_path):
+    """A Python that answers nothing, while the run is prepared, until it may."""
+    path = tmp_path / "python3"
+    path.write_text(f'#!/bin/sh\nwhile [ "$1" = -c ] && [ ! -e {tmp_path}/go ]; do sleep 0.05; done\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    env = Environment("slow")
+    env.python.user_managed_dependencies = True
+    env.python.interpreter_path = str(path)
+    return env
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_run_that_is_canceled_before_its_script_began_never_begins(folder, tmp_path, slow_python):
+    """It is asked while the run is prepared."""
+    run = submit(write(folder, train="print('begun')"), environment=slow_python)
+    assert run.get_status() == "Preparing"
+    run.cancel()
+    (tmp_path / "go").touch()
+    assert run.wait_for_completion()["status"] == "Canceled"
+    assert "user_logs/std_log.txt" not in run.get_file_names()
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_launcher_that_is_killed_while_it_prepares_leaves_no_run_that_is_prepared_for_ever(home, folder, tmp_path, slow_python):
+    """Law 7: the run's owner is known by its lock from the moment that submit returns."""
+    run = submit(write(folder, train="print('begun')"), environment=slow_python)
+    (owner,) = {line["pid"] for line in lines(home, "head", "keeper-")}
+    os.killpg(os.getpgid(owner), signal.SIGKILL)
+    (tmp_path / "go").touch()
+    with pytest.raises(ActivityFailed):
+        run.wait_for_completion()
+
+
 @pytest.mark.usefixtures("agent")
 def test_a_submitted_child_has_its_parent(folder):
     """`submit_child`."""
@@ -216,6 +251,21 @@ def test_the_environment_of_a_run_can_be_asked_for(folder):
     assert (found.name, found.python.interpreter_path, found.python.conda_dependencies.pip_packages) == ("mine", sys.executable, ["pytest"])
     assert run.get_details()["runDefinition"]["script"] == "train.py"
     assert "secret" not in repr(run.get_details()) + repr(found)
+
+
+def test_people_are_not_shown_the_system_log_unasked(folder, agent):
+    """`show` has what is wrong with a run; what went as it should is in `--json`, and in a file of the run."""
+    run = submit(write(folder, train="print(1)"))
+    run.wait_for_completion()
+    if agent:
+        shown, document = (
+            subprocess.run([OUTRIDER, "show", run.id, *more], capture_output=True, text=True, timeout=60, check=True).stdout
+            for more in ((), ("--json",))
+        )
+        assert "Submitted from" not in shown
+        assert any(note["message"].startswith("Submitted from") for note in json.loads(document)["notes"])
+    run.download_file("system_logs/outrider.txt", str(folder / "log.txt"))
+    assert "Submitted from" in (folder / "log.txt").read_text()
 
 
 @pytest.mark.usefixtures("agent")

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HANDLER = ROOT / "handler" / "outrider"
 AGENT = ROOT / "agent" / "outrider_agent"
 
-# What of the handler the agent may import: the record format, the spool's writer, and the client of its own socket.
-HANDLER_FOR_AGENT = {"record", "spool", "control"}
+# What of the handler the agent may import: the record format, the spool's writer, the client of its socket, what scripts ask of a store.
+HANDLER_FOR_AGENT = {"record", "spool", "control", "stored"}
 
 # The two files of the handler that look for something outside of it, each by a guarded import.
 ELSEWHERE = {"__main__.py", "bootstrap/sitecustomize.py"}

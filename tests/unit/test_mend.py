@@ -7,6 +7,7 @@ is there.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -16,7 +17,9 @@ import pytest
 
 from outrider import _rot
 
-LIBRARIES = {"numpy", "scipy", "sklearn", "collections", "time", "fractions", "asyncio", "base64", "inspect", "threading"}
+NAMED = {"numpy", "scipy", "sklearn", "pandas", "matplotlib", "PIL", "jinja2", "markupsafe"}
+LIBRARIES = {name for name in NAMED if importlib.util.find_spec(name)}
+LIBRARIES |= {"collections", "time", "fractions", "asyncio", "base64", "inspect", "threading"}
 
 EACH = """
 import importlib, json, sys
@@ -104,10 +107,65 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize(("code", "printed"), SCRIPTS.values(), ids=SCRIPTS.keys())
-def test_mended_names_do_what_they_did(tmp_path, code, printed):
+#: Each prints the same two numbers.
+OF_PANDAS = {
+    "append of a table": "d = pd.DataFrame({'a': [1]}); print(d.append(pd.DataFrame({'a': [2]})).a.tolist())",
+    "append of a row": "d = pd.DataFrame({'a': [1]}); print(d.append({'a': 2}, ignore_index=True).a.tolist())",
+    "append of several": "d = pd.DataFrame({'a': [1]}); print(d.append([{'a': 2}], ignore_index=True).a.tolist())",
+    "append of a Series to a table": "d = pd.DataFrame({'a': [1]}); print(d.append(pd.Series({'a': 2}, name=1)).a.tolist())",
+    "append of a Series": "print(pd.Series([1]).append(pd.Series([2])).tolist())",
+    "iteritems": "print([value for _, value in pd.Series([1, 2]).iteritems()])",
+    "as_matrix": "print(pd.DataFrame({'a': [1, 2]}).as_matrix()[:, 0].tolist())",
+    "pd.np": "print(pd.np.arange(1, 3).tolist())",
+    "json_normalize": "from pandas.io.json import json_normalize as j; print(j([{'a': 1}, {'a': 2}]).a.tolist())",
+}
+
+
+#: Each prints `ok`; drawn on nothing.
+OF_MATPLOTLIB = {
+    "the seaborn styles": "import matplotlib.pyplot as p; p.style.use('seaborn-whitegrid'); p.style.use(['seaborn']); print('ok')",
+    "get_cmap": "import matplotlib.cm as cm; print('ok' if cm.get_cmap('viridis').name == 'viridis' else '')",
+    "plots of sklearn": (
+        "from sklearn.metrics import plot_roc_curve as p; from sklearn.linear_model import LogisticRegression as L;"
+        "m = L().fit([[0], [1]], [0, 1]); print('ok' if p(m, [[0], [1]], [0, 1]).roc_auc == 1 else '')"
+    ),
+}
+
+
+ALL = {
+    **SCRIPTS,
+    **{name: ("import pandas as pd; " + code, "[1, 2]") for name, code in OF_PANDAS.items() if "pandas" in LIBRARIES},
+    **{
+        name: ("import matplotlib; matplotlib.use('Agg'); " + code, "ok")
+        for name, code in OF_MATPLOTLIB.items()
+        if "matplotlib" in LIBRARIES
+    },
+}
+
+TOGETHER = """
+import contextlib, io, json, sys, traceback
+found = []
+for code in json.loads(sys.argv[1]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try: exec(code, {"__name__": "__main__"})
+        except Exception: out.write(traceback.format_exc())
+    found.append(out.getvalue().strip())
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each script prints, mended; in one process, for the libraries take long to import."""
+    codes = json.dumps([code for code, _ in ALL.values()])
+    return dict(zip(ALL, json.loads(python(TOGETHER, codes, legacy=True, home=tmp_path_factory.mktemp("home"))), strict=True))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_mended_names_do_what_they_did(printed, name):
     """In a script that asks for it."""
-    assert python(code, legacy=True, home=tmp_path).strip() == printed
+    assert printed[name] == ALL[name][1]
 
 
 def test_without_a_request_nothing_is_mended(tmp_path):
@@ -115,6 +173,15 @@ def test_without_a_request_nothing_is_mended(tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as caught:
         python("import numpy as np; np.float", legacy=False, home=tmp_path)
     assert caught.value.returncode == 1
+
+
+@pytest.mark.parametrize(("setting", "printed"), [("1", "True"), ("0", "False")])
+def test_a_process_that_only_imports_outrider_is_mended_too(setting, printed):
+    """A notebook's kernel: nothing stands between it and us."""
+    environ = {**os.environ, "OUTRIDER_LEGACY": setting}
+    code = "import outrider, collections; print(hasattr(collections, 'Mapping'))"
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == printed
 
 
 def test_what_is_there_is_left_alone(tmp_path):

@@ -56,6 +56,14 @@ def test_a_snapshot_holds_the_folder_and_comes_back_as_it_was(folder, home, tmp_
     assert abs((tmp_path / "there" / "train.py").stat().st_mtime - (folder / "train.py").stat().st_mtime) <= 2
 
 
+def test_large_files_come_back_whole(folder, home, tmp_path):
+    """They are copied in pieces."""
+    data = os.urandom(3_000_001)
+    (folder / "large.bin").write_bytes(data)
+    _snapshot.unpack(_snapshot.blob(home, _snapshot.take(home, folder).id), str(tmp_path))
+    assert (tmp_path / "large.bin").read_bytes() == data
+
+
 def test_the_same_folder_is_stored_once(folder, home):
     """A sweep of a hundred submits keeps its source once."""
     assert _snapshot.take(home, folder).sha == _snapshot.take(home, folder).sha

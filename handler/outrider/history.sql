@@ -31,6 +31,23 @@ WHERE r.run_id IN (SELECT value FROM json_each(:runs)) AND s.source IN ('call', 
 -- A metric's values alone, packed, in the order committed.
 SELECT "values" FROM points WHERE series_key = :series_key ORDER BY first;
 
+-- name: points
+-- A metric's times and values, packed, in the order committed.
+SELECT time_min, times, "values" FROM points WHERE series_key = :series_key ORDER BY first;
+
+-- name: is_known
+-- Is the run there?
+SELECT 1 FROM runs WHERE run_id = :run;
+
+-- name: positions
+-- How far each stream of a run is committed.
+SELECT s.writer, c.segment, c."offset" FROM streams s JOIN cursors c ON c.stream_key = s.stream_key AND c.sink = 'store' WHERE s.run_id = :run;
+
+-- name: files_of
+-- A run's files in their last versions.
+SELECT CAST(a.path AS BLOB) AS path, a.size, a.sha256 AS sha, a.time FROM artifacts a JOIN runs r USING (run_key)
+WHERE r.run_id = :run AND a.version = (SELECT max(version) FROM artifacts b WHERE b.run_key = a.run_key AND b.path = a.path) ORDER BY a.path;
+
 -- name: rows_of
 -- Rows and tables of several runs, in the order committed.
 SELECT r.run_id, w.stream_key, w.name, w.kind, w.time, w.columns FROM rows w JOIN runs r USING (run_key)
