@@ -185,7 +185,7 @@ class AgentOperations:
         """The store first: what the streams still bring is then passed over. The folder next: a writer that lives stops, quietly."""
         folder, blobs = self._parts.layout.run(run), []
         try:
-            blobs = editing.delete_run(self._parts.database, run)
+            blobs = editing.delete_run(self._parts.database, run, self._parts.layout.home)
         except errors.NotFound:
             if not folder.is_dir():
                 raise

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 import store_rig
 from spoolfiles import T0, line
 
 from outrider_agent import errors
+from outrider_agent.store import editing
 
 
 @pytest.fixture
@@ -68,3 +70,15 @@ def test_the_console_can_be_read_from_any_byte_of_it(store):
     for start in range(len(whole) + 2):
         found = store.read.console_from("r1", start)
         assert (base64.b64decode(found["data"]), found["total"]) == (whole[start:], len(whole))
+
+
+def test_a_registered_model_outlives_its_run(store):
+    """Its bytes stay when the run goes, and when another run that had the same file goes; a run's snapshot goes with it."""
+    home = store.path.parent
+    about = home / "models" / "ridge" / "1" / "about.json"
+    about.parent.mkdir(parents=True)
+    about.write_text(json.dumps({"v": 1, "name": "ridge", "version": 1, "files": {"m.pkl": ["model", 1]}}))
+    for run in ("r1", "r2"):
+        store.feed(line("art", T0, p="outputs/m.pkl", size=1, sha="model"), line("snap", T0, id="s", sha="zip " + run, size=1), run=run)
+    assert editing.delete_run(store.path, "r1", home) == ["zip r1"]
+    assert editing.delete_run(store.path, "r2", home) == ["zip r2"]

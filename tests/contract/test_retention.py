@@ -126,7 +126,7 @@ def test_what_was_not_committed_is_never_deleted(place):
 
 
 def test_who_reads_the_spool_alone_is_told_that_a_stream_has_left_it(place, monkeypatch):
-    """Without an agent, `get_metrics()` refuses rather than give a part."""
+    """Without an agent, `get_metrics()` reads the store where that has the rest, and refuses rather than give a part."""
     monkeypatch.setenv("OUTRIDER_HOME", str(place.spool.parent))
     with outrider.start_run("e") as run:
         run.log("x", 1)
@@ -136,6 +136,8 @@ def test_who_reads_the_spool_alone_is_told_that_a_stream_has_left_it(place, monk
         assert sorted(run.get_metrics()["x"]) == [1, 2]
         place.pass_all()
         assert place.sweep().streams == 1
+        assert sorted(run.get_metrics()["x"]) == [1, 2]
+        run.log("x", 3)
         with pytest.raises(outrider.MetricsUnavailable):
             run.get_metrics()
     place.pass_all()

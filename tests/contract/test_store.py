@@ -267,16 +267,16 @@ def test_a_deleted_run_is_gone_and_what_it_still_brings_is_passed_over(store):
         line("art", p="b", size=1, sha="both"),
     )
     store.feed(line("art", p="b", size=1, sha="both"), run="r2")
-    assert editing.delete_run(store.path, "r1") == ["own"]
+    assert editing.delete_run(store.path, "r1", store.path.parent) == ["own"]
     assert [run.run_id for run in store.read.runs()] == ["r2"]
     store.feed(line("m", n="x", v=2))
     store.feed(line("m", n="x", v=3), run="r3")
     with pytest.raises(errors.NotFound):
         store.read.points("r1", "x")
     assert [p.value for p in store.read.points("r3", "x")] == [3]
-    assert editing.delete_run(store.path, "r1") == []
+    assert editing.delete_run(store.path, "r1", store.path.parent) == []
     with pytest.raises(errors.NotFound):
-        editing.delete_run(store.path, "nobody")
+        editing.delete_run(store.path, "nobody", store.path.parent)
     assert store.sink.has_ended("r1")
 
 

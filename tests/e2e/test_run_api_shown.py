@@ -61,6 +61,7 @@ def test_the_portal_has_it(portal):
     portal.start()
     portal.flush()
     document = portal.api("/runs/parent1")
+    assert (document["status"], document["why"]) == ("Running", "Preparing")
     (picture, chart) = document["figures"]
     assert portal.ask(picture["url"]).body == PNG
     assert portal.ask(chart["url"]).body == b"{}"

@@ -155,7 +155,7 @@ def _delete(args: argparse.Namespace, home: str, run_id: str) -> None:
 
 def _delete_here(home: Path, run_id: str) -> None:
     """Without an agent: the store first, so that what is left of the run in the spool is passed over whatever happens next."""
-    for sha256 in editing.delete_run(fresh.store_path(str(home)), run_id):
+    for sha256 in editing.delete_run(fresh.store_path(str(home)), run_id, home):
         (home / "blobs" / sha256[:2] / sha256).unlink(missing_ok=True)
     shutil.rmtree(pending.folder(str(home)) / run_id, ignore_errors=True)
     shutil.rmtree(layout.Layout(home).submitted(run_id), ignore_errors=True)

@@ -57,7 +57,9 @@ def whole(given: records.Run, now_ns: int) -> Document:
 
 
 def why(given: records.Run) -> str:
-    """How it ended in a few words, for people; nothing where the status says it all."""
+    """How it ended in a few words, for people, or what it is doing; nothing where the status says it all."""
+    if given.ended is None and given.phase not in {None, given.status}:
+        return given.phase or ""
     if given.reason in (None, "completed", "ended", "failed"):
         return ""
     short = {

@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from outrider_agent import errors
 from outrider_agent.store import connect, migrate, queries
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SQL = queries.load("write")
 
 
-def delete_run(path: str | os.PathLike[str], run_id: str) -> list[str]:
+def delete_run(path: str | os.PathLike[str], run_id: str, home: Path) -> list[str]:
     """
     Deletes a run and everything of it; what its streams still bring is passed over from now on.
 
-    Returns the sha256 of the blobs that only this run named: their deletion is the caller's. Idempotent for a run that was deleted; raises
+    Returns the sha256 of the blobs that only this run named: their deletion is the caller's. A registered model outlives its run, so what
+    the registry of the home names stays. Idempotent for a run that was deleted; raises
     `NotFound` for one that never was, `Unavailable`.
     """
     where = os.fspath(path)
@@ -32,4 +39,20 @@ def delete_run(path: str | os.PathLike[str], run_id: str) -> list[str]:
             connection.execute(SQL.forget_set_aside, {"run": run_id})
             connection.execute(SQL.forget_run, {"run": run_id})
             connection.execute(SQL.remember_deleted, {"run": run_id, "now": time.time_ns()})
-    return unused
+    registered = of_models(home)
+    return [sha for sha in unused if sha not in registered]
+
+
+def of_models(home: Path) -> set[str]:
+    """The sha256 of every file of a registered model (docs/spool.md, Models). One that cannot be read names nothing."""
+    found: set[str] = set()
+    for about in home.glob("models/*/*/about.json"):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            found.update(sha for sha, _ in msgspec.json.decode(about.read_bytes(), type=Registered).files.values())
+    return found
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """What matters here of a registered model."""
+
+    files: dict[str, tuple[str, int]]

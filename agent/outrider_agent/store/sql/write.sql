@@ -276,8 +276,7 @@ INSERT INTO deleted_runs (run_id, deleted) VALUES (:run, :now) ON CONFLICT DO NO
 DELETE FROM set_aside WHERE stream_key IN (SELECT stream_key FROM streams WHERE run_id = :run);
 
 -- name: unused_blobs
--- Those of a run's blobs that no other run names. A registered model's files stay: it outlives its run.
+-- Those of a run's blobs that no other run names.
 WITH named AS (SELECT run_key, sha256 FROM artifacts UNION ALL SELECT run_key, sha256 FROM snapshots)
 SELECT DISTINCT sha256 FROM named a JOIN runs r USING (run_key)
-WHERE r.run_id = :run AND NOT EXISTS (SELECT 1 FROM named b WHERE b.sha256 = a.sha256 AND b.run_key <> a.run_key)
-  AND NOT EXISTS (SELECT 1 FROM models m, json_each(m.files) f WHERE json_extract(f.value, '$[0]') = a.sha256);
+WHERE r.run_id = :run AND NOT EXISTS (SELECT 1 FROM named b WHERE b.sha256 = a.sha256 AND b.run_key <> a.run_key);
