@@ -66,17 +66,19 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a script asks of the past (POST /history). `runs`: documents of the run, of the children of `parent`, of `experiment`, or of all;
-    `metrics`, `files` and `console` (from byte `start` on) are of the run; `recursive`: of what is below it, too.
+    `metrics`, `files`, `console` (from byte `start` on) and `tail` (the last `count` lines) are of the run; `recursive`: of what is below
+    it, too.
 
     Everything that is in the spool now (or `upto`, writer -> position) is committed before the answer, within `timeout` seconds.
     """
 
-    what: Literal["runs", "metrics", "files", "console"]
+    what: Literal["runs", "metrics", "files", "console", "tail"]
     run: str | None = None
     experiment: str | None = None
     parent: str | None = None
     recursive: bool = False
     start: int = 0
+    count: int = 20
     upto: dict[str, Position] | None = None
     timeout: float = 5.0
 

@@ -163,6 +163,8 @@ class AgentOperations:
             return msgspec.json.encode(reader.files(run))
         if question.what == "console":
             return msgspec.json.encode(reader.console_from(run, question.start))
+        if question.what == "tail":
+            return msgspec.json.encode(reader.tail(run, min(question.count, 1000)))
         return msgspec.json.encode(reader.metrics(run, recursive=question.recursive))
 
     def _check(self, run: str | None) -> None:

@@ -110,6 +110,22 @@ def console(home: str | None, run_id: str, start: int = 0) -> bytes:
             return found
 
 
+def tail(home: str | None, run_id: str, count: int) -> list[str]:
+    """The run's last lines, at most `count`: of its console, or where it has none its log records, as `LEVEL logger: message`."""
+    import base64
+
+    from outrider import _tail
+
+    if home is None:
+        return []
+    answer = ask(home, what="tail", run=run_id, count=count)
+    if answer is not None:
+        return _tail.lines(base64.b64decode(answer["console"]), answer["logs"], count)
+    from outrider import _local
+
+    return _tail.lines(*_local.tail(home, run_id, count), count)
+
+
 def ask(home: str, **question: Any) -> Document | None:
     """
     The agent's answer to POST /history; None when there is no agent, or it does not answer in time: then the spool has it all.

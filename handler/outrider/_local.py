@@ -74,6 +74,16 @@ def console(home: str, run_id: str, start: int) -> bytes:
                 return found
 
 
+def tail(home: str, run_id: str, count: int) -> tuple[bytes, list[Document]]:
+    """The end of the run's console, and its last log records (see `_tail`)."""
+    from outrider import _tail
+
+    with _whole(home, run_id) as store:
+        if store is not None:
+            return stored.tail(store, run_id, count)
+        return _tail.of_streams([_spooled.lines(folder) for folder in _spooled.folders(home, run_id)], count)
+
+
 @contextlib.contextmanager
 def _whole(home: str, run_id: str) -> Iterator[sqlite3.Connection | None]:
     """The store's connection where it has the whole run, None where the spool has. Raises RunNotFound, HistoryUnavailable."""

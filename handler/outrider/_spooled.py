@@ -238,16 +238,21 @@ def files(home: str, run_id: str) -> dict[str, Document]:
 
 def console(home: str, run_id: str) -> bytes:
     """What the run's command wrote, whole."""
-    import base64
-
     found = []
     for folder in folders(home, run_id):
         for raw in lines(folder):
             if raw.startswith(b'{"k":"c",') or b'"k": "c"' in raw:
                 line = parsed(raw)
                 if line.get("k") == record.CONSOLE:
-                    found.append(line["d"].encode("utf-8", "surrogatepass") if "d" in line else base64.b64decode(line.get("b", "")))
+                    found.append(console_bytes(line))
     return b"".join(found)
+
+
+def console_bytes(line: Document) -> bytes:
+    """What a line of the console holds."""
+    import base64
+
+    return line["d"].encode("utf-8", "surrogatepass") if "d" in line else base64.b64decode(line.get("b", ""))
 
 
 def left_behind(document: Document) -> list[tuple[str, str, int]]:

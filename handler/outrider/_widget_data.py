@@ -2,13 +2,13 @@
 What `RunDetails` knows of a run: read anew at each call, from the agent or the spool, and never more than one question for all children.
 
 `shown` is a dict: `run_id`, `name`, `experiment`, `number`, `status`, `reason`, `error`, `started` and `ended` (ns), `portal`, `tags`,
-`properties`, `metrics` as `get_metrics` gives them, `children` (dicts with the same of each), `lines`, and `unknown`: why something could
-not be read now. What was read before (`last`) stands in for what need not, or cannot, be read again.
+`properties`, `metrics` as `get_metrics` gives them and `rows` as they are shown, `children` (dicts with the same of each), `lines`, and
+`unknown`: why something could not be read now. What was read before (`last`) stands in for what need not, or cannot, be read again.
 """
 
 from __future__ import annotations
 
-from outrider import _history
+from outrider import _history, _widget_page
 from outrider._errors import OutriderError
 
 TYPE_CHECKING = False  # typing is an import too
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LAST_LINES = 20
-#: Of a console that has been running for long only the end is read.
-_TAIL_BYTES = 64 << 10
 
 
 def read(run: Run, last: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def read(run: Run, last: dict[str, Any] | None = None) -> dict[str, Any]:
     if not document:
         shown.update(name=run.name, status=run.status)
     if last is not None and not shown["ended"]:
-        shown.update({key: last[key] for key in ("metrics", "children", "lines", "log")})
+        shown.update({key: last[key] for key in ("metrics", "rows", "children", "lines")})
     else:
         _fill(run, shown, before, asked)
     shown["unknown"] = problems[0] if problems else None
@@ -62,11 +60,8 @@ def _fill(run: Run, shown: dict[str, Any], before: dict[str, Any], asked: Callab
     else:
         shown["children"] = before.get("children", []) if documents is None else []
         shown["metrics"] = asked(run.get_metrics, before.get("metrics", {}))
-    start, tail = before.get("log", (0, b""))
-    new = asked(lambda: _history.console(home, run.id, start), b"")
-    tail = (tail + new)[-_TAIL_BYTES:]
-    shown["log"] = (start + len(new), tail)
-    shown["lines"] = tail.decode("utf-8", "replace").splitlines()[-LAST_LINES:]
+    shown["rows"] = _widget_page.rows(shown["metrics"])
+    shown["lines"] = asked(lambda: _history.tail(home, run.id, LAST_LINES), before.get("lines", []))
 
 
 def _about(run_id: str, document: dict[str, Any], portal: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from math import isfinite
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 _MOST_METRICS = 24
 _MOST_CHILDREN = 50
-_MOST_COLUMNS = 6
+_MOST_COLUMNS = 5
 _SPARK_WIDTH, _SPARK_HEIGHT = 140, 26
+#: What is further out is not drawn: the distance of two such would be infinite.
+_LARGEST = 1e300
 _BLOCKS = "▁▂▃▄▅▆▇█"
 #: Colours of a mark beside the status, which is always said in words too.
 _MARKS = {"Completed": "#2e7d32", "Failed": "#c62828", "Canceled": "#757575", "Running": "#1565c0"}
@@ -24,10 +27,11 @@ _STYLE = """
 .outrider-run{font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);max-width:70em}
 .outrider-run h4,.outrider-run h5{font-weight:600;margin:.9em 0 .2em;font-size:1em}.outrider-run h4{margin-top:.2em;font-size:1.15em}
 .outrider-run p{margin:.3em 0}.outrider-run .q{opacity:.7}.outrider-run svg{display:block}
-.outrider-run table{border-collapse:collapse;margin:0;font-size:inherit}
-.outrider-run table th,.outrider-run table td{text-align:left;padding:.15em 1em .15em 0;font-size:inherit;vertical-align:middle;
-border:0;border-bottom:1px solid var(--jp-border-color2,#8884);background:var(--jp-layout-color0,transparent)}
-.outrider-run table td.n{text-align:right;font-variant-numeric:tabular-nums}
+.outrider-run div{overflow-x:auto}.outrider-run.outrider-run .t{border-collapse:collapse;margin:0;font-size:inherit}
+.outrider-run.outrider-run .t th,.outrider-run.outrider-run .t td{text-align:left;
+padding:.15em 1em .15em 0;font-size:inherit;vertical-align:middle;border:0;white-space:nowrap;
+border-bottom:1px solid var(--jp-border-color2,#8884);background:var(--jp-layout-color0,transparent)}
+.outrider-run.outrider-run .t .n{text-align:right;font-variant-numeric:tabular-nums}
 .outrider-run pre{max-height:22em;overflow:auto;padding:.5em .7em;margin:0;white-space:pre-wrap;font-size:12px;
 background:var(--jp-layout-color2,#8881)}
 """
@@ -35,12 +39,12 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 
 
 def html(shown: dict[str, Any], now_ns: int) -> str:
-    """The run as a fragment of HTML."""
+    """The run as a fragment of HTML. (Its styles name the class twice: a notebook's own rules for tables are as exact as one.)"""
     parts = [
         f'<div class="outrider-run"><style>{_STYLE}</style>',
         _head(shown, now_ns),
         _problem(shown),
-        _metrics_table(shown["metrics"]),
+        _metrics_table(shown["rows"]),
         _children_table(shown, now_ns),
         _lines(shown["lines"]),
         "</div>",
@@ -50,19 +54,19 @@ def html(shown: dict[str, Any], now_ns: int) -> str:
 
 def text(shown: dict[str, Any], now_ns: int) -> str:
     """The run as lines of plain text."""
-    rows = [f"{shown['name'] or shown['run_id']}: {shown['status']}{_reason(shown)}, {', '.join(_facts(shown, now_ns))}"]
+    lines = [f"{shown['name'] or shown['run_id']}: {shown['status']}{_reason(shown)}, {', '.join(_facts(shown, now_ns))}"]
     if shown["error"]:
-        rows += ["", *_indented(shown["error"])]
-    if shown["metrics"]:
-        rows += ["", "Metrics", *_aligned([_metric_words(name, value) for name, value in shown["metrics"].items()])]
+        lines += ["", *_indented(shown["error"])]
+    if shown["rows"]:
+        lines += ["", "Metrics", *_aligned([[row[part] for part in ("name", "last", "blocks", "about")] for row in shown["rows"]])]
     if shown["children"]:
         head, *found = _child_rows(shown, now_ns)
-        rows += ["", "Child runs", *_aligned([head, *found])]
+        lines += ["", "Child runs", *_aligned([head, *found])]
     if shown["lines"]:
-        rows += ["", "Last lines", *_indented("\n".join(plain_line(line) for line in shown["lines"]))]
+        lines += ["", "Last lines", *_indented("\n".join(plain_line(line) for line in shown["lines"]))]
     if shown["portal"]:
-        rows += ["", f"Details: {shown['portal']}"]
-    return "\n".join(rows) + "\n"
+        lines += ["", f"Details: {shown['portal']}"]
+    return "\n".join(lines) + "\n"
 
 
 def plain_line(line: str) -> str:
@@ -84,7 +88,7 @@ def duration(seconds: float) -> str:
 
 def sparkline(values: Sequence[Any]) -> str:
     """The course of a series as inline SVG; what is not finite leaves a gap. Empty for fewer than two points."""
-    points = _thinned(values)
+    points = _thinned(_drawable(values), _SPARK_WIDTH)
     known = [value for value in points if value is not None]
     if len(known) < 2:
         return ""
@@ -107,7 +111,7 @@ def sparkline(values: Sequence[Any]) -> str:
 
 def blocks(values: Sequence[Any]) -> str:
     """The same in block characters, one for at most 24 parts of it."""
-    points = [value for value in _thinned(values, 24) if value is not None]
+    points = [value for value in _thinned(_drawable(values), 24) if value is not None]
     if len(points) < 2:
         return ""
     low, high = min(points), max(points)
@@ -119,28 +123,37 @@ def number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _thinned(values: Sequence[Any], most: int = _SPARK_WIDTH) -> list[float | None]:
+def _thinned(values: Sequence[float | None], most: int) -> Sequence[float | None]:
     """At most so many points: of each part of the series the value that is furthest from the part's beginning, so that peaks stay."""
     if len(values) <= most:
-        return [_finite(value) for value in values]
-    found = []
+        return values
+    found: list[float | None] = []
     for place in range(most):
-        part = values[place * len(values) // most : (place + 1) * len(values) // most]
-        known = [value for value in map(_finite, part) if value is not None]
+        known = [value for value in values[place * len(values) // most : (place + 1) * len(values) // most] if value is not None]
         low, high = (min(known), max(known)) if known else (None, None)
         found.append(None if low is None or high is None else high if high - known[0] >= known[0] - low else low)
     return found
 
 
+def _drawable(values: Sequence[Any]) -> Sequence[float | None]:
+    """The values as what can be drawn, None for what cannot. A long series of numbers, the common one, is not copied."""
+    try:
+        numbers = set(map(type, values)) <= {float, int} and all(map(isfinite, values))
+        if numbers and (not values or (min(values) > -_LARGEST and max(values) < _LARGEST)):
+            return values
+    except OverflowError:  # a whole number of more than 300 digits
+        pass
+    return [_finite(value) for value in values]
+
+
 def _finite(value: Any) -> float | None:
-    """The value as a float that can be drawn."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     try:
         found = float(value)
-    except OverflowError:  # a whole number of more than 300 digits
+    except OverflowError:
         return None
-    return found if abs(found) < 1e300 else None  # NaN is not less than anything
+    return found if abs(found) < _LARGEST else None  # NaN is not less than anything
 
 
 def _head(shown: dict[str, Any], now_ns: int) -> str:
@@ -181,31 +194,36 @@ def _problem(shown: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def _metrics_table(metrics: dict[str, Any]) -> str:
-    if not metrics:
-        return ""
-    rows = []
-    for name, value in list(metrics.items())[:_MOST_METRICS]:
-        _, last, _, about = _metric_words(name, value)
-        drawn = sparkline(_series(value))
-        rows.append(f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(last)}</td><td>{drawn}</td>')
-        rows.append(f'<td class="q">{escape(about)}</td></tr>')
-    left = len(metrics) - _MOST_METRICS
-    more = f'<p class="q">and {left} more</p>' if left > 0 else ""
-    return f"<h5>Metrics</h5><table>{''.join(rows)}</table>{more}"
+def rows(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """What is shown of each metric: `name`, `last` value, its course as `svg` and as `blocks`, and what else there is to say, `about`."""
+    return [
+        {"name": name, **_words(value), "svg": sparkline(_series(value)), "blocks": blocks(_series(value))}
+        for name, value in metrics.items()
+    ]
 
 
-def _metric_words(name: str, value: Any) -> list[str]:
-    """Name, last value, its course in blocks, and what else there is to say."""
+def _words(value: Any) -> dict[str, str]:
     if isinstance(value, dict):
-        rows = max((len(column) if isinstance(column, list) else 1 for column in value.values()), default=0)
-        return [name, "", blocks(_series(value)), f"{rows} {'row' if rows == 1 else 'rows'} of {', '.join(map(str, value))}"]
+        height = max((len(column) if isinstance(column, list) else 1 for column in value.values()), default=0)
+        return {"last": "", "about": f"{height} {'row' if height == 1 else 'rows'} of {', '.join(map(str, value))}"}
     if not isinstance(value, list):
         artifact = isinstance(value, str) and value.startswith("aml://artifactId/")
-        return [name, "", "", "in the run's files"] if artifact else [name, number(value), "", ""]
-    known = [each for each in map(_finite, value) if each is not None]
+        return {"last": "", "about": "in the run's files"} if artifact else {"last": number(value), "about": ""}
+    known = [each for each in _drawable(value) if each is not None]
     about = f"{len(value)} points" + (f", {number(min(known))} to {number(max(known))}" if known else "")
-    return [name, number(value[-1]) if value else "", blocks(value), about]
+    return {"last": number(value[-1]) if value else "", "about": about}
+
+
+def _metrics_table(found: list[dict[str, str]]) -> str:
+    if not found:
+        return ""
+    drawn = []
+    for row in found[:_MOST_METRICS]:
+        drawn.append(f'<tr><th scope="row">{escape(row["name"])}</th><td class="n">{escape(row["last"])}</td><td>{row["svg"]}</td>')
+        drawn.append(f'<td class="q">{escape(row["about"])}</td></tr>')
+    left = len(found) - _MOST_METRICS
+    more = f'<p class="q">and {left} more</p>' if left > 0 else ""
+    return _table("Metrics", "".join(drawn)) + more
 
 
 def _series(value: Any) -> list[Any]:
@@ -220,7 +238,9 @@ def _children_table(shown: dict[str, Any], now_ns: int) -> str:
     if not shown["children"]:
         return ""
     head, *rows = _child_rows(shown, now_ns)
-    cells = ["".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)]
+    words, figures = head[:3], head[3:]
+    cells = ["".join(f'<th scope="col">{escape(cell)}</th>' for cell in words)]
+    cells[0] += "".join(f'<th scope="col" class="n">{escape(cell)}</th>' for cell in figures)
     for child, row in zip(shown["children"], rows):
         name = escape(row[0])
         if child["portal"]:
@@ -229,7 +249,7 @@ def _children_table(shown: dict[str, Any], now_ns: int) -> str:
         cells.append(f"<td>{name}</td><td>{escape(row[1])}</td><td>{escape(row[2])}</td>{values}")
     left = len(shown["children"]) - _MOST_CHILDREN
     more = f'<p class="q">and {left} more</p>' if left > 0 else ""
-    return f"<h5>Child runs</h5><table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{more}"
+    return _table("Child runs", "".join(f"<tr>{row}</tr>" for row in cells)) + more
 
 
 def _child_rows(shown: dict[str, Any], now_ns: int) -> list[list[str]]:
@@ -243,7 +263,7 @@ def _child_rows(shown: dict[str, Any], now_ns: int) -> list[list[str]]:
 
 
 def _common(children: list[dict[str, Any]]) -> list[str]:
-    """The names of figures that most children have, at most six."""
+    """The names of figures that most children have, at most five."""
     found: dict[str, int] = {}
     for child in children:
         for name, value in child["metrics"].items():
@@ -255,6 +275,10 @@ def _common(children: list[dict[str, Any]]) -> list[str]:
 def _last(value: Any) -> str:
     last = value[-1] if isinstance(value, list) and value else value
     return number(last) if isinstance(last, (int, float)) else ""
+
+
+def _table(heading: str, rows: str) -> str:
+    return f'<h5>{heading}</h5><div><table class="t">{rows}</table></div>'
 
 
 def _lines(lines: list[str]) -> str:

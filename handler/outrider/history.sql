@@ -69,3 +69,12 @@ WITH placed AS (
     FROM console JOIN runs USING (run_key) WHERE run_id = :run)
 SELECT p.place, c.data FROM placed p JOIN console c USING (console_key)
 WHERE p.place + p.size > :start AND p.place < :stop ORDER BY p.console_key;
+
+-- name: last_console
+-- The end of a run's console, the last chunk first.
+SELECT data FROM console JOIN runs USING (run_key) WHERE run_id = :run ORDER BY console_key DESC LIMIT 256;
+
+-- name: last_logs
+-- A run's last log records, the last one first.
+SELECT l.time, l.level, l.level_name, l.logger, l.message FROM logs l JOIN runs USING (run_key)
+WHERE run_id = :run ORDER BY l.log_key DESC LIMIT :count;

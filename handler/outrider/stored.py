@@ -22,6 +22,8 @@ SCHEMA = 4
 JSON_COLUMNS = ("command", "outputs", "inputs", "tags", "properties", "params")
 #: So many bytes of a console are given at once.
 CONSOLE_BYTES = 4 << 20
+#: Of a console's end so many bytes are given.
+TAIL_BYTES = 64 << 10
 _queries: dict[str, str] = {}
 
 
@@ -94,6 +96,14 @@ def console(connection: sqlite3.Connection, run: str, start: int) -> tuple[bytes
     chunks = connection.execute(sql("console_from"), given).fetchall()
     total = int(connection.execute(sql("console_size"), {"run": run}).fetchone()[0])
     return (b"".join(row["data"] for row in chunks)[start - chunks[0]["place"] :] if chunks else b""), total
+
+
+def tail(connection: sqlite3.Connection, run: str, count: int) -> tuple[bytes, list[Document]]:
+    """The end of what the run's command wrote (of its last 256 chunks), and the last `count` log records."""
+    check(connection, run)
+    chunks = connection.execute(sql("last_console"), {"run": run}).fetchall()
+    logs = connection.execute(sql("last_logs"), {"run": run, "count": count}).fetchall()
+    return b"".join(row[0] for row in reversed(chunks)), [dict(row) for row in reversed(logs)]
 
 
 def positions(connection: sqlite3.Connection, run: str) -> dict[str, tuple[int, int]]:

@@ -17,11 +17,13 @@ import outrider
 from outrider import control, spool
 
 PAST = """
-import outrider
+import logging, outrider
+logging.basicConfig(level="INFO", handlers=[outrider.RunHandler()])
 with outrider.start_run("widgets", "parent", run_id="past-parent") as run:
     for loss in (3.0, 2.0, 1.25):
         run.log("loss", loss)
     run.tag("selected", "yes")
+    logging.info("fitted")
     with run.child_run(name="first child") as child:
         child.log("accuracy", 0.75)
 """
@@ -109,7 +111,17 @@ def test_a_past_run_with_children_is_shown_in_a_notebook(lab, opened):
     page = opened("import outrider\noutrider.RunDetails(outrider.Run(outrider.Experiment(None, 'widgets'), 'past-parent')).show()")
     page.run_all()
     text = page.wait_text("parent", "Completed")
-    for expected in ("1.25", "3 points, 1.25 to 3", "selected: yes", "first child", "accuracy", "0.75", "details"):
+    for expected in (
+        "1.25",
+        "3 points, 1.25 to 3",
+        "selected: yes",
+        "first child",
+        "accuracy",
+        "0.75",
+        "details",
+        "Last lines",
+        "INFO root: fitted",
+    ):
         assert expected in text, expected
     page.page.screenshot(path=SHOTS / "widget-past.png")
 

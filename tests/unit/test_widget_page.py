@@ -19,7 +19,8 @@ def shown(**changed):
     """A run as `_widget_data` gives it."""
     about = {"run_id": "r1", "name": "ridge", "experiment": "e", "number": 1, "status": "Running", "reason": None, "error": ""}
     more = {"started": 10 * SECOND, "ended": None, "portal": "http://127.0.0.1:1/runs/r1", "tags": {}, "properties": {}}
-    return {**about, **more, "metrics": {}, "children": [], "lines": [], "unknown": None, **changed}
+    known = {**about, **more, "metrics": {}, "children": [], "lines": [], "unknown": None, **changed}
+    return {**known, "rows": page.rows(known["metrics"])}
 
 
 class Elements(HTMLParser):

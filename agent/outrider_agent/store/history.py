@@ -46,6 +46,12 @@ class Historian(reading.Reader):
             data, total = stored.console(connection, run, start)
         return {"data": base64.b64encode(data).decode(), "total": total}
 
+    def tail(self, run: str, count: int) -> Any:
+        """The end of the run's console, base64, and its last `count` log records. Raises `NotFound`."""
+        with self._asked() as connection:
+            console, logs = stored.tail(connection, run, count)
+        return {"console": base64.b64encode(console[-stored.TAIL_BYTES :]).decode(), "logs": logs}
+
     @contextlib.contextmanager
     def _asked(self) -> Iterator[sqlite3.Connection]:
         with self._snapshots.open() as connection:
