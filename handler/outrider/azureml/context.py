@@ -11,7 +11,7 @@ import os
 
 from outrider import _current
 from outrider.azureml import environ
-from outrider.azureml.exceptions import UserErrorException
+from outrider.azureml.exceptions import RunEnvironmentException, UserErrorException
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -19,16 +19,20 @@ if TYPE_CHECKING:
 
     from outrider.azureml.run import Run
 
-_given: dict[str, Any] = {}  #: run id -> the object that was given for it
+_said: set[str] = set()  #: run ids whose variables are set
 
 
-def current(kind: type[Run]) -> Run:
-    """The active run, else that which this process was started in, else a new one; under its azureml name, and always the same object."""
-    run = _current.require()
-    found = _given.get(run.id)
-    if not isinstance(found, kind) or found.__dict__ is not run.__dict__:
-        found = _given[run.id] = kind.same_as(run)
-        environ.of_run(run.id, run._experiment_name)  # noqa: SLF001 -- its own kind
+def current(kind: type[Run], *, allow_offline: bool) -> Run:
+    """The run, under its azureml name. Raises RunEnvironmentException where there is none and none is to be made."""
+    if not allow_offline and not _current.is_in_a_run():
+        raise RunEnvironmentException(
+            "Could not load a submitted run, if outside of an execution context, use experiment.start_logging to initialize an "
+            "azureml.core.Run."
+        )
+    found: Run = _current.context(kind)
+    if found.id not in _said:
+        _said.add(found.id)
+        environ.of_run(found.id, found._experiment_name)  # noqa: SLF001 -- its own kind
     return found
 
 

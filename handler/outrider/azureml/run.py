@@ -28,12 +28,12 @@ class Run(_run.Run):
     @classmethod
     def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> Run:  # noqa: ARG003
         """
-        The run that this process is in (of `submit`, of `outrider run`), else the one that is active, else a new one. The same object
-        each time; nothing is asked, nothing waited for.
+        The run that this process is in (of `submit`, of `outrider run`, started before), else a new one. The same object each time; nothing
+        is asked, nothing waited for. With `allow_offline` False there must be one: else RunEnvironmentException.
         """
         from outrider.azureml import context
 
-        return context.current(cls)
+        return context.current(cls, allow_offline=allow_offline)
 
     @classmethod
     def get_submitted_run(cls, **_more: Any) -> Run:
@@ -213,7 +213,8 @@ class Run(_run.Run):
 
     def get_secret(self, name: str) -> str | None:
         """A secret of the workspace's key vault."""
-        found: str | None = self.experiment.workspace.get_default_keyvault().get_secret(name)
+        workspace: Any = self.experiment.workspace
+        found: str | None = workspace.get_default_keyvault().get_secret(name)
         return found
 
     def fail(self, error_details: Any = None, error_code: Any = None, **_more: Any) -> None:
