@@ -193,3 +193,21 @@ def test_the_variables_of_a_job_are_set_for_this_process_and_not_for_its_childre
 def test_the_handlers_folder_is_the_one_under_test():
     """Else the tests above test another one."""
     assert Path(names.__file__).is_relative_to(HANDLER)
+
+
+def test_who_does_not_allow_offline_gets_the_exception_where_there_is_no_run(home):
+    """Scripts catch it, and then start a run of their own."""
+    text = """
+        import outrider.azureml
+        from azureml.core import Run
+        from azureml.exceptions import AzureMLException, RunEnvironmentException
+        try:
+            Run.get_context(allow_offline=False)
+        except RunEnvironmentException as error:
+            assert isinstance(error, AzureMLException) and error.message.startswith("Could not load a submitted run")
+        else:
+            raise AssertionError
+        run = Run.get_context()
+        assert Run.get_context(allow_offline=False) is run
+        """
+    run_script(home, text)
