@@ -49,6 +49,7 @@ RUN may be a run's id, the beginning of one, `latest`, or EXPERIMENT#NUMBER.
 
 examples:
   outrider run -- python train.py       track an unmodified script
+  outrider submit . train.py            the same from a snapshot of this folder, in the background
   outrider runs                         what ran
   outrider show latest                  the last one, in one screen
   outrider logs latest -f               follow it

@@ -75,12 +75,11 @@ class Experiment:
         return hash(self.name)
 
     @property
-    def workspace(self) -> Workspace:
-        """The workspace that it is in."""
+    def workspace(self) -> Any:
+        """The workspace that it is in: of the class that goes with the experiment's."""
         if self._workspace is None:
             self._workspace = self._workspace_type()()
-        found: Workspace = self._workspace
-        return found
+        return self._workspace
 
     @property
     def id(self) -> str:

@@ -140,6 +140,7 @@ class Keeper:
         why = "command not found" if missing and "/" not in self._launch.command[0] else error.strerror
         message = f"{self._launch.command[0]}: {why}"
         _launch.complain(message)
+        self._launch.finish(self._writer)
         self._append(
             {
                 "k": record.END,
@@ -259,6 +260,7 @@ class Keeper:
         path = os.path.join(self._folder, CANCEL)
         if not os.path.exists(path):
             return False
+        self._launch.finish(self._writer)
         self._append({"k": record.END, "status": record.CANCELED, "reason": "canceled", "by": _verdict.asked_by(path)})
         self._writer.close()
         self._front.tell(f"exit {128 + signal.SIGTERM}")

@@ -255,12 +255,6 @@ class KnownRun:
 
         return _history.flush(self.id, self._writer, timeout_seconds)
 
-    def clean(self) -> None:
-        """Removes the folder that a submitted run worked in, once it has ended; what the run keeps is in the home."""
-        from outrider import _submit
-
-        _submit.clean(self)
-
     def _asked(self) -> dict[str, Any]:
         """The run's document, asked for now. A run of this process that has said nothing yet is known by what it would say."""
         from outrider import _family

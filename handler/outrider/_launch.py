@@ -121,7 +121,7 @@ class Launch:
         return None
 
     def finish(self, writer: spool.Writer) -> None:
-        """The command has ended; its `end` line comes next."""
+        """The command has ended, or will not be started; its `end` line comes next. Raises nothing."""
 
     join: Callable[[], None] | None = None  #: in the command's process, before anything of it runs
 

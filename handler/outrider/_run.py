@@ -171,6 +171,12 @@ class Run(LoggedRun):
         else:
             self._end(record.CANCELED, "canceled")
 
+    def clean(self) -> None:
+        """Removes the folder that a submitted run worked in, once it has ended; what the run keeps is in the home."""
+        from outrider import _submit
+
+        _submit.clean(self)
+
     def __enter__(self: R) -> R:
         if self._owns and self._ended is None:
             _current.activate(self)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 300 << 20  #: OUTRIDER_SNAPSHOT_MAX_BYTES
 MAX_FILES = 2_000  #: OUTRIDER_SNAPSHOT_MAX_FILES
-_NOT_SOURCE = frozenset({".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
+NOT_SOURCE = frozenset({".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 _RESULTS = frozenset({"outputs", "logs", "azureml-logs", "azureml-setup", "user_logs", "system_logs"})  #: at the top: of runs
 _ENOUGH = 5  #: counting ends at so many times a limit
 _IN_ONE_PIECE = 1 << 20
@@ -206,7 +206,7 @@ def _walk(
 
 
 def _is_no_source(entry: os.DirEntry[str], *, top: bool) -> bool:
-    return entry.name in _NOT_SOURCE or (top and entry.name in _RESULTS) or os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))
+    return entry.name in NOT_SOURCE or (top and entry.name in _RESULTS) or os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))
 
 
 def _identity(path: str) -> tuple[int, int] | None:

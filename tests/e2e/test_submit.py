@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from submitted import ended, kept, notes, of_run, phases, printed, submit, work, write
@@ -289,16 +290,17 @@ def test_the_run_outlives_who_submitted_it(home, folder, tmp_path):
 
 def test_submitting_leaves_no_child_behind(home, folder):
     """No zombie, however many a notebook submits."""
-    run = submit(write(folder, train="print(1)"))
-    ended(home, run)
-    children = [
-        line
-        for line in subprocess.run(
-            ["ps", "--ppid", str(os.getpid()), "-o", "stat="], capture_output=True, text=True, check=False
-        ).stdout.split()
-        if line.startswith("Z")
-    ]
-    assert children == []
+    write(folder, train="print(1)")
+    script = f"""
+    import os, subprocess, sys
+    from outrider import _submit
+    from outrider._script_config import ScriptRunConfig
+    for _ in range(2):
+        _submit.start(_submit.prepare("e", ScriptRunConfig({str(folder)!r}, "train.py")))
+    print(open("/proc/self/task/%d/children" % os.getpid()).read().split())
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
 
 
 def test_a_command_instead_of_a_script(home, folder):
@@ -348,6 +350,20 @@ def test_a_python_that_is_not_there_fails_the_run(home, folder):
     run = submit(write(folder, train="print(1)"), run_config=config)
     end = ended(home, run)
     assert (end["status"], end["reason"], end["code"]) == ("Failed", "could-not-start", 127)
+    assert "system_logs/outrider.txt" in {line["p"] for line in of_run(home, run, "art")}
+    assert not (work(home, run) / "train.py").exists()
+
+
+def test_many_are_submitted_at_once(home, folder):
+    """From threads of one notebook, of one folder: each is a run of its own, and the folder is stored once."""
+    write(folder, train="import sys; print(sys.argv[1])")
+    with ThreadPoolExecutor(8) as threads:
+        runs = list(threads.map(lambda number: submit(folder, arguments=[number]), range(8)))
+    assert len(set(runs)) == 8
+    for number, run in enumerate(runs):
+        assert ended(home, run)["status"] == "Completed"
+        assert printed(home, run) == f"{number}\n"
+    assert len({line["sha"] for run in runs for line in of_run(home, run, "snap")}) == 1
 
 
 def test_a_home_that_cannot_be_written_is_said_at_once(folder, tmp_path, monkeypatch):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from waiting import until
 
 from outrider import _snapshot
@@ -62,6 +67,28 @@ def test_large_files_come_back_whole(folder, home, tmp_path):
     (folder / "large.bin").write_bytes(data)
     _snapshot.unpack(_snapshot.blob(home, _snapshot.take(home, folder).id), str(tmp_path))
     assert (tmp_path / "large.bin").read_bytes() == data
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
+    lambda name: name not in (".", "..", ".amlignore", ".gitignore", "pyvenv.cfg") and name not in _snapshot.NOT_SOURCE
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(NAMES.map("d/{}".format) | NAMES.map("d/e/{}".format), st.binary(max_size=200), max_size=8))
+def test_whatever_is_in_a_folder_comes_back(files):
+    """The law of snapshots: unpack(take(folder)) is the folder, whatever its files are called and hold."""
+    with tempfile.TemporaryDirectory() as name:
+        top, home, back = (Path(name, part) for part in ("top", "home", "back"))
+        (top / "d" / "e").mkdir(parents=True)
+        back.mkdir()
+        written = {}
+        for inner, data in files.items():
+            with contextlib.suppress(OSError):  # a name that is a folder already
+                (top / inner).write_bytes(data)
+                written[inner] = data
+        _snapshot.unpack(_snapshot.blob(str(home), _snapshot.take(str(home), top).id), str(back))
+        assert {str(path.relative_to(back)): path.read_bytes() for path in back.rglob("*") if path.is_file()} == written
 
 
 def test_the_same_folder_is_stored_once(folder, home):
