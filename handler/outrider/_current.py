@@ -140,11 +140,11 @@ def home() -> str | None:
 
 
 def own(run_id: str) -> Run | None:
-    """The Run object that this process has of that run already: its own, or the one it was started in."""
+    """The Run object that this process has of that run, while it runs: its own, or the one that the process was started in."""
     found = _mine.get(run_id)
-    if found is None:
-        found = next((run for run in (_joined, _last) if run is not None and run.id == run_id), None)
-    return found
+    if found is None and _joined is not None and _joined.id == run_id:
+        found = _joined
+    return found if found is not None and found.status not in record.TERMINAL else None
 
 
 def disabled() -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator
 
     from outrider._known import KnownRun
+    from outrider._run import Run
 
     Document = Dict[str, Any]
 
@@ -116,12 +117,13 @@ def children(run: KnownRun, wanted: Wanted, *, recursive: bool) -> Iterator[Any]
             yield made(type(run), document)
 
 
-def parent(run: KnownRun) -> Any:
+def parent(run: KnownRun) -> Run | None:
     """The run that started this one, or None."""
     known = run._known if "parent" in run._known else run._asked()
     if not known.get("parent"):
         return None
-    return get(type(run), known["parent"])
+    found: Run = get(type(run), known["parent"])
+    return found
 
 
 def number(run: KnownRun) -> int | None:

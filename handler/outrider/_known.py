@@ -59,8 +59,7 @@ class KnownRun:
     def experiment(self) -> Experiment:
         """The experiment that the run is in."""
         name = self._experiment_name or self._asked().get("experiment") or "default"
-        found: Experiment = self._experiment_type().of_name(name)
-        return found
+        return self._experiment_type().of_name(name)  # type: ignore[no-any-return]
 
     @property
     def type(self) -> str | None:
@@ -90,8 +89,7 @@ class KnownRun:
         """The run that started this one, or None."""
         from outrider import _family
 
-        found: Run | None = _family.parent(self)
-        return found
+        return _family.parent(self)
 
     @property
     def tags(self) -> dict[str, Any]:

@@ -234,6 +234,21 @@ def test_two_processes_never_register_one_version_twice(home, tmp_path):
     assert sorted(one.version for one in outrider.Model.list(name="race")) == list(range(1, 61))
 
 
+def test_whoever_looks_up_a_run_of_this_process_has_that_run_while_it_runs(home, process):  # noqa: F811
+    """The same object; of one that has ended another, attached, which may be written to."""
+    run = outrider.start_run("own", outputs=False)
+    run.log("x", 1)
+    assert Run.get(None, run.id) is run
+    assert next(run.experiment.get_runs()) is run
+    run.complete()
+    other = Run.get(None, run.id)
+    other.log("x", 2)
+    with pytest.raises(outrider.RunEnded):
+        run.log("x", 3)
+    assert run.get_metrics() == other.get_metrics() == {"x": [1, 2]}
+    other._writer.close()
+
+
 def test_a_run_under_another_class_is_the_same_run(home, process):  # noqa: F811
     """What ends one ends the other; records no longer go to it."""
 

@@ -6,7 +6,10 @@ import pytest
 from cli_home import START, Home
 from portal_rig import Portal
 
-PNG = b"\x89PNG\r\n\x1a\n"
+#: A picture of one grey point.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
 
 
 def said(home):
@@ -72,3 +75,22 @@ def test_the_portal_has_it(portal):
         assert word in page
     assert 'href="/runs/parent1"' in portal.ask("/runs/child1").text
     assert "start_logging" in portal.ask("/help").text
+
+
+def test_a_page_in_a_browser_has_it_and_follows_it(portal, window):
+    """What scripts draw is the same; a figure and a model that come later are there without a reload."""
+    said(portal.home)
+    portal.start()
+    portal.flush()
+    seen = window()
+    page = seen.open("/runs/parent1")
+    seen.wait("document.querySelector('section[aria-label=Figures] img')?.complete === true")
+    text = page.inner_text("#app")
+    for word in ("what <it> is about", "Preparing", "of the test set", "ridge:2", "kid", "commit"):
+        assert word in text
+    portal.home.artifact("parent1", "later.png", PNG)
+    line = {"k": "fig", "t": START + 9, "n": "later", "p": "later.png", "ty": "image/png"}
+    portal.home.write("parent1", "py-1-aaaaaaaa", line)
+    seen.wait("document.querySelectorAll('section[aria-label=Figures] img').length === 2")
+    seen.allowed = ("Failed to load resource",)
+    seen.shot("figures")
