@@ -8,7 +8,7 @@ What `RunDetails` knows of a run: read anew at each call, from the agent or the 
 
 from __future__ import annotations
 
-from outrider import _history, _widget_page
+from outrider import _history, _widget_page, record
 from outrider._errors import OutriderError
 
 TYPE_CHECKING = False  # typing is an import too
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LAST_LINES = 20
 
 
-def read(run: Run, last: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The run as it is now. With `last`, of a run that has not ended, metrics, children and lines are those of then."""
+def read(run: Run, last: dict[str, Any] | None = None, *, whole: bool = True) -> dict[str, Any]:
+    """The run as it is now. Without `whole`, of a run that has not ended, metrics, children and lines are those of `last`."""
     problems: list[str] = []
     before = last or {}
 
@@ -38,7 +38,7 @@ def read(run: Run, last: dict[str, Any] | None = None) -> dict[str, Any]:
     shown = {"document": document, **_about(run.id, document, run.get_portal_url())}
     if not document:
         shown.update(name=run.name, status=run.status)
-    if last is not None and not shown["ended"]:
+    if last and not whole and not shown["ended"]:
         shown.update({key: last[key] for key in ("metrics", "rows", "children", "lines")})
     else:
         _fill(run, shown, before, asked)
@@ -72,7 +72,7 @@ def _about(run_id: str, document: dict[str, Any], portal: str | None) -> dict[st
         "name": document.get("name"),
         "experiment": document.get("experiment"),
         "number": document.get("number"),
-        "status": document.get("status") or "Unknown",
+        "status": _status(document),
         "reason": document.get("reason"),
         "error": error.get("traceback") or ": ".join(part for part in (error.get("type"), error.get("message")) if part),
         "started": document.get("started"),
@@ -81,6 +81,12 @@ def _about(run_id: str, document: dict[str, Any], portal: str | None) -> dict[st
         "tags": document.get("tags") or {},
         "properties": document.get("properties") or {},
     }
+
+
+def _status(document: dict[str, Any]) -> str:
+    """How the run stands; of one that runs the phase that it is in, where it says one."""
+    status = document.get("status") or record.UNKNOWN
+    return str(document.get("phase") or status) if status == record.RUNNING else str(status)
 
 
 def _portal_of(portal: str | None, run_id: str, child_id: str) -> str | None:

@@ -89,7 +89,7 @@ class _Look:
         """Reads the run anew."""
         started = perf_counter()
         whole = started >= self._due
-        self._shown = _widget_data.read(self.run, None if whole else self._shown)
+        self._shown = _widget_data.read(self.run, self._shown, whole=whole)
         if whole:
             now = perf_counter()
             self._cost = now - started
