@@ -113,14 +113,13 @@ class Workspace(_workspace.Workspace):
         return ComputeTarget(self, "local")
 
     def get_mlflow_tracking_uri(self, with_auth: bool = False) -> str:  # noqa: ARG002 -- the SDK's name
-        """A folder of the home where MLflow, if the script uses it, keeps its own runs."""
+        """A file of the home where MLflow, if the script uses it, keeps its own runs; its later versions refuse a folder."""
         import os
 
         from outrider import spool
 
-        folder = os.path.join(spool.home(), "mlruns")
-        os.makedirs(folder, exist_ok=True)
-        return "file://" + folder
+        os.makedirs(spool.home(), mode=0o700, exist_ok=True)
+        return "sqlite:///" + os.path.join(spool.home(), "mlflow.db")
 
     def delete(self, *_arguments: Any, **_named: Any) -> None:
         """Deletes nothing."""
