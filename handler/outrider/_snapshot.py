@@ -27,6 +27,7 @@ MAX_BYTES = 300 << 20  #: OUTRIDER_SNAPSHOT_MAX_BYTES
 MAX_FILES = 2_000  #: OUTRIDER_SNAPSHOT_MAX_FILES
 NOT_SOURCE = frozenset({".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 _RESULTS = frozenset({"outputs", "logs", "azureml-logs", "azureml-setup", "user_logs", "system_logs"})  #: at the top: of runs
+_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")  #: what is in the folder of a virtual environment
 _ENOUGH = 5  #: counting ends at so many times a limit
 _IN_ONE_PIECE = 1 << 20
 
@@ -206,7 +207,9 @@ def _walk(
 
 
 def _is_no_source(entry: os.DirEntry[str], *, top: bool) -> bool:
-    return entry.name in NOT_SOURCE or (top and entry.name in _RESULTS) or os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))
+    if entry.name in NOT_SOURCE or (top and entry.name in _RESULTS):
+        return True
+    return any(os.path.exists(os.path.join(entry.path, sign)) for sign in _ENVIRONMENTS)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

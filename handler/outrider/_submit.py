@@ -226,6 +226,10 @@ def _texts(variables: Mapping[str, Any] | None) -> dict[str, str]:
     return {safe_str(key): safe_str(value) for key, value in (variables or {}).items()}
 
 
+#: Packages whose distribution is called otherwise.
+_OF_CONDA = {"pytorch": "torch", "py-xgboost": "xgboost", "py-opencv": "opencv-python", "tensorflow-gpu": "tensorflow", "pip": ""}
+
+
 def _packages(environment: Any) -> list[str]:
     """The distributions that the environment names, for the system log to say which are missing."""
     from outrider import _conda
@@ -233,7 +237,8 @@ def _packages(environment: Any) -> list[str]:
     named = environment.python.conda_dependencies
     if named is None or environment.python.user_managed_dependencies:
         return []
-    return [name for name in map(_conda.distribution, [*named.pip_packages, *named.conda_packages]) if name]
+    names = [_OF_CONDA.get(name.lower(), name) for name in map(_conda.distribution, [*named.pip_packages, *named.conda_packages])]
+    return [name for name in names if name and not name.lower().startswith("azureml")]  # its names are offered by Outrider
 
 
 def _remarks(config: ScriptRunConfig) -> list[str]:

@@ -211,7 +211,7 @@ def test_packages_that_the_environment_names_and_has_not_are_in_the_system_log(h
     from outrider._conda import CondaDependencies
 
     env = Environment("e")
-    env.python.conda_dependencies = CondaDependencies.create(pip_packages=["pytest>=1", "no-such-package-anywhere==3"])
+    env.python.conda_dependencies = CondaDependencies.create(pip_packages=["pytest>=1", "azureml-defaults", "no-such-package-anywhere==3"])
     run = submit(write(folder, train="print(1)"), environment=env, compute_target="cpu-cluster")
     assert ended(home, run)["status"] == "Completed"
     assert any(note.endswith("has not what the environment names: no-such-package-anywhere.") for note in notes(home, run))

@@ -113,11 +113,18 @@ def test_a_folder_that_has_not_changed_is_not_read_again(folder, home):
 def test_results_caches_version_control_and_environments_are_left_out(folder, home):
     """At the top what runs leave behind; anywhere what is no source."""
     write(folder, outputs__m_DOT_pkl="x", logs__l_DOT_txt="x", lib__outputs__kept_DOT_txt="x", __git__HEAD="x")
-    for path in (".git/HEAD", "lib/__pycache__/a.pyc", ".ipynb_checkpoints/a.ipynb", "venv/pyvenv.cfg", "venv/lib/x.py"):
+    for path in (
+        ".git/HEAD",
+        "lib/__pycache__/a.pyc",
+        ".ipynb_checkpoints/a.ipynb",
+        "venv/pyvenv.cfg",
+        "venv/lib/x.py",
+        "env/conda-meta/history",
+    ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("x")
     assert {"train.py", "lib/outputs/kept.txt"} <= set(names(_snapshot.take(home, folder), home))
-    assert not {name.split("/")[0] for name in names(_snapshot.take(home, folder), home)} & {"outputs", "logs", ".git", "venv"}
+    assert not {name.split("/")[0] for name in names(_snapshot.take(home, folder), home)} & {"outputs", "logs", ".git", "venv", "env"}
 
 
 def test_the_home_is_never_part_of_a_snapshot(folder):
