@@ -1,11 +1,17 @@
-"""From run.log() and from a flushed print() to visible in the store, as somebody sees it who looks every 10 ms."""
+"""
+From run.log() and from a flushed print() to visible in the store, as somebody sees it who looks every 10 ms; and from a flushed print() to
+told by the portal's live stream, as a page gets it.
+"""
 
 from __future__ import annotations
 
 import bisect
+import http.client
+import json
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 from benchmarks import agents
@@ -22,6 +28,17 @@ for i in range(int(sys.argv[1])):
 """
 
 SEEN = """SELECT (SELECT count FROM series WHERE name = 'sent'), (SELECT max("offset" + length(data)) FROM console WHERE fd = 1)"""
+
+
+def is_known(home, run):
+    """Has the store the run?"""
+    connection = sqlite3.connect(f"file:{home}/outrider.db?mode=ro", uri=True)
+    try:
+        return connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run,)).fetchone() is not None
+    except sqlite3.OperationalError:  # the store is being made
+        return False
+    finally:
+        connection.close()
 
 
 def watch(home, process):
@@ -54,16 +71,54 @@ def printed(connection):
     return found
 
 
+def told(home, run, calls, late):
+    """How late each line comes by the stream of the run."""
+    where = json.loads((home / "portal.json").read_text())
+    key = (home / "portal.token").read_text().strip()
+    connection = http.client.HTTPConnection(where["address"], where["port"], timeout=60)
+    connection.request("GET", f"/api/v1/runs/{run}/events?lines=1", headers={"Authorization": f"Bearer {key}"})
+    for line in connection.getresponse():
+        if line.startswith(b'data: {"first"'):
+            now = time.time_ns()
+            late += [(now - int(one["message"])) / 1e9 for one in json.loads(line[6:])["lines"] if one["message"].isdigit()]
+            if len(late) >= calls:
+                break
+    connection.close()
+
+
 def measure(short):
     calls = 150 if short else 1000
     with agents.running() as (home, _):
         agents.wait((home / "outrider.db").exists)
-        command = [sys.executable, "-m", "outrider", "run", "--no-agent", "--", sys.executable, "-c", SCRIPT, str(calls)]
+        agents.wait((home / "portal.json").exists)
+        command = [
+            sys.executable,
+            "-m",
+            "outrider",
+            "run",
+            "--no-agent",
+            "--run-id",
+            "latency",
+            "--",
+            sys.executable,
+            "-c",
+            SCRIPT,
+            str(calls),
+        ]
         process = subprocess.Popen(command, env=agents.environment(home), stdout=subprocess.DEVNULL)
+        agents.wait(lambda: is_known(home, "latency"))
+        late = []
+        listener = threading.Thread(target=told, args=(home, "latency", calls, late))
+        listener.start()
         connection, seen = watch(home, process)
+        listener.join()
         agents.flush(home)
         values = [int(value) for (value,) in connection.execute("SELECT value FROM points_view WHERE name = 'sent' ORDER BY ordinal")]
-        found = []
+        late = late[10:]  # the first ones were there before anybody listened
+        found = [
+            Figure("flushed print() to told by the portal, p50", percentile(late, 50), "s", 1.0),
+            Figure("flushed print() to told by the portal, p99", percentile(late, 99), "s", 2.5),
+        ]
         for what, times in [
             ("run.log() to visible in the store", delays(seen, 1, [(at, index + 1) for index, at in enumerate(values)])),
             ("flushed print() to visible in the store", delays(seen, 2, printed(connection))),

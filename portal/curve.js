@@ -26,7 +26,7 @@ export function unpack(data) {
       step: at("step_max"), time: at("time_max") ?? 0, min: at("min"), max: at("max"), last: at("last"), bad: at("nonfinite") ?? 0, count: at("count") ?? 1,
     });
   }
-  return { buckets, end: rows ? (column["ordinal"]?.[rows - 1] ?? 0) + (column["count"]?.[rows - 1] ?? 0) : 0 };
+  return { buckets, end: buckets.reduce((sum, bucket) => sum + bucket.count, 0) };
 }
 
 export class Curve {
@@ -72,7 +72,7 @@ export class Curve {
     if (!response.ok) return;
     const { buckets, end } = unpack(await response.arrayBuffer());
     this.buckets = buckets;
-    this.end = range ? Math.max(end, this.series.count) : end;
+    this.end = range ? this.series.count : end;
     this.isLoaded = true;
     this.isStepped ||= buckets.some((bucket) => bucket.step !== null);
   }

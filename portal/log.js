@@ -4,10 +4,9 @@ import { html } from "./html.js";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { bare, shown, write } from "./ansi.js";
 import { clock, figure, plain, value } from "./format.js";
-import { Transcript, below } from "./transcript.js";
+import { Transcript } from "./transcript.js";
 
-/** @import { Chunk, LogNews, LogRecord } from "./types" */
-/** @import { Entry } from "./transcript.js" */
+/** @import { Ending, Line, LineNews } from "./types" */
 
 const MOST_SHOWN = 5_000;
 const EARLIER = 1_000;
@@ -16,10 +15,13 @@ const NEAR_END_PX = 24;
 /** @typedef {{ stream: "all" | "console" | "log", level: number, text: string }} Filter */
 
 export class LogView {
-  /** @param {string} run */
-  constructor(run) {
+  /** @param {string} run @param {number | null} attempt null: all */
+  constructor(run, attempt) {
     this.run = run;
+    this.attempt = attempt;
     this.transcript = new Transcript();
+    /** What stands in the page, by the line's id. @type {Map<string, HTMLElement>} */
+    this.rows = new Map();
     /** @type {Filter} */
     this.filter = { stream: "all", level: 0, text: "" };
     this.follow = true;
@@ -42,13 +44,23 @@ export class LogView {
     this.redraw();
   }
 
-  /** @param {LogNews} news */
+  /** @param {Ending} ending */
+  begin(ending) {
+    this.isComplete = ending.whole;
+    this.transcript.add({ first: null, lines: ending.lines, open: ending.open, skipped: true });
+  }
+
+  /** @param {LineNews} news */
   add(news) {
     if (news.skipped) this.isComplete = false;
-    const came = this.transcript.add(news);
+    const { taken, came, forgotten } = this.transcript.add(news);
     if (!this.box) return;
-    if (came) this.append(came);
-    else this.redraw();
+    for (const line of [...taken, ...forgotten]) {
+      if (this.wants(line)) this.count -= 1;
+      this.rows.get(line.id)?.remove();
+      this.rows.delete(line.id);
+    }
+    this.append(came);
   }
 
   /** @param {Partial<Filter>} change */
@@ -59,27 +71,34 @@ export class LogView {
 
   redraw() {
     this.lines.replaceChildren();
+    this.rows.clear();
     this.count = 0;
-    this.append(this.transcript.entries);
+    this.append(this.transcript.lines);
   }
 
-  /** @param {Entry[]} entries */
-  append(entries) {
-    const wanted = entries.filter((entry) => this.wants(entry));
+  /** @param {Line[]} lines */
+  append(lines) {
+    const wanted = lines.filter((line) => this.wants(line));
     this.count += wanted.length;
-    this.lines.append(...wanted.slice(-MOST_SHOWN).map(element));
-    while (this.lines.childElementCount > MOST_SHOWN) this.lines.firstElementChild?.remove();
-    this.tail.replaceChildren(...this.transcript.rest().filter((entry) => this.wants(entry)).map(element));
+    for (const line of wanted.slice(-MOST_SHOWN)) this.rows.set(line.id, element(line));
+    this.lines.append(...wanted.slice(-MOST_SHOWN).map((line) => /** @type {HTMLElement} */ (this.rows.get(line.id))));
+    for (const [id, row] of this.rows) {
+      if (this.rows.size <= MOST_SHOWN) break;
+      row.remove();
+      this.rows.delete(id);
+    }
+    this.tail.replaceChildren(...this.transcript.open.filter((line) => this.wants(line)).map(element));
     if (this.follow && this.box) this.box.scrollTop = this.box.scrollHeight;
     this.onchange();
   }
 
-  /** @param {Entry} entry */
-  wants(entry) {
+  /** @param {Line} line */
+  wants(line) {
     const { stream, level, text } = this.filter;
-    if (stream === "console" ? entry.record : stream === "log" ? !entry.record : entry.echo) return false;
-    if (level && (!entry.record || entry.record.levelno < level)) return false;
-    return !text || matches(text, bare(entry.text) + (entry.record ? ` ${entry.record.logger ?? ""} ${below(entry.record)}` : ""));
+    const isRecord = line.stream === "log";
+    if (stream === "console" ? isRecord : stream === "log" ? !isRecord : line.echo) return false;
+    if (level && (line.levelno ?? -1) < level) return false;
+    return !text || matches(text, bare(line.message) + (isRecord ? ` ${line.logger ?? ""} ${below(line)}` : ""));
   }
 
   scrolled() {
@@ -97,27 +116,25 @@ export class LogView {
     this.onchange();
   }
 
-  /** Reads what was before what is here; the line that was on top stays where it was. */
+  /** Reads a longer end of the log; the line that was on top stays where it was. */
   async earlier() {
-    const { records, chunks } = this.transcript;
-    const [logs, console] = await Promise.all([
-      /** @type {Promise<LogRecord[]>} */ (this.read("logs", records[0]?.key)),
-      /** @type {Promise<Chunk[]>} */ (this.read("console", chunks[0]?.key)),
-    ]);
-    this.isComplete = logs.length < EARLIER && console.length < EARLIER;
+    const query = new URLSearchParams({ limit: String(this.transcript.lines.length + EARLIER) });
+    if (this.attempt !== null) query.set("attempt", String(this.attempt));
+    const response = await fetch(`/api/v1/runs/${this.run}/lines?${query}`);
+    if (!response.ok) return;
+    const ending = /** @type {Ending} */ (await response.json());
+    this.isComplete = ending.whole;
     const height = this.box?.scrollHeight ?? 0;
     this.follow = false;
-    this.transcript.prepend(logs, console);
+    this.transcript.replace(ending);
     this.redraw();
     if (this.box) this.box.scrollTop += this.box.scrollHeight - height;
   }
+}
 
-  /** @param {"logs" | "console"} what @param {number | undefined} before */
-  async read(what, before) {
-    if (before === undefined) return [];
-    const response = await fetch(`/api/v1/runs/${this.run}/${what}?before=${before}&limit=${EARLIER}`);
-    return response.ok ? response.json() : [];
-  }
+/** What a log formatter prints under the message. @param {Line} line */
+function below(line) {
+  return [line.exception?.traceback, line.stack].filter((part) => part).map((part) => String(part).replace(/\n$/, "")).join("\n");
 }
 
 /** @param {string} pattern @param {string} text */
@@ -133,27 +150,27 @@ function matches(pattern, text) {
   return text.toLowerCase().includes(pattern.toLowerCase());
 }
 
-/** @param {Entry} entry */
-function element(entry) {
+/** @param {Line} line */
+function element(line) {
   const row = document.createElement("div");
   const at = document.createElement("time");
-  at.textContent = clock(entry.time);
+  at.textContent = clock(Date.parse(line.time));
   const words = document.createElement("span");
   words.className = "words";
   row.append(at, words);
-  const record = entry.record;
-  if (!record) {
-    row.className = `line ${entry.stream}`;
-    write(words, shown(entry.text));
+  if (line.stream !== "log") {
+    row.className = `line ${line.stream}`;
+    write(words, shown(line.message));
     return row;
   }
-  row.className = `line log-${record.levelno >= 40 ? "error" : record.levelno >= 30 ? "warning" : record.levelno >= 20 ? "info" : "debug"}`;
+  const number = line.levelno ?? 0;
+  row.className = `line log-${number >= 40 ? "error" : number >= 30 ? "warning" : number >= 20 ? "info" : "debug"}`;
   const level = document.createElement("b");
-  level.textContent = record.level;
+  level.textContent = line.level;
   words.append(level, " ");
-  write(words, record.message);
-  if (record.metrics) words.append(figures(record));
-  const more = below(record);
+  write(words, line.message);
+  if (line.metrics) words.append(figures(line));
+  const more = below(line);
   if (more) {
     const trace = document.createElement("div");
     trace.className = "trace";
@@ -163,11 +180,11 @@ function element(entry) {
   return row;
 }
 
-/** @param {LogRecord} record */
-function figures(record) {
+/** @param {Line} line */
+function figures(line) {
   const note = document.createElement("i");
-  const parts = Object.entries(record.metrics ?? {}).map(([name, given]) => `${plain(name)}=${value(given)}`);
-  if (record.step !== undefined) parts.push(`step=${figure(record.step)}`);
+  const parts = Object.entries(line.metrics ?? {}).map(([name, given]) => `${plain(name)}=${value(given)}`);
+  if (line.step !== undefined) parts.push(`step=${figure(line.step)}`);
   note.textContent = `  ${parts.join(" ")}`;
   return note;
 }
@@ -175,15 +192,15 @@ function figures(record) {
 const STREAMS = /** @type {const} */ ([["all", "All"], ["console", "Console"], ["log", "Records"]]);
 const LEVELS = /** @type {const} */ ([[0, "Every level"], [10, "Debug +"], [20, "Info +"], [30, "Warning +"], [40, "Error +"]]);
 
-/** @param {{ view: LogView }} props */
-export function Log({ view }) {
+/** @param {{ view: LogView, isOver: boolean }} props */
+export function Log({ view, isOver }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [, again] = useState(0);
   useEffect(() => {
     view.onchange = () => again((count) => count + 1);
     if (box.current) view.mount(box.current);
   }, [view]);
-  const total = view.transcript.entries.filter((entry) => !entry.echo).length;
+  const total = view.transcript.lines.filter((line) => !line.echo).length;
   const note = view.count === total || view.filter.stream !== "all" ? "" : `${view.count} of ${total} lines`;
   return html`<section aria-label="Log">
     <div class="heading">
@@ -205,7 +222,7 @@ export function Log({ view }) {
       <div class="foot">
         ${!view.isComplete && html`<button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
         <span class="dim">${note}</span>
-        <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${view.follow ? "Following" : "Follow ↓"}</button>
+        <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${!view.follow ? (isOver ? "To the end ↓" : "Follow ↓") : isOver ? "At the end" : "Following"}</button>
       </div>
     </div>
   </section>`;

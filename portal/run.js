@@ -8,13 +8,13 @@ import { Metrics, MetricsView } from "./metrics.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
 
-/** @import { Child, Figure, File, LogNews, Model, Run, Start, Value } from "./types" */
+/** @import { Child, Figure, File, LineNews, Model, Run, Start, Value } from "./types" */
 
 const data = /** @type {Start} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const run = signal(data.run);
 const files = signal({ shown: data.files, count: data.file_count });
 const metrics = new Metrics(data.run.run_id, data.series);
-const view = new LogView(data.run.run_id);
+const view = new LogView(data.run.run_id, data.attempt);
 const gone = signal(false);
 const api = `/api/v1/runs/${data.run.run_id}`;
 const MARKS = { Running: "●", Completed: "✓", Failed: "✕", Canceled: "■", Unknown: "?" };
@@ -27,7 +27,8 @@ function App() {
     <div class="columns">
       <div>
         <${MetricsView} metrics=${metrics} run=${run.value} />
-        <${Log} view=${view} />
+        <${Attempts} run=${run.value} />
+        <${Log} view=${view} isOver=${run.value.ended !== null} />
       </div>
       <aside>
         <${Figures} figures=${run.value.figures ?? []} />
@@ -74,6 +75,17 @@ function Losses({ run }) {
   return sentences.map((sentence) => html`<p class="notice">${plain(sentence)}</p>`);
 }
 
+/** Of a run that was resumed: whose log is shown. @param {{ run: Run }} props */
+function Attempts({ run }) {
+  const attempts = run.attempts ?? [];
+  if (attempts.length < 2) return null;
+  return html`<nav class="chips" aria-label="Log by attempt">
+    ${[null, ...attempts.map((one) => one.attempt)].map(
+      (one) => html`<a href=${`/runs/${run.run_id}${one === null ? "" : `?attempt=${one}`}`} aria-current=${one === data.attempt ? "true" : undefined}>${one === null ? "All attempts" : `Attempt ${one}`}</a>`,
+    )}
+  </nav>`;
+}
+
 /** @param {{ text: string }} props */
 function Copy({ text }) {
   const done = signal("Copy");
@@ -105,6 +117,7 @@ function FileRow({ file }) {
     <td>
       <a href=${file.url} download title=${`sha256 ${file.sha256}`}><bdi><span class="dim">${plain(folder)}</span>${plain(name)}</bdi></a>
       ${file.version > 1 && html` <span class="dim small">v${file.version}</span>`}
+      ${!file.observed && html` <span class="dim small" title="It was replaced faster than it could be captured, or before the agent looked.">earlier versions may be missing</span>`}
       ${isPicture && html`<a href=${`${file.url}&view=1`} target="_blank" rel="noopener"><img src=${`${file.url}&view=1`} alt=${plain(name)} loading="lazy" /></a>`}
     </td>
     <td class="right figure dim">${size(file.size)}</td>
@@ -174,21 +187,21 @@ addEventListener("popstate", () => metrics.fromAddress());
 
 let versions = -1;
 metrics.fromAddress();
-view.isComplete = data.is_whole;
-view.add({ logs: data.logs, console: data.console, skipped: false });
+view.begin(data.log);
 const root = document.getElementById("app");
 if (root) {
   root.replaceChildren();
   render(html`<${App} />`, root);
   start();
-  listen((since) => `${api}/events?since=${since}`, {
+  const attempt = data.attempt === null ? "" : `&attempt=${data.attempt}`;
+  listen((since) => `${api}/events?since=${since}&lines=1${attempt}`, {
     run: (/** @type {Run} */ now) => ((run.value = { ...run.peek(), ...now }), readRun()),
-    log: (/** @type {LogNews} */ news) => view.add(news),
+    lines: (/** @type {LineNews} */ news) => view.add(news),
     series: (news) => metrics.add(news),
     artifacts: (/** @type {{ versions: number }} */ news) => {
       if (news.versions !== versions) readFiles(), readRun();
       versions = news.versions;
     },
     deleted: () => (gone.value = true),
-  }, data.since);
+  }, data.log.since);
 }

@@ -9,6 +9,7 @@ export interface Run {
   tags: Record<string, Value>; params: Record<string, Value>; properties?: Record<string, Value>;
   command: string[] | null; cwd: string | null; host: string | null; user: string | null; python: string | null;
   error: { type: string | null; message: string | null; traceback: string | null } | null;
+  attempts?: { attempt: number; status: string }[];
   gaps?: { records: number; why: string | null }[];
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
@@ -29,17 +30,19 @@ export interface Series {
 export interface NewPoints { first: number; steps: (number | null)[]; times: number[]; values: Value[] }
 export interface SeriesNews extends Series { new: NewPoints | null }
 
-export interface LogRecord {
-  key: number; time: string; level: string; levelno: number; logger: string | null; message: string;
-  exception?: { traceback?: string } | null; stack?: string | null; metrics?: Record<string, Value>; step?: number;
+/** A line of the log, as the server wove it: a record, or a line of the console. `echo`: it is a record's own print. */
+export interface Line {
+  id: string; time: string; stream: "stdout" | "stderr" | "log"; level: string | null; logger: string | null; message: string;
+  levelno?: number; exception?: { traceback?: string } | null; stack?: string | null; metrics?: Record<string, Value>; step?: number;
+  echo?: boolean; partial?: boolean; attempt?: number;
 }
-export interface Chunk { key: number; time: string; fd: number; offset: number; text?: string; base64?: string }
-export interface LogNews { logs: LogRecord[]; console: Chunk[]; skipped: boolean }
+export interface Ending { lines: Line[]; open: Line[]; whole: boolean; since: string }
+export interface LineNews { first: string | null; lines: Line[]; open: Line[]; skipped: boolean }
 
-export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string }
+export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string; observed: boolean }
 
 export interface Start {
-  run: Run; series: Series[]; files: File[]; file_count: number; logs: LogRecord[]; console: Chunk[]; since: string; is_whole: boolean;
+  run: Run; series: Series[]; files: File[]; file_count: number; log: Ending; attempt: number | null;
 }
 
 declare global {

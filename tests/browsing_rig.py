@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
+from portal_rig import PATIENCE_S
 from waiting import until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -27,7 +28,7 @@ SHOTS = Path(__file__).resolve().parents[1] / "build" / "portal"
 def chromium():
     """A browser. Nothing else of the session may run an event loop while it is open."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_S * 1000)
         try:
             yield browser
         finally:
@@ -40,6 +41,7 @@ class Window:
     def __init__(self, browser, entry, *, width=1280, height=900, dark=False):
         scheme = "dark" if dark else "light"
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
+        self.context.set_default_timeout(PATIENCE_S * 1000)
         self.wrong, self.asked = [], []
         #: Words of messages that a test has reason to expect.
         self.allowed = ()
@@ -66,7 +68,7 @@ class Window:
 
     def wait(self, expression, argument=None):
         """Until the expression is true in the page. Asked from outside: inside, the page's policy forbids to evaluate a text."""
-        return until(lambda: self._evaluated(expression, argument), message=f"{expression} in {self.page.url}")
+        return until(lambda: self._evaluated(expression, argument), PATIENCE_S, f"{expression} in {self.page.url}")
 
     def _evaluated(self, expression, argument):
         try:

@@ -19,6 +19,9 @@ from outrider import control, spool
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: Deadlines only end what hangs: on a machine that is loaded, an agent or a browser has been seen to need half a minute to begin.
+PATIENCE_S = 150.0
+
 
 class Answer:
     """A response, read to its end."""
@@ -44,12 +47,16 @@ class Portal:
         self.path = Path(home)
 
     def start(self, **environ):
-        """Starts the agent with these variables; where its portal is, once it is there."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environ.items():
-                patch.setenv(name, value)
-            assert control.start_agent(str(self.path), wait=30.0)
-        info = until(self.info, message="the portal was not started")
+        """Starts the agent with these variables; where its portal is, once it is there. What does not come to be is stopped again."""
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in environ.items():
+                    patch.setenv(name, value)
+                assert control.start_agent(str(self.path), wait=PATIENCE_S), "the agent did not answer"
+            info = until(self.info, PATIENCE_S, "the portal was not started")
+        except BaseException:
+            self.stop()
+            raise
         self.host, self.port = info["address"], info["port"]
         self.token = (self.path / "portal.token").read_text().strip()
         return self
@@ -66,13 +73,13 @@ class Portal:
         """Ends the agent, whoever started it, and waits for the runs of the test to end."""
         lock = str(self.path / "agent.lock")
         if spool.is_locked(lock):
-            until(lambda: control.agent_info(str(self.path)), message="the agent is there but says not where")
-            control.request(str(self.path), "POST", "/stop", {}, timeout=10.0)
-            until(lambda: not spool.is_locked(lock), timeout=30, message="the agent did not stop")
+            until(lambda: control.agent_info(str(self.path)), PATIENCE_S, "the agent is there but says not where")
+            control.request(str(self.path), "POST", "/stop", {}, timeout=PATIENCE_S)
+            until(lambda: not spool.is_locked(lock), PATIENCE_S, "the agent did not stop")
 
     def flush(self):
         """Waits until the agent has committed what is in the spool. (`Home.ingest` would take the store away from it.)"""
-        status, answer = control.request(str(self.path), "POST", "/flush", {"run": None, "timeout": 60}, timeout=70)
+        status, answer = control.request(str(self.path), "POST", "/flush", {"run": None, "timeout": PATIENCE_S}, timeout=PATIENCE_S + 10)
         assert (status, answer["done"]) == (200, True)
 
     @property
@@ -86,7 +93,7 @@ class Portal:
 
     def ask(self, path, method="GET", *, key=True, body=None, **headers):
         """A request; with the key unless said otherwise. `host` and other headers as keywords."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if key:
             given.setdefault("Authorization", f"Bearer {self.token}")
@@ -109,7 +116,7 @@ class Portal:
     @contextmanager
     def events(self, path, **headers):
         """A stream of server-sent events, as an iterator of (id, name, data)."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
         try:
             connection.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {self.token}", **headers})
             response = connection.getresponse()
@@ -127,7 +134,7 @@ class Portal:
         environ = {**os.environ, "OUTRIDER_HOME": str(self.path), "PYTHONPATH": f"{ROOT / 'handler'}:{ROOT / 'agent'}"}
         options = {"cwd": folder, "env": environ, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if wait:
-            return subprocess.run(command, timeout=60, check=False, **options)
+            return subprocess.run(command, timeout=PATIENCE_S, check=False, **options)
         return subprocess.Popen(command, **options)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import signal
 import termios
 
 import pexpect
@@ -17,6 +19,11 @@ TIMEOUT = 20
 SIZE = (30, 100)
 
 CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"
+
+
+def default_signals():
+    """In the child: what Python ignores is as a terminal's first process has it."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 class Shell:
@@ -36,7 +43,8 @@ class Shell:
             "INPUTRC": "/dev/null",
             "HISTFILE": "",
         }
-        self.child = pexpect.spawn(words[0], words[1:], env=environ, cwd=cwd, timeout=TIMEOUT, dimensions=SIZE, encoding="utf8")
+        options = {"env": environ, "cwd": cwd, "timeout": TIMEOUT, "dimensions": SIZE, "encoding": "utf8", "preexec_fn": default_signals}
+        self.child = pexpect.spawn(words[0], words[1:], **options)
         self.child.delaybeforesend = None
         self.seen = ""
         if not command:
@@ -66,6 +74,23 @@ class Shell:
         self.child.send(text)
         return self.wait(shows) if shows is not None else ""
 
+    def stop(self):
+        """
+        Ctrl-Z, and all of the job is stopped. Bare, a program that was waiting for keys may take those that come before it has stopped,
+        after the shell has the terminal: the kernel looks at whom they are for only when the waiting begins.
+        """
+        self.keys(CTRL_Z, PROMPT)
+        if not self.tracked:
+            until(lambda: set(self._states()) <= {"T", "Z"}, message="the job stops")
+
+    def _states(self):
+        """Of every process on the terminal but the shell."""
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8") as file:
+                state, _, _, session, *_ = file.read().rpartition(")")[2].split()
+                if int(session) == self.child.pid != int(name):
+                    yield state
+
     def start(self, command):
         """Types a command (`fg` is one), and waits until it has the terminal."""
         self.child.send(command + "\n")
@@ -76,6 +101,10 @@ class Shell:
         """Types a line, and waits until the shell is at it, and the terminal echoes what is typed."""
         self.child.send(line + "\n")
         self.wait("\n")
+        self.until_cooked()
+
+    def until_cooked(self):
+        """Until the terminal has the modes of a shell's commands."""
         until(lambda: self.modes()[3] & termios.ECHO and self.modes()[3] & termios.ICANON, message="the terminal echoes")
 
     def do(self, line, shows=PROMPT):
@@ -94,9 +123,15 @@ class Shell:
         """The terminal's, as `stty -g` would have them."""
         return termios.tcgetattr(self.child.child_fd)
 
+    def foreground(self):
+        """The process group that has the terminal."""
+        found = os.tcgetpgrp(self.child.child_fd)
+        assert found > 1  # 0 would be ourselves
+        return found
+
     def until_foreground(self, is_shell):
         """Until the shell has the terminal again, or has given it away."""
-        until(lambda: (os.tcgetpgrp(self.child.child_fd) == self.child.pid) == is_shell, message="the foreground changes")
+        until(lambda: (self.foreground() == self.child.pid) == is_shell, message="the foreground changes")
         if self.tracked and not is_shell:
             until(lambda: not self.modes()[1] & termios.OPOST, message="the front makes the terminal raw")
 

@@ -87,6 +87,14 @@ def of_home(home):
     return found
 
 
+def cmdline(pid):
+    """Its arguments, a NUL after each; empty when it is gone."""
+    try:
+        return Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def gone(home):
     """Waits until no process of this home lives; kills and reports those that do."""
     try:

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POINTS = frozenset(
-    {"after_read", "before_begin", "after_insert", "before_commit", "after_commit", "before_segment_delete", "after_segment_delete"}
+    {
+        "after_read",
+        "before_begin",
+        "after_insert",
+        "before_commit",
+        "after_commit",
+        "before_segment_delete",
+        "after_segment_delete",
+        "after_gap",
+    }
 )
 
 

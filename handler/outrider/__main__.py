@@ -7,6 +7,7 @@ Here: which command it is, help, the version. Never here: what a command does. N
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False  # typing is an import too
@@ -72,6 +73,8 @@ an agent comes. Install it with:  pip install 'outrider[agent]'  (Python 3.11 or
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command. Returns its exit code; `run` ends this process as the command ended."""
+    if argv is None:
+        own_modules_first()
     arguments = sys.argv[1:] if argv is None else list(argv)
     command = arguments[0] if arguments else "--help"
     if command == "run":
@@ -97,6 +100,18 @@ def main(argv: list[str] | None = None) -> int:
     if command not in COMMANDS:
         return unknown(command)
     return agent(arguments)
+
+
+def own_modules_first() -> None:
+    """
+    What PYTHONPATH and the working folder offer is found last: a `signal.py` there, or the packages of another Python, are the command's.
+    Where this package itself came from there, its neighbours are ours.
+    """
+    library = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"  # the first entry that is Python's own, whether it exists or not
+    at = next((number for number, path in enumerate(sys.path) if os.path.basename(path) == library), 0)
+    theirs, here = sys.path[:at], os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    neighbours = [here] if here in theirs else []
+    sys.path[:] = neighbours + sys.path[at:] + [path for path in theirs if path != here]
 
 
 def run(arguments: list[str]) -> int:

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from typing import AbstractSet, Callable, Iterable, NoReturn
 
 #: Python ignores these in itself; a command would inherit that.
-_PYTHON_IGNORES = ("SIGPIPE", "SIGXFSZ", "SIGXFZ")
+_PYTHON_IGNORES = {getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ") if hasattr(signal, name)}
+_SHELLS = (b"ash", b"bash", b"dash", b"ksh", b"mksh", b"sh", b"zsh")  # not fish: it ignores SIGPIPE in itself alone
 _DEFAULT_PATH = "/bin:/usr/bin"
 
 
 class Restore:
-    """What the command gets back as the front found it: the signal mask, its folder, its descriptors."""
+    """What the command gets back as the front (a pid) found it: signals, its folder, its descriptors."""
 
-    def __init__(self, mask: AbstractSet[int], cwd: str | None, fds: dict[int, int], join: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, front: int, mask: AbstractSet[int], cwd: str | None, fds: dict[int, int], join: Callable[[], None] | None = None
+    ) -> None:
         self.mask = mask
         self.cwd = cwd
         self.fds = fds
         self.join = join  # a session, a terminal's foreground
+        self.defaults = _PYTHON_IGNORES - _ignored_by_shell(parent(front))
         self.ignores_children = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
 
     def apply(self) -> None:
@@ -37,12 +41,25 @@ class Restore:
             os.dup2(source, target)
         if self.cwd is not None:
             os.chdir(self.cwd)
-        for name in _PYTHON_IGNORES:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_DFL)
+        for number in self.defaults:
+            signal.signal(number, signal.SIG_DFL)
         if self.ignores_children:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+
+def _ignored_by_shell(pid: int) -> set[int]:
+    """
+    What our parent, being a shell, ignores, and so handed on to us: in ourselves Python has covered it up. (A shell that systemd or a CI's
+    runner has started often ignores SIGPIPE.)
+    """
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            fields = dict(line.split(b":\t", 1) for line in file.read().split(b"\n") if b":\t" in line)
+        ignored = int(fields[b"SigIgn"], 16) if fields[b"Name"] in _SHELLS else 0
+    except (OSError, KeyError, ValueError):
+        return set()
+    return {number for number in _PYTHON_IGNORES if ignored >> (number - 1) & 1}
 
 
 def start(command: list[str], environ: dict[str, str], restore: Restore) -> int:

@@ -56,6 +56,8 @@ class NullWriter:
     def look_around(self) -> None:
         """Nothing to see."""
 
+    look_at_fd = look_around
+
     def position(self) -> tuple[int, int]:
         """Nowhere."""
         return (0, 0)
@@ -283,6 +285,7 @@ def ended(run: Run) -> None:
         is_joined = _joined is not None and run.id == _joined.id
         if _stack:
             writer = _stack[-1]._writer  # noqa: SLF001
+            writer.look_at_fd()  # nobody did while the inner run was on
         if (_stack or not was_active) and not is_joined:
             run._writer.close()  # noqa: SLF001
         elif not _stack and was_active:

@@ -129,14 +129,14 @@ def enable(folder: str, python: str) -> int:
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enabled", MODULE)
     with open(source, encoding="utf-8") as file:
         text = file.read().replace('"@BOOTSTRAP@"', repr(_launch.BOOTSTRAP))
+    was_enabled = is_enabled(folder)
     try:
         os.makedirs(folder, exist_ok=True)
         _put(os.path.join(folder, MODULE), text)
         _put(os.path.join(folder, PTH), LINE)
     except OSError as error:
-        raise Problem(
-            f"cannot write to {folder}: {error.strerror}. Nothing is tracked there; choose another with --venv or --user"
-        ) from error
+        now = "It stays enabled as it was" if was_enabled else "Nothing is tracked there; choose another with --venv or --user"
+        raise Problem(f"cannot write to {folder}: {error.strerror}. {now}") from error
     _compile(os.path.join(folder, MODULE), python)
     _note(folder)
     sys.stdout.write(f"enabled in {folder}\nPython processes there that log are tracked from now on. To undo it: outrider disable\n")
@@ -200,6 +200,11 @@ def _notes() -> str:
 def _put(path: str, text: str) -> None:
     """At once or not at all: an interpreter may start at any moment."""
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 quote = encode_basestring_ascii  #: text as a JSON string, ASCII, lone surrogates and NUL included
 
+_RARE = bytes(code for code in range(32) if code not in b"\t\n\r\x1b")
+_COMMON = ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"), (b"\x1b", b"\\u001b"))
+
 MAX_TEXT = 1 << 20  #: characters of one text that are kept of a log record
 MAX_REPR = 64 * 1024  #: characters of an object's repr
 _DEEP = 40
@@ -37,6 +40,18 @@ def json_text(value: Any, budget: int | None = None) -> str:
     that are cut with a word that says so.
     """
     return _Encoder(budget).text(value, 0)
+
+
+def quote_plain(data: bytes) -> bytes:
+    """
+    What `quote` makes of text, at three times its speed, for bytes as programs print them: ASCII with line ends, tabs and colours. Empty
+    for others.
+    """
+    if not data.isascii() or any(code in data for code in _RARE):  # each a search at the speed of memory
+        return b""
+    for plain, escaped in _COMMON:
+        data = data.replace(plain, escaped)
+    return b'"%b"' % data
 
 
 def float_text(value: float) -> str:

@@ -12,7 +12,7 @@ import os
 import signal
 from _thread import get_ident, start_new_thread
 
-from outrider import _command, _keeper, _launch, _pump
+from outrider import _command, _forward, _keeper, _launch, _pump
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from outrider import _pty
 
+_NEEDED = 20  #: descriptors that a keeper has at most, and a few more
 _LOST = 125  #: the exit code when the keeper was killed and the command's own can no longer be known
 
 
@@ -34,9 +35,10 @@ def run(launch: _launch.Launch) -> NoReturn:
     try:
         report_read, report_write = os.pipe()
         control_read, control_write = os.pipe()
+        _check_descriptors()
         keeper = os.fork()
     except OSError as error:
-        if pty is not None:
+        if pty is not None and pty.claim():
             pty.give_terminal()
         _launch.complain(f"cannot start a keeper ({error.strerror}): the command runs untracked")
         _bare(launch, mask)
@@ -64,7 +66,7 @@ def run(launch: _launch.Launch) -> NoReturn:
 def _bare(launch: _launch.Launch, mask: AbstractSet[int]) -> NoReturn:
     """The command in our place, untracked."""
     try:
-        _command.Restore(mask, launch.cwd if launch.moves else None, {}).apply()
+        _command.Restore(os.getpid(), mask, launch.cwd if launch.moves else None, {}).apply()
         _command.execute(launch.command, dict(os.environ))
     except OSError as error:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
@@ -88,7 +90,8 @@ def _open_pty() -> _pty.Pty | None:
     except (OSError, termios.error):  # there is no /dev/pts, or no more of them
         return None
     with contextlib.suppress(OSError, termios.error):  # where it is taken from us in this moment, the front's loop finds that out
-        pty.take_terminal()
+        if pty.claim():
+            pty.take_terminal()
     return pty
 
 
@@ -99,6 +102,17 @@ def _descriptors() -> list[int]:
     except OSError:
         return []
     return [fd for fd in found if _is_open(fd)]  # without the listing's own
+
+
+def _check_descriptors() -> None:
+    """Raises OSError where fewer are left than a keeper needs (`ulimit -n`): later it could only fail, and the command with it."""
+    found = []
+    try:
+        for _ in range(_NEEDED):
+            found.append(os.dup(2))  # noqa: PERF401 -- those that there were are closed again
+    finally:
+        for fd in found:
+            os.close(fd)
 
 
 def _is_open(fd: int) -> bool:
@@ -150,7 +164,7 @@ def _pass_on_signals(control: int, keeper: int) -> None:
             continue
         sent = found.si_code <= 0 or found.si_signo == signal.SIGALRM
         try:
-            os.write(control, _keeper.FORWARD.pack(found.si_signo, found.si_pid if sent else _keeper.NOT_FORWARDED))
+            os.write(control, _forward.MESSAGE.pack(found.si_signo, found.si_pid if sent else _forward.NOT_FORWARDED))
         except OSError:  # the keeper was killed: the end is near
             return
 
@@ -195,9 +209,8 @@ def _die(number: int) -> NoReturn:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if number == signal.SIGKILL:
-        os.kill(os.getpid(), number)
-    signal.signal(number, signal.SIG_DFL)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_kill(get_ident(), number)  # to this thread: the other would read it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os._exit(128 + number)  # process 1 of a container cannot be killed by its own signal

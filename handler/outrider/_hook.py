@@ -28,6 +28,11 @@ _current: Any = None
 _encode: Any = None
 _once: Any = None
 _prints: Any = None
+_quote: Any = None
+_Record: Any = None
+_PLAIN = 0
+_SIMPLE: frozenset[object] = frozenset()
+_MAX_TEXT = 0
 _loading = False
 _early: list[logging.LogRecord] = []  #: made while the rest of us was being imported
 _foreign: dict[
@@ -49,7 +54,12 @@ _KEPT, _PASSED_ON, _KERNELS = 1, 2, 4
 #: to which stream. A handler that dies clears it: its id may be another's.
 _ways: dict[str, tuple[int, int, float, str, str]] = {}
 _watched: dict[int, Any] = {}  #: the handlers in it, by id, as weak references
-_MANY = 2_000
+#: The same sum and what a record says of its call site -> the repeating part of its line; "" where a RunHandler keeps it. Cleared as
+#: `_ways` is, and at `_ask_at`: how the handlers print is asked again then, and whether the descriptor is still ours.
+_sites: dict[tuple[object, ...], str] = {}
+_ask_at = 0.0
+_until = 0.0  #: the same; 0 where each record must be asked about
+_MANY, _MANY_SITES = 2_000, 8_192
 
 
 def install(module: ModuleType, *, implicit: bool = False) -> None:
@@ -59,22 +69,33 @@ def install(module: ModuleType, *, implicit: bool = False) -> None:
     logger_class: Any = module.Logger
     if logger_class.filter.__module__ == __name__:
         return
-    logger_class.filter = _hooked(logger_class.filter)
+    logger_class.filter = _hooked(logger_class.filter, module.root)
     os.register_at_fork(after_in_child=_after_fork)
 
 
 def _after_fork() -> None:
-    """In the child: its stream has been told nothing yet."""
+    """In the child: its stream has been told nothing yet, and what waits is its parent's."""
     _ways.clear()
+    _sites.clear()
+    _early.clear()
 
 
-def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  # noqa: C901 -- the hot path, in one piece
+def attend() -> None:
+    """From now on records may come that were kept by another way: each one is looked at."""
+    global _until
+    _until = 0.0
+
+
+def _hooked(original: Callable[[Any, Any], Any], root: Any) -> Callable[[Any, Any], Any]:  # noqa: C901, PLR0915 -- the hot path, in one piece
     """
     `Logger.filter`, and then every record that passed goes into the run: but for those that a RunHandler on the way will keep, and those
-    that another process of the run made and keeps (a QueueHandler's, arriving here). All in one function: a call is a tenth of the cost.
+    that another process of the run made and keeps (a QueueHandler's, arriving here).
+
+    The body is the way of a plain record from a call site that is known, in one piece because calls cost (a call is a tenth of all; this is
+    the twin of `RunHandler.handle`). All else is `_hear`'s. What is known of a site holds for its handlers, and for a second at most.
     """
     gives_record = sys.version_info >= (3, 12)  # since then a filter may put another record in the place of this one
-    way_of = _ways.get
+    tasks, known, write = gives_record, _sites.get, os.write
 
     def filter(self: logging.Logger, record: logging.LogRecord) -> Any:  # noqa: A001, C901, PLR0912
         kept = record
@@ -87,33 +108,124 @@ def _hooked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  
         else:
             passed = record if gives_record else True
         try:
-            at: Any = self
-            handlers = 0
-            while at:
-                for handler in at.handlers:
-                    handlers += id(handler)
-                at = at.propagate and at.parent
-            way = way_of(self.name)
-            if way is None or way[0] != handlers:
-                if _keep is None and not _open_ear(kept):
+            found = root.handlers
+            if self.parent is root and len(found) == 1 and self.propagate and not self.handlers:
+                handlers = id(found[0])
+            else:  # as `_sum`
+                at: Any = self
+                while not at.handlers and at.propagate and at.parent:
+                    at = at.parent
+                handlers = 0
+                while at:
+                    for handler in at.handlers:
+                        handlers += id(handler)
+                    at = at.propagate and at.parent
+            # Attributes before __dict__: asking for that one first makes each of them slow (Python 3.11 and 3.12).
+            thread, created = kept.threadName, kept.created
+            site = known((handlers, kept.lineno, kept.pathname, kept.name, kept.levelno, thread, kept.process))
+            if site is not None and created < _until:
+                if not site:
                     return passed
-                way = _look(self, handlers)
-            means = way[1]
-            if not means:
-                _keep(kept)
-            elif means == _PASSED_ON:
-                _keep(kept)
-                _once.remember(kept)
-            elif means == _KERNELS and record.levelno >= _WARNING:  # below it tells of each message, though nobody listens
-                _keep(kept)
-            if _tells and record.created > way[2]:
-                _tell(self, record, way)
-        except Exception as error:  # noqa: BLE001 -- law 1. (What a signal handler raises is the script's, and goes on.)
+                message, args = kept.msg, kept.args
+                if (
+                    kept.exc_info
+                    or kept.exc_text
+                    or kept.stack_info
+                    or (tasks and kept.taskName)  # type: ignore[attr-defined]
+                    or type(message) is not str
+                    or type(kept) is not _Record
+                    or len(kept.__dict__) != _PLAIN
+                ):
+                    _keep(kept)
+                    return passed
+                if args:
+                    for value in args if type(args) is tuple else (args,):
+                        if type(value) not in _SIMPLE:
+                            _keep(kept)
+                            return passed
+                    message = message % args
+                if thread != "MainThread":
+                    site = f'{site}"ti":{kept.thread or 0},'
+                writer = _current.writer
+                data = f'\n{{"k":"l","t":{int(created * 1e9)},{site}"msg":{_quote(message)}}}\n'.encode()
+                size = len(data)
+                if size > _MAX_TEXT:
+                    _keep(kept)
+                elif write(writer.fd, data) == size:
+                    writer.left = left = writer.left - size
+                    if left < 0:
+                        writer.look_around()
+                else:
+                    writer.recover(data)
+                return passed
+        except Exception as error:  # noqa: BLE001 -- text that does not fit its arguments, a stream to be opened: `_hear` sees to it
             _signals.pass_on(error)
+        _hear(self, kept)
         return passed
 
     filter.__qualname__, filter.__doc__ = "Logger.filter", original.__doc__
     return filter
+
+
+def _sum(at: Any) -> int:
+    """Of the ids of the handlers that a record comes to: another one where they are others."""
+    found = 0
+    while at:
+        for handler in at.handlers:
+            found += id(handler)
+        at = at.propagate and at.parent
+    return found
+
+
+def _hear(logger: Any, record: Any) -> None:
+    """Any record that passed the logger's filter, and the first one of each call site in a second: keeps it where nobody else will."""
+    try:
+        if _keep is None and not _open_ear(record):
+            return
+        way, handlers = _ways.get(logger.name), _sum(logger)
+        if way is None or way[0] != handlers:
+            way = _look(logger, handlers)
+        means = way[1]
+        if not means:
+            _keep(record)
+        elif means == _PASSED_ON:
+            _keep(record)
+            _once.remember(record)
+        elif means == _KERNELS and record.levelno >= _WARNING:  # below it tells of each message, though nobody listens
+            _keep(record)
+        _look_again(record.created)
+        if _tells and record.created >= way[2]:
+            _tell(logger, record, way)
+        if _until and means in (0, _KEPT) and logger.name == record.name and logger.name in _ways:
+            _know(record, handlers, means)
+    except Exception as error:  # noqa: BLE001 -- law 1. (What a signal handler raises is the script's, and goes on.)
+        _signals.pass_on(error)
+
+
+def _look_again(now: float) -> None:
+    """Once a second: what was known is asked again, and the descriptor looked at, for the quick way does not."""
+    global _ask_at, _until
+    if now >= _ask_at:
+        _sites.clear()
+        writer = _current.writer
+        if writer is None:
+            _ask_at = now + _LOOK_S
+        else:
+            writer.look_at_fd()
+            _ask_at = writer.look_at / 1e9
+    _until = _ask_at
+    if _once.armed:  # in this order: another thread may arm it meanwhile
+        attend()
+
+
+def _know(record: Any, handlers: int, means: int) -> None:
+    """Remembers the call site."""
+    key = (record.lineno, record.pathname, record.name, record.levelno, record.threadName, record.process)
+    ear = _keep.__self__
+    site = "" if means else ear._sites.get(key) or ear._new_site(key, record)  # noqa: SLF001
+    if len(_sites) >= _MANY_SITES:
+        _sites.clear()
+    _sites[(handlers, *key)] = site
 
 
 def _handlers(logger: Any) -> list[Any]:
@@ -152,6 +264,7 @@ def _is_kernels(name: str) -> bool:
 def _forget(_: Any) -> None:
     """A handler has died."""
     _ways.clear()
+    _sites.clear()
     _watched.clear()
 
 
@@ -170,12 +283,11 @@ def _tell(logger: Any, record: logging.LogRecord, way: Any) -> None:
     """A line that says how records of this logger are printed from this one on, where that is new or this stream has not been told."""
     writer = _current.writer or _current.open_implicit(None, None)
     handlers, means, _, told, to = way
-    until = record.created + _LOOK_S
-    _ways[logger.name] = (handlers, means, until, told, to)
+    _ways[logger.name] = (handlers, means, _ask_at, told, to)
     text = _encode.json_text(_prints.of(_handlers(logger)))
     if (told, to) != (text, writer.name):
         writer.append(f'\n{{"k":"pr","t":{int(record.created * 1e9)},"lg":{_encode.quote(logger.name)},"to":{text}}}\n'.encode("ascii"))
-        _ways[logger.name] = (handlers, means, until, text, writer.name)
+        _ways[logger.name] = (handlers, means, _ask_at, text, writer.name)
 
 
 def _open_ear(record: logging.LogRecord) -> bool:
@@ -192,6 +304,10 @@ def _open_ear(record: logging.LogRecord) -> bool:
     try:
         _signals.mask(_signals.ALL)
         _load()
+    except OSError:  # the script has no descriptors left, say: the record waits for the first one that finds some
+        if len(_early) < _MANY:
+            _early.append(record)
+        return False
     finally:
         _loading = False
         _signals.mask(before)
@@ -216,11 +332,13 @@ def _is_tool() -> bool:
 
 
 def _load() -> None:
-    global _keep, _tells, weakref, _current, _encode, _once, _prints
+    global _keep, _tells, weakref, _current, _encode, _once, _prints, _quote, _Record, _PLAIN, _SIMPLE, _MAX_TEXT
     import weakref
 
-    from outrider import _current, _encode, _handler, _once, _prints
+    from outrider import _current, _encode, _handler, _once, _prints, _records
 
+    _quote, _MAX_TEXT, _PLAIN, _SIMPLE = _encode.quote, _encode.MAX_TEXT, _records.PLAIN, _records.SIMPLE
+    _Record = sys.modules["logging"].LogRecord
     _tells = bool(os.environ.get("OUTRIDER_KEEPER"))
     _keep = _new_ear(_handler).handle
 
@@ -256,11 +374,9 @@ def leave_exception() -> None:
     error = getattr(sys, "last_exc", None) or sys.last_value
     if error is None or not _is_uncaught(error):
         return
-    import traceback
+    from outrider import _encode, _tracebacks, spool
 
-    from outrider import _encode, spool
-
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = _tracebacks.as_printed(error)
     if len(text) > _MAX_TRACEBACK:
         text = text[: _MAX_TRACEBACK // 2] + "\n…\n" + text[-_MAX_TRACEBACK // 2 :]
     kind = type(error)

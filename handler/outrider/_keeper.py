@@ -11,27 +11,21 @@ from __future__ import annotations
 import os
 import select
 import signal
-import struct
 import time
 from _thread import allocate_lock, start_new_thread
 
-from outrider import _command, _launch, _memory, _pump, _verdict, record, spool
+from outrider import _command, _forward, _launch, _memory, _pump, _verdict, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import AbstractSet, Any, Collection, NoReturn
 
-    from outrider import _pty, _witness
+    from outrider import _pty
 
-FORWARD = struct.Struct("=ii")  #: what the front tells of a signal it got: its number, and who sent it, or one of:
-NOT_FORWARDED, FROM_KERNEL = -1, -2
 CANCEL = "cancel"  #: in the run's folder: somebody asked for its end
-FOREGROUND = 0  #: in place of a signal: is the job in the user's foreground now (1) or not (0)?
 
 _EXITED, _KILLED, _DUMPED, _STOPPED = 1, 2, 3, 5  # si_code of SIGCHLD; Python 3.8 does not name them all
 _LOOK_S = 0.5  #: how often the cancel file is looked for
-_WITNESS_S = 0.01  #: a signal for the whole group has reached every member by then
-_SAME_S = 0.1  #: what reached the front and us within this time was one signal for the group
 _STUCK_S = 0.05  #: a killed command's death is not held back longer by a reader that does not read
 _GRACE_S = 10  #: from SIGTERM to SIGKILL, where OUTRIDER_CANCEL_GRACE_S does not say
 
@@ -73,9 +67,8 @@ class Keeper:
         self._lock = allocate_lock()  # between "is it gone" and a signal
         self._cancel: Cancel | None = None
         self._told = _pump.Gate()
-        self._witness: _witness.Witness | None = None  # where we have left the front's group
         self._memory: dict[str, Any] | None = None
-        self._witnessed: dict[tuple[int, int], float] = {}  # (signal, sender) -> when it reached us too
+        self._forwarder = _forward.Forwarder(front.pty)
 
     def run(self, closed: Collection[int], inherited: list[int]) -> None:
         """Returns when nothing is left to keep. `inherited` are the user's descriptors: the command's, not ours."""
@@ -92,10 +85,10 @@ class Keeper:
             return
         environ = self._launch.environment(os.getpid())
         pty = self._front.pty
-        self._pumps, self._witness = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
+        self._pumps = make_pumps(self._writer, pty, closed, verbose=self._launch.verbose)
         fds = {target: pump.sink for pump in self._pumps for target in pump.targets}
-        join = pty.join if pty else self._launch.join
-        restore = _command.Restore(self._mask, self._launch.cwd if self._launch.moves else None, fds, join)
+        cwd, join = self._launch.cwd if self._launch.moves else None, pty.join if pty else self._launch.join
+        restore = _command.Restore(self._front.pid, self._mask, cwd, fds, join)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored the kernel keeps no exit codes
         try:
             self._pid = _command.start(self._launch.command, environ, restore)
@@ -171,8 +164,7 @@ class Keeper:
         self._front.tell(f"signal {number}" if number else f"exit {code}")
         if self._front.pty is not None:
             self._front.pty.hangs_up = False
-        if self._witness is not None:
-            self._witness.end()
+        self._forwarder.end()
         self._told.open()
 
     def _wait_for_end(self) -> tuple[int, int]:
@@ -205,9 +197,9 @@ class Keeper:
         path = os.path.join(self._folder, CANCEL)
         while not self._gone or self._cancel is not None:
             if poller.poll(_LOOK_S * 1000):
-                data = os.read(self._front.control, FORWARD.size)
-                if len(data) == FORWARD.size:
-                    self._forward(*FORWARD.unpack(data))
+                data = os.read(self._front.control, _forward.MESSAGE.size)
+                if len(data) == _forward.MESSAGE.size:
+                    self._forward(*_forward.MESSAGE.unpack(data))
                 else:
                     poller.unregister(self._front.control)
                     self._front_was_killed()
@@ -225,30 +217,14 @@ class Keeper:
             pty.front_was_killed()
 
     def _forward(self, number: int, sender: int) -> None:
-        """
-        Sends the command what a process sent to the front, unless that was sent to the whole group: then it has it. Where the command has a
-        pty it has a group of its own, which is sent what the whole group got.
-        """
-        pty = self._front.pty
-        if number == FOREGROUND:
-            if pty is not None:
-                pty.set_foreground(self._pid if sender else os.getpgrp())
+        if number == _forward.FOREGROUND:
+            if self._front.pty is not None:
+                self._front.pty.set_foreground(self._pid if sender else os.getpgrp())
             return
-        if sender == NOT_FORWARDED or (number == signal.SIGHUP and sender == FROM_KERNEL and pty is not None and not pty.keeper_leads):
-            return  # (the leader of a session hears of its terminal's loss from the kernel)
-        to_all = number != signal.SIGALRM if sender == FROM_KERNEL else self._was_sent_to_all(number, sender)
-        if to_all and pty is None:
-            return
+        send = self._forwarder.way(number, sender)
         with self._lock:
-            if not self._gone:
-                (_command.send_group if to_all else _command.send)(self._pid, number)
-
-    def _was_sent_to_all(self, number: int, sender: int) -> bool:
-        time.sleep(_WITNESS_S)
-        now = time.monotonic()
-        for seen in _seen() if self._witness is None else self._witness.seen():
-            self._witnessed[seen] = now
-        return now - self._witnessed.pop((number, sender), 0.0) < _SAME_S
+            if send is not None and not self._gone:
+                send(self._pid, number)
 
     def _begin_cancel(self, by: str) -> None:
         with self._lock:
@@ -265,16 +241,6 @@ class Keeper:
         self._writer.close()
         self._front.tell(f"exit {128 + signal.SIGTERM}")
         return True
-
-
-def _seen() -> list[tuple[int, int]]:
-    """(signal, sender) of what reached the keeper since the last call, being of the front's group."""
-    seen: list[tuple[int, int]] = []
-    while True:
-        found = signal.sigtimedwait(signal.valid_signals() - {signal.SIGCHLD}, 0)
-        if found is None:
-            return seen
-        seen.append((found.si_signo, found.si_pid))
 
 
 class Cancel:
@@ -310,16 +276,13 @@ class Cancel:
             _command.send(member, number)
 
 
-def make_pumps(
-    writer: spool.Writer, pty: _pty.Pty | None, closed: Collection[int], *, verbose: bool
-) -> tuple[list[_pump.Pump], _witness.Witness | None]:
-    """What moves the command's output; and, where we have left the front's group to lead the pty's session, who sees its signals."""
+def make_pumps(writer: spool.Writer, pty: _pty.Pty | None, closed: Collection[int], *, verbose: bool) -> list[_pump.Pump]:
+    """What moves the command's output. Where there is a pty, we leave the front's group to lead its session."""
     if pty is not None:
-        from outrider import _pty, _witness
+        from outrider import _pty
 
-        witness = _witness.Witness() if pty.keeper_leads else None
         pty.lead()
-        return [_pty.Pump(writer, pty, _launch.complain)], witness
+        return [_pty.Pump(writer, pty, _launch.complain)]
     if verbose and any(os.isatty(fd) for fd in (1, 2)):
         _launch.complain(
             "output that goes to a terminal is captured only where stdin, stdout and stderr are all that terminal and the command is "
@@ -329,7 +292,7 @@ def make_pumps(
     for pump in pumps:
         if 2 in pump.targets:
             pump.closes_after(pumps)
-    return pumps, None
+    return pumps
 
 
 def main(launch: _launch.Launch, front: Front, mask: AbstractSet[int], closed: Collection[int], inherited: list[int]) -> NoReturn:

@@ -38,10 +38,26 @@ class Usage(Exception):
     """The arguments cannot be used; its text says why."""
 
 
+class Options:
+    """What stands before the command, and what holds where it does not."""
+
+    experiment: str | None = None
+    name: str | None = None
+    tag: list[str] | None = None
+    outputs: list[str] | None = None
+    no_outputs = False
+    cwd: str | None = None
+    run_id: str | None = None
+    resume: str | None = None
+    no_agent = False
+    legacy = False
+    verbose = False
+
+
 class Launch:
     """One `outrider run`: all that front and keeper need to know."""
 
-    def __init__(self, options: argparse.Namespace, command: list[str], earlier: _resume.Earlier | None = None) -> None:
+    def __init__(self, options: Options, command: list[str], earlier: _resume.Earlier | None = None) -> None:
         environ = os.environ
         self.home = spool.home()
         self.run: str = earlier.run if earlier else options.run_id or spool.new_run_id()
@@ -49,14 +65,16 @@ class Launch:
         self.earlier = earlier  # with its lock
         self.parent = environ.get("OUTRIDER_RUN_ID")
         self.command = command
-        self.cwd = os.path.abspath(options.cwd or ".")
+        folder = os.path.join(_facts.working_folder(), options.cwd or "")
+        self.cwd = os.path.normpath(folder) if folder else ""  # it has been deleted
         chosen = options.experiment or (earlier and earlier.experiment) or environ.get("OUTRIDER_EXPERIMENT")
         # A nested run's OUTRIDER_EXPERIMENT was set by the outer one: nobody has chosen it for this run.
         self.default = not options.experiment and (not chosen or self.parent is not None or earlier is not None)
         self.experiment: str = chosen or os.path.basename(self.cwd) or "default"
         self.name: str = options.name or (earlier and earlier.name) or environ.get("OUTRIDER_RUN_NAME") or script_name(command)
-        self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag)}
-        self.outputs = [] if options.no_outputs else [os.path.abspath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
+        self.tags = {**_facts.tags_of(environ.get("OUTRIDER_TAGS", "")), **tags(options.tag or [])}
+        found = [] if options.no_outputs else [os.path.normpath(os.path.join(self.cwd, path)) for path in folders(options.outputs)]
+        self.outputs = [path for path in found if os.path.isabs(path)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
         self.strict_azure: bool = getattr(options, "strict_azure", False)
@@ -91,7 +109,9 @@ class Launch:
 
     def environment(self, keeper: int) -> dict[str, str]:
         """The command's: as it was, but for PYTHONPATH and OUTRIDER_*."""
-        environ = dict(os.environ)
+        environ = {key: value for key, value in os.environ.items() if key}  # one without a name cannot be passed on by Python
+        if environ.get("LC_CTYPE") in _COERCED and not _was_set(b"LC_CTYPE"):
+            del environ["LC_CTYPE"]
         environ["OUTRIDER_RUN_ID"] = self.run
         environ["OUTRIDER_HOME"] = self.home
         environ["OUTRIDER_EXPERIMENT"] = self.experiment
@@ -126,6 +146,18 @@ class Launch:
     join: Callable[[], None] | None = None  #: in the command's process, before anything of it runs
 
 
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  #: what Python sets LC_CTYPE to in a locale without one (PEP 538): in its environment too
+
+
+def _was_set(name: bytes) -> bool:
+    """Was this process started with that variable?"""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return any(entry.startswith(name + b"=") for entry in file.read().split(b"\0"))
+    except OSError:
+        return True
+
+
 def parser() -> argparse.ArgumentParser:
     """The options of `outrider run`."""
     import argparse
@@ -141,7 +173,7 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--experiment", metavar="NAME", help="the experiment (default: $OUTRIDER_EXPERIMENT, else the working folder's name)")
     add("--name", metavar="NAME", help="the run's name (default: $OUTRIDER_RUN_NAME, else the script's)")
-    add("--tag", metavar="KEY=VALUE", action="append", default=[], help="a tag; may be given again")
+    add("--tag", metavar="KEY=VALUE", action="append", help="a tag; may be given again")
     add(
         "--outputs",
         metavar="DIR",
@@ -160,6 +192,28 @@ def parser() -> argparse.ArgumentParser:
 
 
 _WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id", "--resume")
+_REPEATED = ("--tag", "--outputs")
+_FLAGS = {"--no-outputs": "no_outputs", "--no-agent": "no_agent", "--legacy": "legacy", "-v": "verbose", "--verbose": "verbose"}
+
+
+def read_options(words: list[str]) -> Options:
+    """
+    The options that these words are. Plain ones are read here, for argparse takes longer to import than all of ours; help, mistakes and
+    the rest are argparse's, which ends in SystemExit where they are no options.
+    """
+    found, rest = Options(), iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if word in _FLAGS:
+            setattr(found, _FLAGS[word], True)
+            continue
+        if option in _WITH_VALUE and not equals:
+            value = next(rest, "-")
+        if option not in _WITH_VALUE or (value.startswith("-") and not equals):
+            return parser().parse_args(words, Options())
+        key = option[2:].replace("-", "_")
+        setattr(found, key, [*(getattr(found, key) or []), value] if option in _REPEATED else value)
+    return found
 
 
 def split(argv: list[str]) -> int:
@@ -179,7 +233,7 @@ def parse(argv: list[str], ask: _resume.Ask) -> Launch:
     end in argparse's SystemExit.
     """
     at = split(argv)
-    options = parser().parse_args(argv[:at])
+    options = read_options(argv[:at])
     command = argv[at + 1 :] if argv[at : at + 1] == ["--"] else argv[at:]
     if not command:
         raise Usage("no command is given. Say what to run: outrider run -- python train.py")

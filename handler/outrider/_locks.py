@@ -49,11 +49,15 @@ def _not_regular(path: str) -> NotRegular:
     return NotRegular(errno.EINVAL, "is no regular file", path)
 
 
-def lock(fd: int) -> bool:
-    """Puts the write lock on the whole file behind `fd`; False when somebody else holds it. Raises OSError where locks do not work."""
+def lock(fd: int, byte: int | None = None) -> bool:
+    """
+    Puts the write lock on the file behind `fd`, or on that byte of it (where there are such locks); False when somebody else holds it.
+    Raises OSError where locks do not work.
+    """
     try:
         if _LINUX:
-            fcntl.fcntl(fd, _F_OFD_SETLK, _WHOLE_FILE)
+            one = _WHOLE_FILE if byte is None else pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+            fcntl.fcntl(fd, _F_OFD_SETLK, one)
         else:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):

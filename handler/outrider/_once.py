@@ -31,20 +31,26 @@ _pid = os.getpid()
 
 def remember(record: logging.LogRecord) -> None:
     """The hook kept it, and a handler on its way may pass it on."""
-    global armed
     if len(_kept) >= _MANY:
         for old in list(islice(_kept, _MANY // 4)):
             _kept.pop(old, None)
     _kept[_key(record)] = weakref.ref(record)
-    armed = True
+    _arm()
 
 
 def expect(logger: str, level: int, text: str, now: float) -> None:
     """Of structlog: the event is kept, and will come to that logger in this thread."""
-    global armed
     if text:
         _said[get_ident()] = (logger, level, text, now)
-        armed = True
+        _arm()
+
+
+def _arm() -> None:
+    """From now on there is something to ask for."""
+    global armed
+    armed = True
+    if _hook is not None:
+        _hook.attend()
 
 
 def is_kept(record: logging.LogRecord) -> bool:
@@ -61,9 +67,8 @@ def is_kept(record: logging.LogRecord) -> bool:
 
 def must_ask(record: logging.LogRecord) -> bool:
     """`is_kept` for the first record of a call site: where it came from another process, each one is asked about from now on."""
-    global armed
     if _is_foreign is not None and record.process not in (None, _pid):
-        armed = True
+        _arm()
     return is_kept(record)
 
 

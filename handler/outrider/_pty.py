@@ -16,7 +16,7 @@ import select
 import termios
 import time
 
-from outrider import _command, _pump
+from outrider import _command, _locks, _pump
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -89,17 +89,57 @@ def read_typed(fd: int) -> bytes:
     return os.read(fd, waiting[0]) if waiting[0] > 0 else b""
 
 
+def cooked(modes: list[Any]) -> list[Any]:
+    """What `raw` was made of, as far as can be known: what a shell's commands find."""
+    found = [*modes[:_CC], list(modes[_CC])]
+    found[_IFLAG] |= termios.ICRNL | termios.IXON
+    found[_OFLAG] |= termios.OPOST
+    found[_LFLAG] |= termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN
+    return found
+
+
 class Pty:
     """Both ends, from before the front forks the keeper; each process closes what is not its own."""
 
     def __init__(self) -> None:
+        self._job = os.getpgrp()
+        self._claimed = -1  # the user's terminal, with a lock on the byte of that number
         self.modes = termios.tcgetattr(0)
+        if not self.claim():
+            self.modes = cooked(self.modes)
         self.keeper_leads = has_job_control()
         self.hangs_up = True  #: while the front lives, the loss of the user's terminal is the loss of the command's
         self.master, self.slave = os.openpty()
         termios.tcsetattr(self.slave, termios.TCSANOW, self.modes)
         self.copy_size()
         os.set_blocking(self.master, False)
+
+    def claim(self) -> bool:
+        """
+        May we set the user's terminal's modes, and read its keys? One front of a job at a time may, until its end: two that a launcher has
+        started side by side would take each other's modes for the user's.
+        """
+        try:
+            if self._claimed < 0:
+                self._claimed = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            return _locks.lock(self._claimed, self._job)
+        except OSError:  # another user's, or another mount namespace's: nobody can be asked
+            return True
+
+    def give_up_claim(self) -> None:
+        """In the keeper: the claim is the front's, and ends with it."""
+        if self._claimed >= 0:
+            os.close(self._claimed)
+            self._claimed = -1
+
+    def learn_modes(self) -> None:
+        """After the claim was another's: what the user's terminal really had, unless that other was killed and could not say."""
+        modes = termios.tcgetattr(0)
+        if modes == raw(modes):
+            return
+        if termios.tcgetattr(self.slave) == self.modes:
+            termios.tcsetattr(self.slave, termios.TCSANOW, modes)
+        self.modes = modes
 
     def copy_size(self) -> None:
         """The window is as large as the user's; its foreground group hears of a change by SIGWINCH."""
@@ -153,6 +193,7 @@ class Pty:
 
     def lead(self) -> None:
         """The keeper becomes the leader of a session whose terminal this is."""
+        self.give_up_claim()
         if self.keeper_leads:
             os.setsid()
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
@@ -189,10 +230,12 @@ class Pty:
         """Gives the user's terminal its modes back, unless a shell has done so by now. Its loss then is no longer the command's."""
         self.hangs_up = False
         try:
-            if termios.tcgetattr(0) == raw(self.modes):
+            if self.claim() and termios.tcgetattr(0) == raw(self.modes):
                 termios.tcsetattr(0, termios.TCSANOW, self.modes)
         except termios.error:
             return
+        finally:
+            self.give_up_claim()
 
 
 class Pump(_pump.Pump):

@@ -12,10 +12,11 @@ import fcntl
 import os
 import select
 import stat
+import sys
 import time
 from _thread import allocate_lock
 
-from outrider._encode import quote
+from outrider._encode import quote, quote_plain
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
 
     from outrider.spool import Writer
 
-READ_BYTES = 1 << 16
+READ_BYTES = 1 << 16  #: larger pieces cost more: their memory is new each time
+_PIPE_BYTES = 1 << 18
+_F_SETPIPE_SZ = 1031  # Linux; Python 3.8 does not name it
 _TAIL_WAIT_MS = 500  #: how long the first bytes of a character wait for the rest
 _LAST_WORDS_S = 0.05  #: stderr is kept so long for what another pump may have to say there
 _BLOATED = 4  #: JSON text of control characters is six times their size, base64 a third more
+_SMALL_BYTES = 1 << 14
+_QUICK_S, _MANY = 0.001, 32  #: so many small pieces in such succession are line by line
+_GATHER_S = 0.001  #: what comes within it is one piece then
+_NOT_AGAIN = 64, 4096  #: for so many pieces, after that has gathered nothing: at first, and when it never does
+_INT = b"\0" * 4
 _O_NOATIME = getattr(os, "O_NOATIME", 0)
 
 
@@ -73,6 +81,9 @@ def chunk(number: int, offset: int, data: bytes, final: bool = False) -> tuple[b
     One `c` line for `data`, and the bytes that it leaves for the next one: the beginning of a character that is not complete yet (none
     when `final`). An empty line when nothing is complete.
     """
+    plain = quote_plain(data)
+    if plain:
+        return (_line(number, offset, b"d", plain) if data else b""), b""
     tail = b""
     try:
         text = data.decode("utf-8")
@@ -81,23 +92,33 @@ def chunk(number: int, offset: int, data: bytes, final: bool = False) -> tuple[b
             data, tail = data[: error.start], data[error.start :]
             text = data.decode("utf-8")
         else:
-            return _line(number, offset, "b", _base64(data)), b""
+            return _line(number, offset, b"b", _base64(data)), b""
     if not data:
         return b"", tail
-    escaped = quote(text)
+    escaped = quote(text).encode("ascii")
     if len(escaped) > _BLOATED * len(data) + 64:  # binary in all but name
-        return _line(number, offset, "b", _base64(data)), tail
-    return _line(number, offset, "d", escaped), tail
+        return _line(number, offset, b"b", _base64(data)), tail
+    return _line(number, offset, b"d", escaped), tail
 
 
-def _base64(data: bytes) -> str:
+def _base64(data: bytes) -> bytes:
     import binascii
 
-    return '"' + binascii.b2a_base64(data, newline=False).decode("ascii") + '"'
+    return b'"%b"' % binascii.b2a_base64(data, newline=False)
 
 
-def _line(number: int, offset: int, field: str, value: str) -> bytes:
-    return f'\n{{"k":"c","t":{time.time_ns()},"f":{number},"o":{offset},"{field}":{value}}}\n'.encode("ascii")
+def _line(number: int, offset: int, field: bytes, value: bytes) -> bytes:
+    return b'\n{"k":"c","t":%d,"f":%d,"o":%d,"%b":%b}\n' % (time.time_ns(), number, offset, field, value)
+
+
+def _wide_pipe() -> tuple[int, int]:
+    """Wider than usual, where the kernel lets us: a command that prints much waits less often."""
+    source, sink = os.pipe()
+    try:
+        fcntl.fcntl(sink, _F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:  # over the user's limit: the usual 64 KiB do
+        return source, sink
+    return source, sink
 
 
 class Pump:
@@ -110,7 +131,7 @@ class Pump:
     def __init__(self, writer: Writer, targets: tuple[int, ...], warn: Callable[[str], None], ends: tuple[int, int] | None = None) -> None:
         self.targets = targets
         self.number = targets[0]
-        self.source, self.sink = ends or os.pipe()
+        self.source, self.sink = ends or _wide_pipe()
         self.drained = Gate()
         self.ended = Gate()
         self._writer = writer
@@ -121,6 +142,10 @@ class Pump:
         self._tail = b""
         self._echoes = True
         self._others: list[Pump] = []
+        self._moved = 0.0  # when the last piece was
+        self._quick = 0  # small pieces in quick succession, up to it
+        self._piece = 0  # how large they are when nothing gathers them
+        self._not_again = _NOT_AGAIN[0]
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
         self._poller.register(self._wake_read, select.POLLIN)
@@ -159,7 +184,7 @@ class Pump:
                     self._drain()
                     self._waiting.pop(0).open()
                 else:
-                    self._move(READ_BYTES)
+                    self._gather(self._move(READ_BYTES))
         finally:
             self.drained.open()
             self.ended.open()
@@ -171,13 +196,27 @@ class Pump:
             left -= self._move(left)
         self._flush_tail()
 
-    def _waiting_bytes(self) -> int:
-        import array
-        import termios
+    def _gather(self, size: int) -> None:
+        """
+        Thousands of lines a second, each written by itself, would each be a wake-up, a record and a write of ours: when many came, the next
+        ones are given a moment. Where none came in it, somebody waits for each line before there can be another, and must not be held up.
+        """
+        now = time.monotonic()
+        self._quick = self._quick + 1 if size <= _SMALL_BYTES and now - self._moved < _QUICK_S else min(self._quick, 0)
+        if self._quick == _MANY:
+            self._piece = size
+        if self._quick >= _MANY and self.source >= 0:
+            time.sleep(_GATHER_S)
+            now = time.monotonic()
+            if queued(self.source) >= 2 * self._piece:
+                self._not_again = _NOT_AGAIN[0]
+            else:
+                self._quick = -self._not_again
+                self._not_again = min(2 * self._not_again, _NOT_AGAIN[1])
+        self._moved = now
 
-        count = array.array("i", [0])
-        fcntl.ioctl(self.source, termios.FIONREAD, count)
-        return count[0]
+    def _waiting_bytes(self) -> int:
+        return queued(self.source)
 
     def _move(self, limit: int) -> int:
         data = os.read(self.source, min(limit, READ_BYTES))
@@ -251,6 +290,13 @@ def release(targets: Iterable[int]) -> None:
     for target in targets:
         os.dup2(null, target, inheritable=False)
     os.close(null)
+
+
+def queued(fd: int) -> int:
+    """How many bytes wait there to be read."""
+    import termios  # after the command's start: it has not waited for that
+
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, _INT), sys.byteorder)
 
 
 class Gate:

@@ -45,6 +45,7 @@ class _Stream:
     def __init__(self, folder: str, head: dict[str, Any]) -> None:
         self.folder = folder
         self.own = head.get("own") is True
+        self.is_keepers = os.path.basename(folder).startswith("keeper-")
         self.attempt: int = head["att"] if isinstance(head.get("att"), int) else 1
         self.where = f"process {head.get('pid', '?')} on {head.get('host', '?')}"
 
@@ -75,7 +76,7 @@ def begin(home: str, text: str, ask: Ask) -> Earlier:
         os.pwrite(lock, b'{"attempt":%d}\n' % attempt, 0)
     except OSError as error:
         raise CannotResume(f"the run {run!r} cannot be continued in {home}: {error.strerror}") from error
-    return Earlier(run, attempt, {**known, **_about(streams)}, lock)
+    return Earlier(run, attempt, _about(streams, known), lock)
 
 
 def is_known(home: str, run: str, ask: Ask) -> bool:
@@ -110,7 +111,7 @@ def _streams(folder: str) -> list[_Stream]:
     for name in _list(folder):
         path = os.path.join(folder, name)
         if spool.valid_name(name) and not name.startswith(_AGENTS_OWN) and not name.endswith(".tmp"):
-            head = next(iter(_lines(path)), {})
+            head = _head(path)
             if head.get("k") == record.HEAD:
                 found.append(_Stream(path, head))
     return found
@@ -132,14 +133,33 @@ def _has_end(folder: str) -> bool:
         return True  # it was passed on and deleted at this moment: only what has ended is
 
 
-def _about(streams: list[_Stream]) -> dict[str, Any]:
-    """The run's experiment and name, as its owners said them last."""
-    found: dict[str, Any] = {}
-    for stream in sorted(streams, key=lambda stream: stream.attempt):
-        for line in _lines(stream.folder):
-            if line.get("k") == record.RUN:
-                found.update((key, line[key]) for key in ("experiment", "name") if isinstance(line.get(key), str))
-    return found
+def _about(streams: list[_Stream], known: dict[str, Any]) -> dict[str, Any]:
+    """
+    The run's experiment and name, as they were said last. What the store knows comes after what a keeper said, who speaks first and whose
+    line may stay in the spool longer than the script's, and before what the newest attempt's own processes said, which it may not have yet.
+    """
+    first: dict[str, Any] = {}
+    last: dict[str, Any] = {}
+    newest = max([known.get("attempt") or 1, *(stream.attempt for stream in streams)])
+    said = [(stream.attempt, _time(line), stream, line) for stream in streams for line in _said(stream.folder)]
+    for attempt, _, stream, line in sorted(said, key=lambda one: one[:2]):
+        found = last if attempt == newest and not stream.is_keepers else first
+        for key in ("experiment", "name"):
+            if isinstance(line.get(key), str) and not (key in found and key == "experiment" and line.get("default")):
+                found[key] = line[key]
+    return {**first, **{key: value for key, value in known.items() if value is not None}, **last}
+
+
+def _said(folder: str) -> list[dict[str, Any]]:
+    """A stream's `run` lines."""
+    try:
+        return [line for line in (_parse(raw) for raw in spool.read_lines(folder) if b'"run"' in raw) if line.get("k") == record.RUN]
+    except OSError:
+        return []  # it was passed on and deleted at this moment: the store has it
+
+
+def _time(line: dict[str, Any]) -> int:
+    return line["t"] if isinstance(line.get("t"), int) else 0
 
 
 def _forget(folder: str, *, has_shipped: bool) -> None:
@@ -158,17 +178,17 @@ def _last(mark: str) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _lines(folder: str) -> list[dict[str, Any]]:
-    """What stands at the beginning of a stream: its header, and an owner's `run` line."""
+def _head(folder: str) -> dict[str, Any]:
+    """A stream's header; empty where there is none."""
     numbers = spool.segments(folder)
     if not numbers:
-        return []
+        return {}
     try:
         with open(spool.segment_path(folder, numbers[0]), "rb") as file:
             data = file.read(_BEGINNING)
     except OSError:
-        return []
-    return [_parse(raw) for raw in data.split(b"\n")[:-1] if raw and (b'"head"' in raw or b'"run"' in raw)]
+        return {}
+    return next((_parse(raw) for raw in data.split(b"\n")[:-1] if raw and b'"head"' in raw), {})
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Told:
         self._found: Document = {"run": run_id, "experiment": "default", "number": None, "started": 0, "snapshot": None, "phase": None}
         self._found.update((key, None) for key in _SAID_ONCE)
         self._kept: dict[str, dict[str, Any]] = {"tags": {}, "properties": {}, "params": {}}
-        self._default = True
+        self._default, self._chosen = True, 0
         self._times: dict[tuple[str, str], tuple[int, str]] = {}  # when, and in which stream, something was said last
         self._owner: tuple[int, str] | None = None  # attempt, folder
         self._folder, self._attempt, self._own = "", 1, False
@@ -170,8 +170,14 @@ class Told:
                 self._found[key] = line[key]
         for key, value in (line.get("tags") or {}).items():
             self._set_tag(key, value, line["t"])
-        if line.get("experiment") and (self._default or not line.get("default")):
-            self._found["experiment"], self._default = line["experiment"], bool(line.get("default"))
+        if line.get("experiment") and self._is_better(line):
+            self._found["experiment"], self._default, self._chosen = line["experiment"], bool(line.get("default")), line["t"]
+
+    def _is_better(self, line: Document) -> bool:
+        """A chosen experiment beats a default one, the first choice a later one, any name none."""
+        if line.get("default"):
+            return self._default and self._found["experiment"] == "default"
+        return self._default or int(line["t"]) < self._chosen
 
     def _tag(self, line: Document) -> None:
         self._set_tag(line["n"], _GONE if line.get("del") else line.get("v"), line["t"])

@@ -207,6 +207,11 @@ class Stream:
         self._block["end"] = {key: end[key] for key in ("status", "reason", "code", "sig", "t") if key in end}
         return self._save_block()
 
+    @property
+    def told(self) -> int:
+        """How many of the refused the gap records account for."""
+        return int(self._block["gapped"])
+
     def count_told(self, count: int) -> None:
         """A gap record accounts for `count` more of the refused."""
         self._block["gapped"] += count

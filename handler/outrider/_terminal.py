@@ -14,7 +14,7 @@ import struct
 import termios
 from _thread import get_ident, start_new_thread
 
-from outrider import _keeper, _pty
+from outrider import _forward, _pty
 
 _EVENT = struct.Struct("=iii")
 _LOOK_MS = 100  #: how often a background job looks whether it has come to the foreground; not every shell tells
@@ -31,7 +31,7 @@ class Terminal:
         self._control = control
         self._events, self._events_write = os.pipe()
         self._main = get_ident()
-        self._is_raw = True
+        self._is_owner = self._is_raw = pty.claim()  # of the user's terminal, until our end
         self._foreground = True  # as the keeper knows it
         self._keys = b""  # not yet taken by the pty
         self._unread = b""  # nor ever, by the command
@@ -64,7 +64,8 @@ class Terminal:
         poller.register(self._report, select.POLLIN)
         poller.register(self._events, select.POLLIN)
         if not self._gone:
-            poller.register(0, select.POLLIN if self._is_raw and not self._keys else 0)
+            # Until the command has its terminal a Ctrl-C written there would be nobody's: keys wait in the user's.
+            poller.register(0, select.POLLIN if self._is_raw and self._command and not self._keys else 0)
             if self._keys:
                 poller.register(self._pty.master, select.POLLOUT)
         ready = dict(poller.poll(None if self._is_raw or self._gone else _LOOK_MS))
@@ -102,7 +103,7 @@ class Terminal:
 
     def _tell(self, number: int, sender: int) -> None:
         try:
-            os.write(self._control, _keeper.FORWARD.pack(number, sender))
+            os.write(self._control, _forward.MESSAGE.pack(number, sender))
         except OSError:  # the keeper was killed: the end is near
             return
 
@@ -115,17 +116,17 @@ class Terminal:
         if number == signal.SIGCONT:
             self._look()
             if sender != self._keeper:
-                self._tell(number, _keeper.FROM_KERNEL)
+                self._tell(number, _forward.FROM_KERNEL)
         elif number == signal.SIGWINCH and not sent:
             self._pty.copy_size()
         elif sent or number not in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE):
-            self._tell(number, sender if sent else _keeper.FROM_KERNEL)
+            self._tell(number, sender if sent else _forward.FROM_KERNEL)
 
     def _stop(self, number: int) -> None:
         """As the command was stopped, so that the shell sees it. Returns when somebody continues us."""
         if not self._foreground and number != signal.SIGSTOP and self._has_terminal():
             self._look()  # it came to the foreground a moment ago, and should have been let read
-            self._tell(signal.SIGCONT, _keeper.FROM_KERNEL)
+            self._tell(signal.SIGCONT, _forward.FROM_KERNEL)
             return
         self._calm()
         if number in _TERMINAL_STOPS:
@@ -137,7 +138,7 @@ class Terminal:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
             signal.pthread_sigmask(signal.SIG_BLOCK, {number})
             if not _pty.has_job_control():  # then the kernel has not stopped us; nor should the command be
-                self._tell(signal.SIGCONT, _keeper.FROM_KERNEL)
+                self._tell(signal.SIGCONT, _forward.FROM_KERNEL)
         self._look()
 
     # The user's terminal.
@@ -147,9 +148,12 @@ class Terminal:
         if self._gone:
             return
         foreground = self._has_terminal()
-        if foreground and not self._is_raw:
+        if foreground and not self._is_raw and self._pty.claim():
             self._is_raw = True
             try:
+                if not self._is_owner:
+                    self._is_owner = True
+                    self._pty.learn_modes()
                 self._pty.take_terminal()
             except (OSError, termios.error):  # it was taken from us in this moment
                 self._is_raw = foreground = False
@@ -158,7 +162,7 @@ class Terminal:
         self._pty.copy_size()
         if foreground != self._foreground:
             self._foreground = foreground
-            self._tell(_keeper.FOREGROUND, int(foreground))
+            self._tell(_forward.FOREGROUND, int(foreground))
 
     def _has_terminal(self) -> bool:
         try:

@@ -53,8 +53,10 @@ def home(environ: Mapping[str, str] | None = None) -> str:
     chosen = env.get("OUTRIDER_HOME")
     if chosen:
         return os.path.abspath(os.path.expanduser(chosen))
-    state = env.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.abspath(os.path.join(state, "outrider"))
+    own = os.path.expanduser("~")
+    if own == "~":  # a user of whom nothing is known but a number, as containers have them: no folder of that name in the working folder
+        own = "/"
+    return os.path.abspath(os.path.join(env.get("XDG_STATE_HOME") or os.path.join(own, ".local", "state"), "outrider"))
 
 
 def new_run_id() -> str:
@@ -326,6 +328,7 @@ class Writer:
 def _tell_gap(stream: Stream, untold: list[int], why: str) -> None:
     count, size, since = untold
     gap: dict[str, Any] = {"k": "gap", "t": time.time_ns(), "n": count, "bytes": size, "why": why, "since": since}
+    gap["of"] = stream.told + count
     stream.write(line(gap))
     stream.count_told(count)
 

@@ -113,6 +113,22 @@ def test_refusals_are_told_before_a_stream_goes(place):
     assert place.sweep().streams == 1
 
 
+def test_what_an_agent_said_of_a_dead_writer_stays_until_that_is_marked(place):
+    """The next agent looks there whether a gap was told already; once the mark is made nobody asks any more."""
+    stream = StreamFiles(place.spool, "r1", "py-1")
+    end(stream)
+    lock = stream.folder / "lock"
+    lock.write_text(json.dumps({"v": 1, "refused": 3, "gapped": 0}).ljust(4096))
+    agent = StreamFiles(place.spool, "r1", "agent-2", own=False)
+    agent.append(line("gap", n=3, w="py-1", of=3))
+    for one in (stream, agent):
+        one.die()
+    place.pass_all()
+    assert place.sweep().streams == 0
+    lock.write_text(json.dumps({"v": 1, "refused": 3, "gapped": 3}).ljust(4096))
+    assert place.sweep().runs == 1
+
+
 def test_what_was_not_committed_is_never_deleted(place):
     """Bytes that came after the last look."""
     stream = StreamFiles(place.spool, "r1", "py-1")

@@ -82,6 +82,38 @@ def test_the_order_in_which_streams_arrive_changes_nothing(store, order):
     )
 
 
+KEEPER = ("keeper-1", head("keeper-1"), line("run", T0, name="train.py", experiment="e", default=True, outputs=["/w/outputs"]))
+SAID = ("py-1", head("py-1", own=False), line("run", T0 + 3, name="mine", experiment="too late", outputs=["/w/models"]))
+MORE = (
+    "py-2",
+    head("py-2", own=False),
+    line("run", T0 + 2, name="not yet", experiment="chosen", outputs=["/w/none"]),
+    line("m", T0 + 9, n="a", v=1),
+)
+AGAIN = ("keeper-2", head("keeper-2", 2, T0 + 10), line("run", T0 + 10, name="mine", experiment="chosen", default=True, attempt=2))
+LATE = ("py-3", head("py-3", 2, T0 + 11, own=False), line("run", T0 + 12, name="mine, again"))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_what_the_script_says_of_its_run_wins_in_whatever_order_streams_arrive(store, order):
+    """`start_run(name=…)` under `outrider run`, or of several processes: the latest word counts, not the last one committed."""
+    for index in order:
+        store.feed(*(KEEPER, SAID, MORE, AGAIN)[index])
+    run = store.read.run("r1")
+    assert (run.name, run.experiment, run.outputs) == ("mine", "chosen", ["/w/models"])
+    store.feed(*LATE)
+    assert store.read.run("r1").name == "mine, again"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(2))))
+def test_the_experiment_that_was_chosen_first_stays_in_whatever_order_streams_arrive(store, order):
+    """`outrider run --experiment a`, and the script's start_run(experiment="b"): who started it has chosen."""
+    chosen = ("keeper-1", head("keeper-1"), line("run", T0, experiment="a"))
+    for index in order:
+        store.feed(*(chosen, SAID)[index])
+    assert store.read.run("r1").experiment == "a"
+
+
 def test_a_run_with_a_newer_attempt_runs_again(store):
     """Its status is nobody's end; liveness is told of the newest attempt's owner only; each attempt is asked for by itself."""
     store.feed(*FIRST)

@@ -1,8 +1,18 @@
-"""A browser for the tests that need one, and its windows, which report whatever goes wrong in them."""
+"""What end-to-end tests share: a script in a folder of its own; a browser and its windows, which report whatever goes wrong in them."""
 
 from __future__ import annotations
 
 import pytest
+
+#: For a test of the portal, its agent's and its browser's beginning too. It only ends what hangs.
+PORTAL_TIMEOUT_S = 600
+
+
+def pytest_collection_modifyitems(items):
+    """On a loaded machine the first test of a file, which waits for an agent and a browser, needs minutes."""
+    for item in items:
+        if "portal" in item.fixturenames and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(PORTAL_TIMEOUT_S))
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +40,17 @@ def window(portal, browser):
     for one in opened:
         one.close()
     assert wrong == []
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Writes a script into a folder of its own, which is the working folder; returns its name."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def write(text, name="script.py"):
+        (folder / name).write_text(text)
+        return name
+
+    return write

@@ -92,7 +92,9 @@ def test_reading_starts_none_where_nothing_waits(made):
     assert made.json("runs", "--no-agent", autostart=True) == []
     code, _, err = made.run("runs")
     assert code == 0
-    assert "lines are still on the way" in err
+    assert "no agent runs that would take them into the store; nothing is lost, `outrider agent` starts one" in err
+    _, _, err = made.run("runs", "--no-agent", autostart=True)
+    assert "nothing is lost, without --no-agent this command starts one" in err
     assert not (made.path / "agent.lock").exists()
 
 

@@ -138,7 +138,7 @@ def test_data_on_its_way_is_said_to_be(tracked, ask):
     code, out, err = ask("metrics", "latest")
     assert code == 0
     assert "late" not in out
-    assert "2 lines are still on the way" in err
+    assert "2 lines of the spool are not shown: no agent runs" in err
 
 
 def test_flush_without_an_agent_says_what_is_pending(tracked, ask):

@@ -39,7 +39,8 @@ def portal(tmp_path_factory):
         {"k": "m", "t": START + index * 1_000_000, "n": "long", "v": "NaN" if index == 1234 else index % 100, "s": index}
         for index in range(5000)
     ]
-    home.write("longrun", "py-1-aaaaaaaa", *long, experiment="long")
+    nameless = {"k": "m", "t": START, "n": "", "v": 7, "s": 1}
+    home.write("longrun", "py-1-aaaaaaaa", *long, nameless, experiment="long")
     home.artifact("longrun", "outputs/page.html", b"<script>alert(1)</script>")
     home.artifact("longrun", "outputs/sp ace&?#%.png", b"\x89PNG")
     home.artifact("longrun", "outputs/bad\udcff\n<b>.txt", b"odd")
@@ -99,6 +100,14 @@ def test_runs_are_chosen_by_status_and_text(portal):
     assert ids(portal.api("/runs?text=run07")) == ["run07"]
     assert portal.api("/runs?text=%25")["total"] == 0
     assert portal.api("/runs?text=un07")["total"] == 0
+
+
+def test_a_metric_without_a_name_is_drawn(portal):
+    """A script may call one so: what is empty is not missing."""
+    assert portal.api("/runs/longrun/points?name=")["values"] == [7]
+    assert portal.api("/runs/longrun/buckets?name=")["last"] == [7]
+    for form in ("points", "buckets"):
+        assert portal.ask(f"/api/v1/runs/longrun/{form}").status == 400
 
 
 @pytest.mark.parametrize(

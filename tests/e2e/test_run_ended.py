@@ -10,7 +10,8 @@ import sys
 
 import cgroups
 import pytest
-from tracked import OUTRIDER, RUN, end, gone, lines, of_home, result
+from test_run_python import interpreter
+from tracked import OUTRIDER, RUN, end, gone, lines, of_home, result, same
 
 HOG = "import os; os.write(1, b'ready\\n'); held = [bytearray(b'x' * (8 << 20)) for _ in range(100)]"
 
@@ -28,6 +29,41 @@ def shown(*arguments):
     code, out, err = result([OUTRIDER, "show", "latest", *arguments])
     assert code == 0, err
     return json.loads(out) if "--json" in arguments else out.decode()
+
+
+RAISES = """\
+import sys
+def deep(n):
+    if n: deep(n - 1)
+    try: {}["key"]
+    except KeyError as error: raise ValueError("second\\nline é") from error
+if len(sys.argv) > 1: sys.excepthook = lambda *_: print("the script's own hook", file=sys.stderr)
+deep(3)
+"""
+WAYS = {
+    "a script": ["raises.py"],
+    "-m": ["-m", "raises"],
+    "-c": ["-c", RAISES],
+    "from stdin": ["-"],
+    "a folder": ["folder"],
+    "with a hook of its own": ["raises.py", "hook"],
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS.values()), ids=list(WAYS))
+@pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
+def test_the_traceback_that_python_printed_is_the_runs(home, tmp_path, monkeypatch, version, way):
+    """However the script was started, whatever hook it has: the reason is the exception, and the traceback that of stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "raises.py", tmp_path / "folder" / "__main__.py"):
+        path.write_text(RAISES)
+    code, _, err = same([interpreter(version), *way], input=RAISES.encode())
+    found = end(home)
+    assert (code, found["status"], found["reason"], found["code"]) == (1, "Failed", "exception", 1)
+    assert (found["err"]["type"], found["err"]["message"]) == ("ValueError", "second\nline é")
+    if way[-1] != "hook":
+        assert found["err"]["traceback"].encode() == err
 
 
 def fake_cgroup(tmp_path, monkeypatch, counter, kills=3):

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from tracked import RUN, console, end, gone, result, run_folders, same
@@ -88,23 +87,6 @@ def test_a_background_process_that_holds_the_pipe_does_not_hold_up_the_front(hom
         assert front.stdout.read() == b"now\nlater\n"
     gone(home)
     assert console(home, 1) == b"now\nlater\n"
-
-
-def test_the_front_ends_within_50_ms_of_the_command(home, tmp_path):
-    """Measured from the command's last act to the front's end, with a process left behind that keeps both pipes open."""
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    took = []
-    for _ in range(5):
-        script = f"(cat {fifo} >/dev/null) & exec {sys.executable} -S -c 'import os, time; os.write(1, b\"%d\" % time.monotonic_ns())'"
-        with subprocess.Popen([*RUN, "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as front:
-            front.wait(timeout=20)
-            now = time.monotonic_ns()
-            took.append((now - int(os.read(front.stdout.fileno(), 100))) / 1e6)
-            with open(fifo, "wb"):  # lets the one left behind go
-                pass
-    gone(home)
-    assert min(took) <= 50, took  # the script's own interpreter ends within that time too
 
 
 def test_a_home_that_cannot_be_written_costs_one_warning(tmp_path, monkeypatch):

@@ -69,6 +69,53 @@ def test_a_frozen_program_comes_to_no_harm(home, tmp_path):
     assert messages(home) == []
 
 
+PACKED = """\
+import logging, multiprocessing, os, subprocess, sys
+def work(i):
+    logging.warning("child %d", i)
+if __name__ == "__main__":
+    multiprocessing.freeze_support()
+    logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")
+    logging.info("packed")
+    print(sys.frozen, len(sys.path), sys.argv, list(sys.modules), [getattr(one, "__name__", type(one).__name__) for one in sys.meta_path])
+    print(sorted(os.environ.keys() - {name for name in os.environ if name.startswith(("OUTRIDER_", "PYTHONPATH"))}), flush=True)
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(1,))
+    process.start()
+    process.join()
+    subprocess.run([sys.argv[1], "-c", "import logging; logging.warning('of another Python')"], check=True)
+    sys.exit(process.exitcode or 5)
+"""
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """The program as PyInstaller packs it: a function of `--onedir` or `--onefile`, which makes it once."""
+    folder = tmp_path_factory.mktemp("packed")
+    (folder / "app.py").write_text(PACKED)
+    made = {}
+
+    def make(how):
+        if how not in made:
+            to = how.strip("-")
+            options = ["--distpath", to, "--workpath", f"work-{to}", "--specpath", "spec", "--log-level", "ERROR"]
+            environ = {**os.environ, "PYINSTALLER_CONFIG_DIR": str(folder / "cache")}
+            subprocess.run([sys.executable, "-m", "PyInstaller", how, *options, "app.py"], cwd=folder, env=environ, check=True, timeout=120)
+            made[how] = folder / to / ("app/app" if how == "--onedir" else "app")
+        return str(made[how])
+
+    return make
+
+
+@pytest.mark.parametrize("how", ["--onedir", "--onefile"])
+def test_a_program_packed_by_pyinstaller_comes_to_no_harm(home, packed, how):
+    """A folder, or one file that unpacks itself: it never asks the bootstrap. Pythons that it starts are tracked."""
+    code, out, err = same([packed(how), sys.executable])
+    assert (code, out.split()[0]) == (5, b"True")
+    assert err.splitlines() == [b"INFO packed", b"WARNING:root:child 1", b"WARNING:root:of another Python"]
+    assert messages(home) == ["of another Python"]
+    assert lines(home, "end", "keeper-")[0]["code"] == 5
+
+
 EMBEDDING = """
 #include <Python.h>
 int main(void) {

@@ -327,3 +327,73 @@ for i in range(50):
 """
     assert kept(text, compared=False) == [f"{who} {i}" for i in range(50) for who in ("hook", "ours")]
     assert until(lambda: lines(home, "end", "keeper-"))
+
+
+ODD = """
+import threading
+logging.raiseExceptions = False
+logging.basicConfig(level=1, handlers=[logging.NullHandler()])
+class Text(str): pass
+class Quiet:
+    def __str__(self): return "quiet"
+class Rec(logging.LogRecord): pass
+log = logging.getLogger("train")
+def say():
+    log.info("plain")
+    log.info("%d %s %.1f %s", 1, "two", 3.0, None)
+    log.info("%(a)s", {"a": Quiet()})
+    log.info("%d", "no number")
+    log.info("%s and %s", 1)
+    log.info("an object: %s", Quiet())
+    log.info(Text("no plain text"))
+    log.info(Quiet())
+    log.info("metrics", extra={"metrics": {"loss": 0.5}, "step": 3})
+    log.info("fields", extra={"k": [1, 2]})
+    log.info("\\ud800 \\0 é \\n")
+    log.info("x" * (1 << 20))
+    log.info("x" * (1 << 19) + "\\0" * (1 << 19))
+    log.info("where", stack_info=True)
+    for level in (5, 10, 35, 50): log.log(level, "level")
+    try: 1 / 0
+    except ZeroDivisionError: log.exception("failed")
+    logging.info("by the root")
+    logging.getLogger("train.deep").info("deeper")
+    thread = threading.Thread(target=log.info, args=("by a thread",), name="worker"); thread.start(); thread.join()
+    logging.setLogRecordFactory(Rec); log.info("of a class of its own"); logging.setLogRecordFactory(logging.LogRecord)
+for _ in range(3): say()
+"""
+
+
+def test_a_call_site_that_is_known_is_kept_as_it_was_the_first_time(home, kept):
+    """The quick way of the hook writes what RunHandler's way writes, for whatever is logged there."""
+    assert len(kept(ODD)) % 3 == 0
+    found = lines(home, "l", "py-")
+    third = len(found) // 3
+    rounds = [
+        [{key: value for key, value in line.items() if key not in ("t", "ti")} for line in found[i * third :][:third]] for i in range(3)
+    ]
+    assert rounds[0] == rounds[1] == rounds[2]
+    assert third == 23
+
+
+def test_a_call_site_that_is_known_follows_its_handlers(kept):
+    """Wherever they are added, replaced, or said by another way from then on: each record once, by whoever keeps it."""
+    text = """
+import logging.handlers, outrider, outrider.structlog, queue
+log = logging.getLogger("work"); log.setLevel("INFO"); seen = queue.Queue(); ours = outrider.RunHandler()
+def say(what):
+    for i in range(3): log.info("%s %d", what, i)
+say("none")
+logging.root.handlers = [logging.NullHandler()]; say("at the root")
+logging.root.handlers.append(ours); say("ours at the root")
+logging.root.handlers[:] = [logging.NullHandler()]; say("at the root again")
+log.handlers.append(ours); say("ours"); log.handlers.clear(); say("without")
+log.propagate = False; say("alone"); log.addHandler(ours); say("alone with ours"); log.handlers.clear(); log.propagate = True
+logging.root.handlers = [logging.handlers.QueueHandler(seen)]; say("queued")
+listener = logging.handlers.QueueListener(seen, ours); listener.start(); listener.stop()
+logging.root.handlers = [logging.NullHandler()]; say("after the queue")
+outrider.structlog.OutriderProcessor()(log, "info", {"event": "of structlog"})
+log.info("of structlog")
+"""
+    names = ["none", "at the root", "ours at the root", "at the root again", "ours", "without", "alone", "alone with ours", "queued"]
+    assert kept(text, compared=False) == [f"{name} {i}" for name in [*names, "after the queue"] for i in range(3)] + ["of structlog"]

@@ -38,6 +38,21 @@ def test_twenty_megabytes_are_exact(home):
     assert console(home, 1) == bare
 
 
+def test_lines_that_come_by_the_thousand_are_kept_together(home):
+    """Each a write of its own: the keeper gathers them, so that such a command costs it little; every byte is there, in order."""
+    script = """
+import os, time
+for i in range(10000):
+    os.write(1, b'line %d\\n' % i)
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 5e-5:
+        pass
+"""
+    _, out, _ = same([sys.executable, "-S", "-c", script])
+    assert console(home, 1) == out
+    assert len(lines(home, "c")) < 5000
+
+
 def test_a_character_that_comes_in_two_writes_is_one_piece_of_text(home):
     """Text stays text: a chunk ends at a character's end where it can."""
     script = "import os, sys; os.write(1, b'a\\xe2\\x9c'); sys.stdin.readline(); os.write(1, b'\\x93b')"

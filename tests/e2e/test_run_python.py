@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,6 @@ OLD = ("2.7", "3.6", "3.7")
 NEW = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 #: `outrider run` is itself a Python that runs the sitecustomize of PYTHONPATH, unless it is told not to: here the command's is the subject.
 DEAF = [sys.executable, "-E", *RUN]
-BOOTSTRAP = Path(__file__).resolve().parents[2] / "handler" / "outrider" / "bootstrap"
 
 SCRIPT = """\
 import logging, sys
@@ -43,27 +43,11 @@ def no_caches(monkeypatch):
 
 def interpreter(version):
     """An interpreter of that version: the newest of pyenv's, else one on PATH; the test is skipped without."""
-    import shutil
-
     if version == "{}.{}".format(*sys.version_info[:2]):
         return sys.executable
     found = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     path = str(found[-1]) if found else shutil.which(f"python{version}")
     return path or pytest.skip(f"no Python {version} here")
-
-
-@pytest.fixture
-def script(tmp_path, monkeypatch):
-    """Writes a script into a folder of its own, which is the working folder; returns its name."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-    def write(text, name="script.py"):
-        (folder / name).write_text(text)
-        return name
-
-    return write
 
 
 def records(home):
@@ -92,17 +76,20 @@ def test_older_pythons_come_to_no_harm(home, script, version):
 
 @pytest.mark.parametrize("version", [*OLD, *NEW])
 def test_the_scripts_view_of_the_interpreter_is_as_ever(script, version):
-    """sys.path, path caches, `sitecustomize`, and sys.modules (but for the built-in atexit) in their order."""
+    """sys.path, path caches, `sitecustomize`, and sys.modules in their order."""
     text = """\
 import sys
 print(sys.path)
-print([name for name in sys.modules if name != "atexit"] if sys.version_info >= (3,) else sorted(sys.modules))
+print(list(sys.modules) if sys.version_info >= (3,) else sorted(sys.modules))
 print(sorted(name for name in sys.path_importer_cache if "outrider" in name))
 try:
     import sitecustomize
     print(sitecustomize.__file__)
 except ImportError as error:
     print(error)
+import atexit
+print(list(sys.modules)[-1] if sys.version_info >= (3,) else "", sorted(vars(atexit)))
+print(atexit.__loader__, atexit.__spec__) if sys.version_info >= (3,) else None
 import logging
 print(logging.__loader__.__class__, logging.__spec__.loader.__class__) if sys.version_info >= (3,) else None
 print(len(logging._handlerList), logging.root.handlers, sys.excepthook is sys.__excepthook__)
@@ -110,11 +97,15 @@ print(len(logging._handlerList), logging.root.handlers, sys.excepthook is sys.__
     assert same([interpreter(version), script(text)])[2] == b""
 
 
-@pytest.mark.parametrize("option", ["-I", "-S", "-E"])
-def test_isolated_pythons_come_to_no_harm(home, script, option):
+@pytest.mark.parametrize("options", [["-I"], ["-S"], ["-E"], ["-I", "-S"], ["-I", "-E", "-S"], ["-s"], ["-B", "-O", "-u"]])
+@pytest.mark.parametrize("version", ["2.7", "3.8", "3.11", "3.13"])
+def test_isolated_pythons_come_to_no_harm(home, script, options, version):
     """Where the bootstrap is not asked, the script is a command like any other."""
-    assert same([sys.executable, option, script(SCRIPT)])[0] == 0
-    assert records(home) == []
+    if version == "2.7":
+        options = [option for option in options if option != "-I"]
+    assert same([interpreter(version), *options, script(SCRIPT)])[0] == 0
+    is_asked = version != "2.7" and not {"-I", "-S", "-E"} & set(options)
+    assert len(records(home)) == (3 if is_asked else 0)
 
 
 def test_an_empty_environment_is_a_choice(home, script):
@@ -318,6 +309,14 @@ os._exit(3)
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
+def test_an_uncaught_exception_is_known_whoever_imports_atexit(home, script, version):
+    """The script gets the module in which ours is registered; what it registers there runs as ever, ours too."""
+    text = "import atexit\natexit.register(print, 'first')\nimport atexit as same\nsame.register(print, 'second')\nprint({} [0])\n"
+    assert same([interpreter(version), script(text)])[1] == b"second\nfirst\n"
+    assert end(home)["err"]["type"] == "KeyError"
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
 def test_an_uncaught_exception_is_the_runs_reason(home, script, version):
     """With its traceback, though the script never imports logging; exit code and stderr are Python's."""
     text = "def f():\n    raise KeyError('boom')\nprint('before')\nf()\n"
@@ -360,9 +359,3 @@ def test_the_run_api_joins_the_run(home, script):
     assert json.loads(out) == lines(home, "run", "keeper-")[0]["run"] if "run" in lines(home, "run", "keeper-")[0] else True
     assert [line["v"] for line in lines(home, "m", "py-")] == [0.5]
     assert len(os.listdir(Path(home) / "spool")) == 1
-
-
-def test_the_bootstrap_folder_holds_nothing_but_its_file():
-    """Whatever else lay there would be importable by every script. (What interpreters compile of it, Python 2.7 beside it, is the same.)"""
-    compiled = {"__pycache__", "sitecustomize.pyc"}
-    assert [path.name for path in BOOTSTRAP.iterdir() if path.name not in compiled] == ["sitecustomize.py"]

@@ -14,6 +14,7 @@ from tracked import OUTRIDER, RUN, gone, lines, of_home, result, run_folders
 from waiting import until
 
 from outrider import __main__ as command_line
+from outrider import _resume
 
 FIRST = [OUTRIDER, "run", "--no-agent", "--experiment", "ridge", "--name", "big", "--run-id", "r1", "--"]
 RESUME = [OUTRIDER, "run", "--no-agent", "--resume", "r1", "--"]
@@ -60,6 +61,42 @@ def test_a_resumed_run_is_the_same_run_with_another_attempt(home):
     assert attempts(found) == [(1, "Failed", "exit-code", 3), (2, "Completed", "completed", 0)]
     code, out, _ = result([OUTRIDER, "show", "r1"])
     assert (code, b"attempt 1  Failed: the command exited with code 3" in out, b"attempt 2  Completed" in out) == (0, True, True)
+
+
+def test_what_the_script_called_its_run_is_its_name_in_the_next_attempt_too(home, tmp_path):
+    """Under `outrider run` the script's word is the last one: in the store, and where only the spool is read; `--name` names it anew."""
+    script = tmp_path / "train.py"
+    script.write_text("import logging, outrider\nlogging.warning('x' * 300_000)\noutrider.start_run('chosen', name='mine')\n")
+    assert result([OUTRIDER, "run", "--no-agent", "--run-id", "r1", "--", sys.executable, str(script)])[0] == 0
+    assert result([*RESUME, "true"])[0] == 0
+    again = [line for line in lines(home, "run", "keeper-") if line.get("attempt") == 2]
+    assert [(line["name"], line["experiment"]) for line in again] == [("mine", "chosen")]
+    found = shown()
+    assert (found["name"], found["experiment"]) == ("mine", "chosen")
+    assert result([OUTRIDER, "run", "--no-agent", "--resume", "r1", "--name", "third", "--", "true"])[0] == 0
+    assert (shown()["name"], shown()["experiment"]) == ("third", "chosen")
+
+
+def stream_of(folder, writer, *found):
+    """A stream as somebody left it."""
+    (folder / writer).mkdir(parents=True)
+    text = "".join(f"\n{json.dumps(line)}\n" for line in found)
+    (folder / writer / "00000000.ndjson").write_text(text)
+
+
+@pytest.mark.parametrize("writers", [("py-a", "keeper-b"), ("py-z", "keeper-b")])
+@pytest.mark.parametrize("known", [None, "train.py", "mine"])
+def test_what_the_script_says_is_found_in_whatever_order_the_spool_is_listed(home, writers, known):
+    """With the store empty, behind, or level; where the script's stream is gone from the spool, the store's word is before the keeper's."""
+    head = {"k": "head", "v": 1, "run": "r1", "seg": 0, "t": 1}
+    said = {"k": "run", "t": 3, "name": "mine"}
+    stream_of(home / "spool" / "r1", writers[1], {**head, "own": True}, {"k": "run", "t": 2, "name": "train.py"}, {"k": "end", "t": 9})
+    if known != "mine":
+        stream_of(home / "spool" / "r1", writers[0], head, {"k": "l", "t": 2, "lv": 30, "msg": "x" * 300_000}, said)
+    about = known and {"run": "r1", "attempt": 1, "experiment": "e", "name": known}
+    earlier = _resume.begin(str(home), "r1", lambda *_: about)
+    os.close(earlier.lock)
+    assert (earlier.name, earlier.attempt) == ("mine", 2)
 
 
 def test_output_logs_and_points_go_on_where_they_were(home):

@@ -141,6 +141,15 @@ def test_ignored_signals_stay_ignored_and_the_default_ones_default(tmp_path):
     assert tracked.stderr == bare.stderr == b""
 
 
+def test_a_shells_ignored_sigpipe_stays_ignored():
+    """As in a service's shell, a CI's: `yes | head` says `Broken pipe` there. (Python hides it: the shell is asked.)"""
+    script = "trap '' PIPE XFSZ; \"$@\"; echo code $?"
+    for show in (["grep", "SigIgn", "/proc/self/status"], ["sh", "-c", "yes | head -n 1; exit 3"]):
+        bare = subprocess.run(["sh", "-c", script, "sh", *show], capture_output=True, check=True)
+        tracked = subprocess.run(["sh", "-c", script, "sh", *RUN, *show], capture_output=True, check=True, timeout=60)
+        assert (tracked.stdout, tracked.stderr) == (bare.stdout, bare.stderr)
+
+
 def test_a_killed_front_costs_nothing(home):
     """The command goes on, what it prints later is kept and echoed, and how it ended is known."""
     front, pid = start()

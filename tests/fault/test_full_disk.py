@@ -114,16 +114,50 @@ sys.exit(3)
 """
 
 
+def run_that_fills(folder):
+    """The home of a run whose end is in its keeper's block alone; and a function that runs something more there."""
+    home = folder / "home"
+    environment = agents.environment(home, OUTRIDER_DISK_RESERVE_BYTES="0")
+
+    def run(*words):
+        command = [sys.executable, "-m", "outrider", "run", "--no-agent", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stderr
+
+    assert run("--", sys.executable, "-c", FILLS, str(folder))[0] == 3
+    (lock,) = (home / "spool").glob("*/keeper-*/lock")
+    assert until(lambda: spool.counters(str(lock)).get("end"), message="the keeper left the end in its block")["code"] == 3
+    until(lambda: not spool.is_locked(str(lock)), message="the keeper ended")
+    return home, run
+
+
+def test_the_end_that_found_no_room_is_its_attempts_though_another_one_followed(small_disk):
+    """Resumed before any agent came: the first attempt ended as its keeper saw it, not as one whose keeper was lost."""
+    folder, enlarge = small_disk
+    home, run = run_that_fills(folder)
+    enlarge()
+    (name,) = os.listdir(home / "spool")
+    assert run("--resume", name, "--", "true") == (0, "")
+    with agents.running(home, OUTRIDER_DISK_RESERVE_BYTES="0"):
+
+        def attempts():
+            agents.flush(home)
+            reader = reading.Reader(home / "outrider.db")
+            try:
+                return [(one.status, one.reason, one.exit_code) for one in reader.attempts(name)]
+            finally:
+                reader.close()
+
+        expected = [("Failed", "exit-code", 3), ("Completed", "completed", 0)]
+        until(lambda: attempts() == expected, timeout=60, message="both attempts have the ends that their keepers saw")
+        until(lambda: not (home / "spool" / name).exists(), timeout=60, message="the run's folder goes")
+        assert attempts() == expected
+
+
 def test_a_run_whose_end_finds_no_room_at_all_is_not_taken_for_one_whose_keeper_was_lost(small_disk):
     """The keeper leaves the end in its lock's block, which is there already; the agent writes it once there is room."""
     folder, enlarge = small_disk
-    home = folder / "home"
-    command = [sys.executable, "-m", "outrider", "run", "--", sys.executable, "-c", FILLS, str(folder)]
-    environment = agents.environment(home, OUTRIDER_DISK_RESERVE_BYTES="0")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 3, done.stderr
-    (lock,) = (home / "spool").glob("*/keeper-*/lock")
-    assert until(lambda: spool.counters(str(lock)).get("end"), message="the keeper left the end in its block")["code"] == 3
+    home, _ = run_that_fills(folder)
     enlarge()
     with agents.running(home, OUTRIDER_DISK_RESERVE_BYTES="0"):
 

@@ -17,6 +17,15 @@ with open(sys.argv[1], "wb") as file:
         file.write(b"x" * 1000); file.flush(); time.sleep(0.05)
 """
 GROW_AND_RENAME = GROW + "\nPath(sys.argv[1]).rename(sys.argv[2])\n"
+RENAMES = """
+import os, sys, time
+folder, count, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+for number in range(count):
+    with open(f"{folder}/last.pt.tmp", "wb") as file:
+        file.write(b"%d" % number)
+    os.replace(f"{folder}/last.pt.tmp", f"{folder}/last.pt")
+    time.sleep(pause)
+"""
 REWRITE = """
 import sys, time
 end = time.monotonic() + float(sys.argv[2])
@@ -92,6 +101,72 @@ def test_a_changed_file_is_a_new_version_and_a_touched_one_is_not(live):
     path.touch()
     until(lambda: live.collector.statistics().unchanged == 1)
     assert live.contents() == {"outputs/last.pt": [b"0", b"1", b"2"]}
+
+
+def test_versions_that_replace_one_another_faster_than_they_settle_are_all_captured(rig):
+    """An atomic rename is one version, at once: it needs no settling. In order, and all observed."""
+    rig.root.mkdir(parents=True)
+    rig.begin().collect(settle_s=60.0, sweep_interval_s=1.0)
+    until(lambda: rig.collector._hints.watches(str(rig.root)))
+    for number in range(7):
+        (rig.root / "last.pt.tmp").write_bytes(b"%d" % number)
+        (rig.root / "last.pt.tmp").rename(rig.root / "last.pt")
+        until(lambda number=number: len(rig.versions().get("outputs/last.pt", [])) == number + 1)
+    assert rig.contents()["outputs/last.pt"] == [b"%d" % number for number in range(7)]
+    assert not any(line.get("obs") is False for line in rig.versions()["outputs/last.pt"])
+    rig.end()
+    rig.wait_done()
+    assert len(rig.versions()["outputs/last.pt"]) == 7
+
+
+def test_versions_that_were_skipped_are_said_to_be(rig):
+    """Two hundred in a moment: not all are versions, what is kept is in order and whole, the last one is kept, and the gap is said."""
+    rig.root.mkdir(parents=True)
+    rig.begin().collect(settle_s=2.0, sweep_interval_s=1.0)
+    (rig.root / "first").write_bytes(b"1")
+    rig.wait_for("outputs/first")
+    until(lambda: rig.collector._hints.watches(str(rig.root)))
+    assert rig.spawn(RENAMES, rig.root, "200", "0.001").wait() == 0
+    rig.end()
+    rig.wait_done()
+    found = rig.versions()["outputs/last.pt"]
+    numbers = [int(rig.content(line)) for line in found]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 199
+    # Where it was missed shows only afterwards: a version after the gap says it, and where none comes any more, the note does.
+    gaps = [place for place, number in enumerate(numbers) if number != (numbers[place - 1] + 1 if place else 0)]
+    said = [place for place, line in enumerate(found) if line.get("obs") is False]
+    notes = [note["msg"] for note in rig.lines("note") if "an earlier version of it is missing" in note["msg"]]
+    assert bool(gaps) == bool(notes), (numbers, said)
+    assert len(notes) <= 1
+    assert not gaps or not said or said[-1] >= gaps[0], (numbers, said)
+
+
+def test_a_version_that_was_seen_but_not_captured_is_said_to_be_missing(live):
+    """It had not settled when another one took its name: with hints or without, the next version says so."""
+    (live.root / "last.pt").write_bytes(b"0")
+    with (live.root / "last.pt").open("ab"):  # open for writing: it cannot be captured yet
+        until(lambda: live.collector.statistics().pending == 1)
+        (live.root / "last.pt.tmp").write_bytes(b"1")
+        (live.root / "last.pt.tmp").rename(live.root / "last.pt")
+    live.end()
+    live.wait_done()
+    (line,) = live.versions()["outputs/last.pt"]
+    assert (live.content(line), line.get("obs")) == (b"1", False)
+
+
+def test_a_held_version_of_another_folder_or_kind_is_never_captured(live, tmp_path):
+    """What is renamed into place may be a link to elsewhere, or a pipe: neither is opened."""
+    (tmp_path / "secret").write_bytes(b"s")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        (tmp_path / name).rename(live.root / name)
+    (live.root / "other").write_bytes(b"o")
+    live.wait_for("outputs/other")
+    live.end()
+    live.wait_done()
+    assert live.contents() == {"outputs/other": [b"o"]}
 
 
 def test_a_change_behind_a_restored_mtime_is_seen(live):

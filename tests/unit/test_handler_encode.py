@@ -210,3 +210,19 @@ def test_a_record_made_by_hand_is_kept(name):
         made = record()
         setattr(made, name, value)
         assert parsed(_records.whole(made, "handler"))["k"] == "l"
+
+
+printed = st.lists(st.sampled_from([b"loss 0.5", b"\n", b"\r\n", b"\t", b"\x1b[31m", b'"', b"\\", b"\\n", b"\x7f", b" "])).map(b"".join)
+
+
+@given(printed | st.binary())
+@settings(max_examples=500)
+def test_plain_text_is_quoted_the_quick_way_as_the_other(data):
+    """What programs print most, and nothing that it does not know."""
+    found = _encode.quote_plain(data)
+    if found:
+        assert json.loads(found) == data.decode("ascii")
+        assert found.isascii()
+        assert not any(code < 32 for code in found)
+    else:
+        assert not data.isascii() or any(code < 32 and code not in b"\t\n\r\x1b" for code in data)

@@ -156,7 +156,7 @@ def test_the_full_flag_refuses_counts_and_is_told_as_a_gap(writer, home, capsys)
     assert writer.append(numbered(9))
     assert [line["k"] for line in lines(home)][-2:] == ["gap", "m"]
     (gap,) = lines(home, "gap")
-    assert gap["n"] == 3
+    assert gap["n"] == gap["of"] == 3
     assert gap["bytes"] == 3 * len(numbered(1))
     assert spool.counters(lock)["gapped"] == 3
 

@@ -45,7 +45,7 @@ ALLOWED = {
     "crashpoints": set(),
     "supervise": {"core"},
     "blobs": set(),
-    "collect": {"core"},
+    "collect": {"core", "crashpoints"},
     "ship": {"core", "crashpoints"},
     "store": {"core", "crashpoints"},
     "sinks": {"store"},  # the store's sink writes through the store; no other sink may

@@ -8,6 +8,7 @@ A key may be added; none is renamed or taken away.
 from __future__ import annotations
 
 import itertools
+import json
 from typing import TYPE_CHECKING, Any
 
 from outrider_agent.cli import format as fmt
@@ -15,12 +16,16 @@ from outrider_agent.cli import transcript
 from outrider_agent.store import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from outrider_agent.core import points as packing
 
 Document = dict[str, Any]
 
 #: The sources that a metric's own points come from; points found elsewhere are a series of their own.
 OWN_SOURCES = ("call", "log")
+#: What Python writes as JSON does.
+NUMBERS = frozenset({int, float})
 LEVEL_NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
 
@@ -173,15 +178,25 @@ def artifact(given: records.Artifact) -> Document:
     }
 
 
-def point(given: records.Point) -> Document:
-    """One of `metrics RUN NAME --json`."""
-    return {"step": given.step, "time": fmt.iso(given.time), "value": records.json_value(given.value)}
+def points(given: packing.Columns) -> Iterator[Document]:
+    """Each of `metrics RUN NAME --json`."""
+    for step, time, value in zip(given.steps, given.times, given.values, strict=True):
+        yield {"step": step, "time": fmt.iso(time), "value": records.json_value(value)}
 
 
-def points(series: Iterable[Sequence[records.Point]]) -> Iterable[records.Point]:
-    """Points of several sources as one: of one in its order, of several by time."""
-    found = list(series)
-    return iter(found[0]) if len(found) == 1 else iter(sorted(itertools.chain.from_iterable(found), key=lambda point: point.time))
+def point_texts(given: packing.Columns) -> Iterator[str]:
+    """The same as JSON texts, written by hand: there may be millions."""
+    second, prefix = -1, ""
+    for step, time, value in zip(given.steps, given.times, given.values, strict=True):
+        now, left = divmod(time, fmt.SECOND_NS)
+        if now != second:
+            second, prefix = now, (fmt.iso(now * fmt.SECOND_NS) or "")[:-7]
+        at = f'"{prefix}{left // 1000:06d}Z"' if prefix else "null"
+        yield f'{{"step": {_json(step)}, "time": {at}, "value": {_json(value)}}}'
+
+
+def _json(value: Any) -> str:
+    return repr(value) if type(value) in NUMBERS else json.dumps(records.json_value(value), allow_nan=False)
 
 
 def metrics(series: Sequence[records.Series], rows: Sequence[records.Row]) -> Document:
@@ -287,6 +302,7 @@ def log(given: records.LogRecord) -> Document:
         "metrics": given.metrics,
         "step": given.step,
         "degraded": given.degraded,
+        "attempt": given.attempt if given.attempt > 1 else None,
     }
     return always | {key: value for key, value in sometimes.items() if value is not None}
 
@@ -294,5 +310,5 @@ def log(given: records.LogRecord) -> Document:
 def console(given: transcript.Line, *, echo: int | None) -> Document:
     """A line of the console as one line of `logs --json`; `echo`: the record that it is a print of."""
     document: Document = {"time": fmt.iso(given.time), "stream": given.stream, "level": None, "logger": None, "message": given.text}
-    document |= {"offset": given.offset, "length": given.length}
+    document |= {"offset": given.offset, "length": given.length} | ({"attempt": given.attempt} if given.attempt > 1 else {})
     return document | ({} if echo is None else {"echo": True, "echo_of": echo}) | ({} if given.whole else {"partial": True})

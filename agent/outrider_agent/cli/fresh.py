@@ -75,7 +75,7 @@ def refresh(args: argparse.Namespace, directory: str) -> None:
             may_start(args) and control.start_agent(directory, wait=STARTED_S) and ask_to_flush(directory, None, STARTED_S)
         )
     if not done:
-        tell_pending(directory)
+        tell_pending(args, directory)
 
 
 def is_pending(directory: str) -> bool:
@@ -103,13 +103,19 @@ def on_disk(directory: str, run: str | None = None) -> list[pending.Stream]:
     return pending.streams(directory, positions(directory), run) if pending.names(pending.folder(directory)) else []
 
 
-def tell_pending(directory: str) -> None:
-    """Says how much is not in the store yet, if anything."""
+def tell_pending(args: argparse.Namespace, directory: str) -> None:
+    """Says how much is not in the store yet, if anything, and whether somebody is there to bring it in."""
     known = positions(directory)
     amount = sum(stream.pending_bytes for stream in pending.streams(directory, known))
     if not amount:
         return
     count = pending.lines(directory, known)
     what = fmt.plural(count, "line") if count else fmt.size(amount)
-    verb = "is" if count == 1 else "are"
-    output.warn(f"{what} {verb} still on the way to the store and not shown; nothing is lost, the spool has them (see `outrider status`)")
+    verb, them = ("is", "it") if count == 1 else ("are", "them")
+    if control.agent_info(directory) is not None:
+        output.warn(
+            f"{what} {verb} still on the way to the store and not shown; nothing is lost, the spool has {them} (see `outrider status`)"
+        )
+        return
+    how = "without --no-agent this command starts one" if args.no_agent else "`outrider agent` starts one"
+    output.warn(f"{what} of the spool {verb} not shown: no agent runs that would take {them} into the store; nothing is lost, {how}")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 WINDOW = 100_000
+#: How long somebody who follows waits for what belongs before a line.
+HOLD_S = 0.3
 
 
 class Entry(NamedTuple):
@@ -37,6 +39,23 @@ class Entry(NamedTuple):
         return transcript.LOG if self.line is None else self.line.stream
 
     @property
+    def is_whole(self) -> bool:
+        """Is it more than the beginning of a line?"""
+        return self.line is None or self.line.whole
+
+    @property
+    def attempt(self) -> int:
+        """Of the run."""
+        return self.line.attempt if self.line is not None else self.record.attempt if self.record is not None else 1
+
+    @property
+    def id(self) -> str:
+        """Names it within its run, for ever."""
+        if self.line is not None:
+            return f"{self.line.attempt}.{self.line.stream}.{self.line.offset}"
+        return "" if self.record is None else str(self.record.key)
+
+    @property
     def text(self) -> str:
         """The message, or the line."""
         if self.line is not None:
@@ -45,13 +64,15 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Reads one run. Remembers how far it has come, so that `news()` goes on from there."""
+    """Reads one run, one attempt of it or all. Remembers how far it has come, so that `news()` goes on from there."""
 
-    def __init__(self, store: reading.Reader, run_id: str) -> None:
+    def __init__(self, store: reading.Reader, run_id: str, attempt: int | None = None) -> None:
         self.store = store
         self.run_id = run_id
+        self.attempt = attempt
         self._after_log = 0
         self._after_console = 0
+        self._held: list[tuple[float, Entry]] = []
         self._assembler = transcript.Assembler()
         self._echoes = echoes.Echoes()
         self.prints = Prints(store, run_id)
@@ -66,28 +87,43 @@ class Journal:
         """Has the run ended? Asked before reading, everything that came until then is read after."""
         return self.store.run(self.run_id).is_over
 
-    def news(self) -> list[Entry]:
-        """What came since, by time."""
-        came = self.store.changes_since(self.run_id, self._after_log, self._after_console)
-        self._after_log, self._after_console = came.after_log, came.after_console
-        if came.logs:
-            self.prints.look()
-        found = [Entry(one.time, record=one) for one in came.logs]
-        found += [Entry(line.time, line=line) for chunk in came.console for line in self._assembler.feed(chunk)]
-        return list(self.marked(sorted(found, key=when)))
+    def news(self, now: float) -> list[Entry]:
+        """
+        What came since, by time; `now` in monotonic seconds. It is held for HOLD_S: a record may be read after its own print, and what was
+        told is not taken back.
+        """
+        while True:
+            came = self.store.changes_since(self.run_id, self._after_log, self._after_console, attempt=self.attempt)
+            if not came.logs and not came.console:
+                break
+            self._after_log, self._after_console = came.after_log, came.after_console
+            if came.logs:
+                self.prints.look()
+            self._held += [(now, Entry(one.time, record=one)) for one in came.logs]
+            self._held += [(now, Entry(line.time, line=line)) for chunk in came.console for line in self._assembler.feed(chunk)]
+            if len(self._held) > WINDOW:
+                return self._told()
+        ripe = max((entry.time for since, entry in self._held if now - since >= HOLD_S), default=-1)
+        return self._told(ripe)
 
     def rest(self) -> list[Entry]:
-        """The lines that have no end yet."""
-        return list(self.marked([Entry(line.time, line=line) for line in self._assembler.rest()]))
+        """What is held, and the lines that have no end yet."""
+        return self._told() + list(self.marked([Entry(line.time, line=line) for line in self._assembler.rest()]))
+
+    def _told(self, until: int | None = None) -> list[Entry]:
+        """Tells what is held, up to that time."""
+        told = [entry for _, entry in self._held if until is None or entry.time <= until]
+        self._held = [(since, entry) for since, entry in self._held if until is not None and entry.time > until]
+        return list(self.marked(sorted(told, key=when)))
 
     def chunks(self) -> Iterator[records.ConsoleChunk]:
         """The console's raw chunks from where it stands, as they were written."""
-        while page := self.store.console(self.run_id, after=self._after_console, limit=PAGE):
+        while page := self.store.console(self.run_id, after=self._after_console, limit=PAGE, attempt=self.attempt):
             self._after_console = page[-1].key
             yield from page
 
     def _records(self) -> Iterator[Entry]:
-        while page := self.store.logs(self.run_id, after=self._after_log, limit=PAGE):
+        while page := self.store.logs(self.run_id, after=self._after_log, limit=PAGE, attempt=self.attempt):
             self.prints.look()
             self._after_log = page[-1].key
             for one in page:
@@ -100,12 +136,16 @@ class Journal:
 
     def marked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The entries, those marked that are echoes. They come by time."""
-        for entry in entries:
-            if entry.record is not None:
-                self._echoes.record(entry.record, self.prints.of(entry.record))
-                yield entry
-            elif entry.line is not None:
-                yield entry._replace(echo=self._echoes.echo_of(entry.line))
+        return (mark(entry, self._echoes, self.prints) for entry in entries)
+
+
+def mark(entry: Entry, echoed: echoes.Echoes, prints: Prints) -> Entry:
+    """The entry, marked where it is an echo of one before it."""
+    if entry.record is not None:
+        echoed.record(entry.record, prints.of(entry.record))
+    elif entry.line is not None:
+        return entry._replace(echo=echoed.echo_of(entry.line))
+    return entry
 
 
 class Prints:
@@ -134,33 +174,54 @@ class Prints:
             told.sort(key=lambda one: one[0])
 
 
-def tail(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool = False) -> list[Entry]:
+class Ending(NamedTuple):
+    """The end of a run's log, by time. `whole`: it is all of it. `logs`, `console`: the keys of the last record and chunk in it, or 0."""
+
+    entries: list[Entry]
+    whole: bool
+    logs: int
+    console: int
+
+
+def tail(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool = False, attempt: int | None = None) -> list[Entry]:
     """The last entries (without echoes, or with them), found from the end: a long run costs no more than a short one."""
+    return ending(store, run_id, count, with_echoes=with_echoes, attempt=attempt).entries
+
+
+def ending(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool = False, attempt: int | None = None) -> Ending:
+    """The last `count` entries (without echoes, or with them), and how far they reach."""
     window = max(200, 4 * count)
     while True:
-        found, whole = _ending(store, run_id, window)
-        shown = [entry for entry in found if with_echoes or entry.echo is None]
-        if whole or len(shown) >= count:
-            return shown[-count:]
+        found = _ending(store, run_id, window, attempt)
+        shown = [entry for entry in found.entries if with_echoes or entry.echo is None]
+        if found.whole or len(shown) >= count:
+            return found._replace(entries=shown[-count:], whole=found.whole and len(shown) <= count)
         window *= 8
 
 
-def _ending(store: reading.Reader, run_id: str, window: int) -> tuple[list[Entry], bool]:
-    """What the last `window` records and chunks tell for certain, by time; and whether that is everything."""
-    read_logs = store.logs(run_id, limit=window, last=True)
-    chunks = store.console(run_id, limit=window, last=True)
+def _ending(store: reading.Reader, run_id: str, window: int, attempt: int | None) -> Ending:
+    """What the last `window` records and chunks tell for certain, by time."""
+    read_logs = store.logs(run_id, limit=window, last=True, attempt=attempt)
+    chunks = store.console(run_id, limit=window, last=True, attempt=attempt)
     lines = list(transcript.lines(chunks))
     # Where one of the two was cut off, what the other has from before is not the whole story; nor is a line that may have begun before.
     edges = [read_logs[0].time] if len(read_logs) == window else []
     if len(chunks) == window:
-        firsts = {line.stream: line for line in reversed(lines)}
-        lines = [line for line in lines if line is not firsts[line.stream]]
+        lines = begun(lines)
         edges.append(chunks[0].time)
     entries = [Entry(one.time, record=one) for one in read_logs] + [Entry(line.time, line=line) for line in lines]
     teller = Journal(store, run_id)
     teller.prints.look()
     told = list(teller.marked(sorted(entries, key=when)))
-    return [entry for entry in told if not edges or entry.time >= max(edges)], not edges
+    if edges:  # what stands first may be the print of a record that was cut off
+        told = [entry for entry in told if entry.time >= max(edges)][echoes.COMPARED :]
+    return Ending(told, not edges, read_logs[-1].key if read_logs else 0, chunks[-1].key if chunks else 0)
+
+
+def begun(lines: list[transcript.Line]) -> list[transcript.Line]:
+    """Without the first line of each stream, where chunks before them were not read: it may have begun there."""
+    firsts = {(line.attempt, line.stream): line for line in reversed(lines)}
+    return [line for line in lines if line is not firsts[line.attempt, line.stream]]
 
 
 def when(entry: Entry) -> int:

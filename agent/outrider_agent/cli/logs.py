@@ -10,12 +10,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from outrider_agent import errors
 from outrider_agent.cli import documents, fresh, journal, output, runs, transcript
 from outrider_agent.cli import format as fmt
 from outrider_agent.store import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from outrider_agent.store import reading
 
 EXAMPLES = """\
 examples:
@@ -25,6 +28,7 @@ examples:
   outrider logs 9f3c --level warning         log records from WARNING up (printed lines have no level)
   outrider logs 9f3c --grep 'loss.*nan'
   outrider logs 9f3c --stream stdout > out   what the command wrote there, byte for byte
+  outrider logs 9f3c --attempt 2             of a run that was resumed, the second attempt
   outrider logs 9f3c --json | jq -r 'select(.level == "ERROR").message'
 
 A printed line that is a log record's own print is shown once, as the record; `--json` has it with "echo": true.
@@ -42,6 +46,7 @@ def configure(parser: argparse.ArgumentParser, _name: str) -> None:
     parser.add_argument("--level", type=level, metavar="L", help="only log records from this level up: a name or a number")
     parser.add_argument("--grep", type=pattern, metavar="RE", help="only lines in which this regular expression is found")
     parser.add_argument("--stream", choices=STREAMS, metavar="S", help="only: console (stdout and stderr), stdout, stderr, log")
+    parser.add_argument("--attempt", type=runs.positive, metavar="N", help="only this attempt of a run that was resumed")
     parser.add_argument("-n", "--lines", type=runs.positive, metavar="N", help="only the last N lines")
     parser.add_argument("--json", action="store_true", help="one JSON object a line (docs/cli.md has the shape)")
     parser.set_defaults(handler=logs)
@@ -68,12 +73,23 @@ def pattern(text: str) -> re.Pattern[str]:
 def logs(args: argparse.Namespace) -> int:
     """Shows them."""
     with fresh.reader(args) as store:
-        told = journal.Journal(store, store.find_run(args.run))
+        run = store.find_run(args.run)
+        if args.attempt is not None:
+            known(store, run, args.attempt)
+        told = journal.Journal(store, run, args.attempt)
         if args.stream in ("console", "stdout", "stderr") and not (args.json or args.grep or args.lines or args.level is not None):
             _raw(told, args)
         else:
             _told(told, args)
     return 0
+
+
+def known(store: reading.Reader, run: str, attempt: int) -> None:
+    """Raises `NotFound` where the run has no such attempt."""
+    numbers = [one.attempt for one in store.attempts(run)]
+    if attempt not in numbers:
+        count = fmt.plural(len(numbers), "attempt")
+        raise errors.NotFound(f"Run {run} has {count}, and none of number {attempt}. outrider show {run} lists them.")
 
 
 def _raw(told: journal.Journal, args: argparse.Namespace) -> None:
@@ -93,7 +109,7 @@ def _told(told: journal.Journal, args: argparse.Namespace) -> None:
     wanted = chooser(args)
     show = show_json if args.json else show_text
     if args.lines and not (args.follow or args.grep or args.stream or args.level is not None):
-        for entry in journal.tail(told.store, told.run_id, args.lines, with_echoes=args.json):
+        for entry in journal.tail(told.store, told.run_id, args.lines, with_echoes=args.json, attempt=told.attempt):
             show(entry)
         return
     past: Iterable[journal.Entry] = filter(wanted, told.past(logs=args.stream in (None, "log"), console=_has_console(args)))
@@ -118,11 +134,8 @@ def _follow(told: journal.Journal, wanted: Callable[[journal.Entry], bool], show
     while True:
         sys.stdout.flush()
         over = told.is_over()
-        came = told.news()
-        while came:
-            for entry in filter(wanted, came):
-                show(entry)
-            came = told.news()
+        for entry in filter(wanted, told.news(time.monotonic())):
+            show(entry)
         if over:
             break
         time.sleep(POLL_S)

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from outrider_agent import errors
 from outrider_agent.cli import documents, fresh, output, runs, show
 from outrider_agent.cli import format as fmt
-from outrider_agent.store import reading, records
+from outrider_agent.store import records
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
+
+    from outrider_agent.core import points as packing
+    from outrider_agent.store import reading
 
 EXAMPLES = """\
 examples:
@@ -75,15 +78,14 @@ def _print_all(args: argparse.Namespace, run_id: str, known: documents.Document)
 
 
 def _print_points(args: argparse.Namespace, store: reading.Reader, run_id: str, series: Sequence[records.Series]) -> None:
-    points: Iterable[records.Point] = documents.points(store.points(run_id, one.name, source=one.source) for one in _chosen(series, run_id))
-    if args.lines:
-        points = list(points)[-args.lines :]
+    chosen = _chosen(series, run_id)
+    pieces = store.columns(run_id, chosen, args.lines or (None if args.json or args.csv else SHOWN))
     if args.json:
-        _points_json(args.name, points)
+        _points_json(args.name, pieces)
     elif args.csv:
-        _csv(["step", "time", "value"], (document.values() for document in map(documents.point, points)))
+        _csv(["step", "time", "value"], (document.values() for piece in pieces for document in documents.points(piece)))
     else:
-        _points_table(list(points), args)
+        _points_table(pieces, sum(one.count for one in chosen), args)
 
 
 def _chosen(series: Sequence[records.Series], run_id: str) -> Sequence[records.Series]:
@@ -95,30 +97,27 @@ def _chosen(series: Sequence[records.Series], run_id: str) -> Sequence[records.S
     raise errors.Ambiguous(f"run {run_id} has {series[0].name!r} from several sources ({sources}); choose one with --source")
 
 
-def _points_json(name: str, points: Iterable[records.Point]) -> None:
-    """One point a line, so that millions need no second copy in memory."""
+def _points_json(name: str, pieces: Iterable[packing.Columns]) -> None:
+    """One point a line, as they are read."""
     print(f'{{"name": {json.dumps(name)}, "points": [', end="")
     mark = "\n  "
-    for point in points:
-        print(mark + json.dumps(documents.point(point), allow_nan=False), end="")
-        mark = ",\n  "
+    for piece in pieces:
+        if len(piece):
+            print(mark + ",\n  ".join(documents.point_texts(piece)), end="")
+            mark = ",\n  "
     print("\n]}")
 
 
-def _points_table(points: Sequence[records.Point], args: argparse.Namespace) -> None:
-    shown = points if args.lines else points[-SHOWN:]
+def _points_table(pieces: Iterable[packing.Columns], total: int, args: argparse.Namespace) -> None:
     columns = [output.Column("STEP", right=True), output.Column("TIME"), output.Column("VALUE", right=True)]
     rows = [
-        [
-            "-" if point.step is None else str(point.step),
-            fmt.local(point.time, milliseconds=True),
-            fmt.value(records.json_value(point.value)),
-        ]
-        for point in shown
+        ["-" if step is None else str(step), fmt.local(time, milliseconds=True), fmt.value(records.json_value(value))]
+        for piece in pieces
+        for step, time, value in zip(piece.steps, piece.times, piece.values, strict=True)
     ]
     output.table(columns, rows)
-    if len(shown) < len(points):
-        output.tell(f"the last {len(shown)} of {fmt.plural(len(points), 'point')}; -n N shows more, --csv all")
+    if len(rows) < total and not args.lines:
+        output.tell(f"the last {len(rows)} of {fmt.plural(total, 'point')}; -n N shows more, --csv all")
 
 
 def _print_rows(args: argparse.Namespace, run_id: str, rows: Sequence[records.Row]) -> None:

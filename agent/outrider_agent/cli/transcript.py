@@ -59,6 +59,7 @@ class Line(NamedTuple):
     whole: bool = True
     offset: int = 0
     length: int = 0
+    attempt: int = 1
 
 
 class _Partial:
@@ -106,11 +107,18 @@ class Assembler:
         """What has no newline yet, and forgets it."""
         return sorted(self._take(which, whole=False) for which, partial in self._partials.items() if partial.data)
 
+    def open(self) -> list[Line]:
+        """What has no newline yet; it goes on."""
+        return sorted(self._line(which, whole=False) for which, partial in self._partials.items() if partial.data)
+
     def _take(self, which: tuple[int, int], *, whole: bool) -> Line:
-        partial = self._partials[which]
-        line = Line(partial.began, stream(which[1]), text(partial.data), whole, partial.offset, len(partial.data) + whole)
-        partial.data.clear()
+        line = self._line(which, whole=whole)
+        self._partials[which].data.clear()
         return line
+
+    def _line(self, which: tuple[int, int], *, whole: bool) -> Line:
+        partial, (attempt, fd) = self._partials[which], which
+        return Line(partial.began, stream(fd), text(partial.data), whole, partial.offset, len(partial.data) + whole, attempt)
 
 
 def stream(fd: int) -> str:

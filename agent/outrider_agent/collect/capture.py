@@ -16,7 +16,7 @@ import stat as modes
 import time
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from outrider_agent.collect import sweep
+from outrider_agent.collect import early, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,19 @@ class Stopped(Exception):
 
 class Wish(NamedTuple):
     """
-    What to capture and how sure it is. `quiet`: it was unchanged for the settling time. `force`: take it however busy it is.
+    What to capture and how sure it is. `quiet`: it was unchanged for the settling time. `force`: take it however busy it is. `early`: it is
+    held, and may have no name any more.
     """
 
     found: sweep.Found
     root: sweep.Root
     quiet: bool
     force: bool = False
+    early: early.Early | None = None
+
+    def is_as_found(self, now: identity.Stat) -> bool:
+        """A rename and the loss of a name move the ctime: of a file that is held they say nothing."""
+        return now == self.found.stat or (self.early is not None and now[:3] == self.found.stat[:3])
 
 
 def capture(wish: Wish, blobs: protocols.Blobs, is_stopping: Callable[[], bool]) -> tuple[str, int]:
@@ -61,7 +67,7 @@ def capture(wish: Wish, blobs: protocols.Blobs, is_stopping: Callable[[], bool])
         raise Stopped
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        descriptor = os.open(wish.found.real, flags)
+        descriptor = os.open(wish.found.real, flags) if wish.early is None else wish.early.open()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Changed from error
     try:
@@ -128,7 +134,7 @@ class Steady:
         before, result = self._wish.found.stat, os.fstat(self._descriptor)
         now = sweep.stat_of(result)
         # Replaced by a rename meanwhile: unlinking moves the ctime, and what was read is whole.
-        return now == before or (result.st_nlink == 0 and now[:3] == before[:3])
+        return self._wish.is_as_found(now) or (result.st_nlink == 0 and now[:3] == before[:3])
 
 
 def _check(descriptor: int, wish: Wish) -> None:
@@ -138,12 +144,12 @@ def _check(descriptor: int, wish: Wish) -> None:
         raise Changed
     if wish.force:
         return
-    if sweep.stat_of(status) != wish.found.stat:
+    if not wish.is_as_found(sweep.stat_of(status)):
         raise Changed
     writing = is_open_for_writing(descriptor)
     if writing or (writing is None and not wish.quiet):
         raise Busy
-    _age(descriptor, wish.found.stat)
+    _age(descriptor, wish)
 
 
 def _is_inside(descriptor: int, root: sweep.Root) -> bool:
@@ -155,9 +161,9 @@ def _is_inside(descriptor: int, root: sweep.Root) -> bool:
     return root.holds(real)
 
 
-def _age(descriptor: int, stat: identity.Stat) -> None:
-    age = time.time() - stat.ctime_ns / 1e9
+def _age(descriptor: int, wish: Wish) -> None:
+    age = time.time() - wish.found.stat.ctime_ns / 1e9
     if 0 <= age < RACY_S:
         time.sleep(RACY_S - age)
-        if sweep.stat_of(os.fstat(descriptor)) != stat:
+        if not wish.is_as_found(sweep.stat_of(os.fstat(descriptor))):
             raise Changed

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from outrider_agent import protocols
-    from outrider_agent.collect import roots, watching
+    from outrider_agent.collect import rooted, roots, watching
 
 
 class Following:
@@ -25,7 +25,7 @@ class Following:
         self,
         home: str,
         clock: protocols.Clock,
-        settings: followed.Settings,
+        settings: rooted.Settings,
         hints: watching.Hints | None,
         known: Callable[[str], Mapping[str, ledger.Kept]] | None,
     ) -> None:
@@ -63,7 +63,7 @@ class Following:
     def close(self) -> None:
         """Lets go of every stream. Idempotent."""
         for run in self.runs.values():
-            run.book.close()
+            run.close()
         self.runs.clear()
 
     def _follow(self, wanted: roots.OutputRoots) -> followed.Followed | None:
@@ -84,7 +84,7 @@ class Following:
 
     def _leave(self, name: str) -> None:
         run = self.runs.pop(name)
-        run.book.close()
+        run.close()
         self.skipped += run.skipped
         used = {root for other in self.runs.values() for root in other.roots}
         for root in run.roots.keys() - used:

@@ -180,26 +180,34 @@ class Liveness:
             run.ended, run.dead_since = False, None
 
     def _heads(self, run: Run, directory: str) -> list[streams.Head]:
-        heads = (self._head(run, os.path.join(directory, writer), writer) for writer in run.writers)  # noqa: PTH118
-        return [head for head in heads if head is not None]
+        return [head for writer in run.writers if (head := self._head(run, f"{directory}/{writer}", writer)) is not None]
 
     def _settle(self, run: Run, directory: str, writer: str) -> None:
-        folder = os.path.join(directory, writer)  # noqa: PTH118
-        if streams.look(folder, self._clock.time_ns() / 1e9).alive or not self._sees_locks():
+        folder, now = f"{directory}/{writer}", self._clock.time_ns()
+        if streams.look(folder, now / 1e9).alive or not self._sees_locks():
             return
-        lazy = _LazyWriter(self._home, os.path.basename(directory), owner=False)  # noqa: PTH119
-        try:
-            if refusals.settle(folder, lazy.append, self._clock.time_ns()):
+        with contextlib.closing(_LazyWriter(self._home, directory)) as lazy:
+            if refusals.settle(folder, lazy.append, now) and self._settle_end(run, directory, writer):
                 run.settled.add(writer)
-        finally:
-            lazy.close()
+
+    def _settle_end(self, run: Run, directory: str, writer: str) -> bool:
+        """The `end` in an owner's block: of the newest attempt it is `_conclude`'s to say, and of one before it this one's."""
+        folder = os.path.join(directory, writer)  # noqa: PTH118
+        head = self._head(run, folder, writer)
+        if head is None or not head.own:
+            return True
+        newest = max(one.attempt for one in self._heads(run, directory))
+        if head.attempt == newest:
+            return (run.ended or refusals.unsaid_end(folder) is None) and refusals.settle_end(folder, None)
+        with contextlib.closing(_LazyWriter(self._home, directory, owner=True, attempt=head.attempt)) as lazy:
+            return refusals.settle_end(folder, lazy.append)
 
     def _is_alive(self, run: Run, directory: str) -> bool:
         """Is any of its streams? The one that was alive the last time is asked first: of a thousand streams mostly one is looked at."""
         now = self._clock.time_ns() / 1e9
         ordered = run.writers if run.last_alive is None else [run.last_alive, *run.writers]
         for writer in ordered:
-            seen = streams.look(os.path.join(directory, writer), now)  # noqa: PTH118
+            seen = streams.look(f"{directory}/{writer}", now)
             if seen.alive and (seen.has_lock or not self._is_over(run, directory, writer)):
                 run.last_alive, run.was_alive = writer, seen.has_lock
                 return True
@@ -237,16 +245,15 @@ class Liveness:
 
     def _verdict(self, owners: Iterable[streams.Head]) -> str:
         """`dead` (machine started anew), `unlocked` (dead if seen again), or `unknown`."""
-        boot = spool.boot_id()
         if all(_other_boot(head) for head in owners):
             return "dead"
-        judged = all(head.boot in (None, boot) or _other_boot(head) for head in owners)
+        judged = all(head.boot in (None, spool.boot_id()) or _other_boot(head) for head in owners)
         return "unlocked" if judged and self._sees_locks() else "unknown"
 
     def _conclude(self, name: str, run: Run, directory: str, owners: Sequence[streams.Head], now: float) -> None:
         """Writes the `end`, unless there is one: on disk, or (the order matters: committed segments vanish) in the store."""
         try:
-            on_disk = any(self._has_end(directory, writer, run.attempt) for writer in streams.folders(directory))
+            on_disk = any(_has_end(directory, writer, run.attempt) for writer in streams.folders(directory))
             run.ended = on_disk or self._known.has_ended(name, run.attempt)
         except errors.Unavailable:
             return
@@ -263,11 +270,6 @@ class Liveness:
         else:
             run.next_try = now + _TRY_AGAIN_S
             log.warning("end_refused", run=name, error="the spool took no more")
-
-    def _has_end(self, directory: str, writer: str, attempt: int) -> bool:
-        folder = os.path.join(directory, writer)  # noqa: PTH118
-        head = streams.head(folder)
-        return head is not None and head.own and head.attempt == attempt and streams.has_end(folder)
 
     def _end(self, run: Run, directory: str, owners: Sequence[streams.Head]) -> dict[str, Any]:
         said = next(filter(None, (refusals.unsaid_end(os.path.join(directory, head.writer)) for head in owners)), None)  # noqa: PTH118
@@ -286,6 +288,13 @@ class Liveness:
         return end | {"status": record.FAILED, "reason": "keeper-lost" if lost else "vanished"}
 
 
+def _has_end(directory: str, writer: str, attempt: int) -> bool:
+    """Has it the `end` of its owner for that attempt?"""
+    folder = os.path.join(directory, writer)  # noqa: PTH118
+    head = streams.head(folder)
+    return head is not None and head.own and head.attempt == attempt and streams.has_end(folder)
+
+
 def _time_of_death(run: Run, directory: str, now: int) -> int:
     """Now, for a run that was seen alive; else its last sign of life, for it may have died long ago."""
     if run.was_alive:
@@ -297,13 +306,14 @@ def _time_of_death(run: Run, directory: str, now: int) -> int:
 class _LazyWriter:
     """A stream of the agent in a run's folder that is made only when there is something to say."""
 
-    def __init__(self, home: str, run: str, *, owner: bool) -> None:
-        self._home, self._run, self._owner = home, run, owner
+    def __init__(self, home: str, directory: str, *, owner: bool = False, attempt: int = 1) -> None:
+        self._home, self._run = home, os.path.basename(directory)  # noqa: PTH119
+        self._owner, self._attempt = owner, attempt
         self._writer: spool.Writer | None = None
 
     def append(self, line: bytes) -> bool:
         if self._writer is None:
-            self._writer = spool.Writer(self._home, self._run, "agent", owner=self._owner)
+            self._writer = spool.Writer(self._home, self._run, "agent", owner=self._owner, attempt=self._attempt)
         return self._writer.append_vital(line)
 
     def close(self) -> None:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from outrider_agent import errors, protocols
-from outrider_agent.collect import capture, followed, following, lanes, ledger, roots, watching
+from outrider_agent.collect import capture, following, lanes, ledger, outcomes, rooted, roots, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 OutputRoots = roots.OutputRoots
-Settings = followed.Settings
+Settings = rooted.Settings
 
 _LEAST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
@@ -81,7 +81,7 @@ class OutputsCollector:
         self._hints = watching.Hints(self._wake.set) if self._settings.watch else None
         self._following = following.Following(self._home, clock, self._settings, self._hints, known)
         self._broken: BaseException | None = None
-        self._lanes: lanes.Lanes[followed.Job] = lanes.Lanes(self._capture, self._break)
+        self._lanes: lanes.Lanes[rooted.Job] = lanes.Lanes(self._capture, self._break)
 
     async def run(self) -> None:
         """Collects until canceled. What is being copied then is dropped, and copied anew by `drain` or the next agent."""
@@ -143,7 +143,7 @@ class OutputsCollector:
                 raise self._broken
             now = self._clock.monotonic()
             self._following.refresh(self._runs(), now)
-            closed, stirred = self._hints.take() if self._hints is not None else ({}, set())
+            closed, stirred = self._hinted(now)
             runs = self._following.runs.values()
             for run in runs:
                 for root in stirred:
@@ -154,6 +154,22 @@ class OutputsCollector:
             self._following.finish()
             due = min((run.due for run in runs), default=now + _LONGEST_WAIT_S)
             return min(_LONGEST_WAIT_S, max(0.0, due - now))
+
+    def _hinted(self, now: float) -> tuple[dict[str, set[str]], set[str]]:
+        """What was hinted: files that were closed, and roots to look at; what was renamed goes to its runs."""
+        if self._hints is None:
+            return {}, set()
+        hinted = self._hints.take()
+        for root, seen in hinted.renamed.items():
+            try:
+                for run in self._following.runs.values():
+                    if root in run.roots:
+                        run.renamed(root, seen, now)
+            finally:
+                for one in seen:
+                    if one.early is not None:
+                        one.early.close()
+        return hinted.closed, hinted.stirred
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -180,37 +196,44 @@ class OutputsCollector:
             self._following.refresh(self._runs(), now)
             chosen = [run for name, run in self._following.runs.items() if only in (None, name)]
             work = [job for run in chosen for job in run.jobs(now, {}, everything=True)]
-        for job in work:
-            if is_stopping():
-                self._put_back(job, 0.0)
-            else:
-                self._capture(job, is_stopping)
+        while work:
+            for job in work:
+                if is_stopping():
+                    self._put_back(job, 0.0)
+                else:
+                    self._capture(job, is_stopping)
+            with self._lock:
+                again = any(job.early is not None for job in work) and not is_stopping()
+                work = [job for run in chosen for job in run.jobs(self._clock.monotonic(), {}, everything=True)] if again else []
         with self._changed:
             while not is_stopping() and any(root.in_flight for run in chosen for root in run.roots.values()):
                 self._changed.wait(0.2)  # the lanes are at it
             self._following.finish()
 
-    def _capture(self, job: followed.Job, is_stopping: Callable[[], bool] | None = None) -> None:
+    def _capture(self, job: rooted.Job, is_stopping: Callable[[], bool] | None = None) -> None:
         """One file, in a lane's thread or a drain's. Every outcome leaves it captured or pending."""
         stops = is_stopping or self._stopping.is_set
-        wish = capture.Wish(job.found, job.folder, job.quiet, job.force)
+        wish = capture.Wish(job.found, job.folder, job.quiet, job.force, job.early)
         try:
             sha, size = capture.capture(wish, self._blobs, stops)
-        except (capture.Changed, capture.Busy):
-            self._settle(job.run.busy, job)
         except capture.Stopped:
-            self._put_back(job, 0.0)
+            return self._put_back(job, 0.0)
         except errors.Unavailable:
-            self._put_back(job, _STORE_WAIT_S)
+            return self._put_back(job, _STORE_WAIT_S)
+        except (capture.Changed, capture.Busy):
+            self._settle(outcomes.busy, job)
         except OSError:
-            self._settle(job.run.unreadable, job)
+            self._settle(outcomes.unreadable, job)
         else:
             self._captured(job, sha, size)
+        if job.early is not None:
+            self._wake.set()  # the next one of its path has its turn
+        return None
 
-    def _captured(self, job: followed.Job, sha: str, size: int) -> None:
+    def _captured(self, job: rooted.Job, sha: str, size: int) -> None:
         with self._changed:
             before = job.run.book.captured.get(job.path)
-            if not job.run.captured(job, sha, size, self._clock.monotonic()):
+            if not outcomes.captured(job, sha, size, self._clock.monotonic()):
                 self._count.retried += 1
             elif before is not None and before.sha == sha:
                 self._count.unchanged += 1
@@ -219,13 +242,16 @@ class OutputsCollector:
                 self._count.bytes += size
             self._changed.notify_all()
 
-    def _settle(self, how: Callable[[followed.Job, float], None], job: followed.Job) -> None:
+    def _settle(self, how: Callable[[rooted.Job, float], None], job: rooted.Job) -> None:
         with self._changed:
             self._count.retried += 1
-            how(job, self._clock.monotonic())
+            if job.early is not None:
+                outcomes.lost(job)
+            else:
+                how(job, self._clock.monotonic())
             self._changed.notify_all()
 
-    def _put_back(self, job: followed.Job, wait_s: float) -> None:
+    def _put_back(self, job: rooted.Job, wait_s: float) -> None:
         with self._changed:
-            job.run.put_back(job, self._clock.monotonic(), wait_s)
+            outcomes.put_back(job, self._clock.monotonic(), wait_s)
             self._changed.notify_all()

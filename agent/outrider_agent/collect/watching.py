@@ -13,9 +13,11 @@ import logging
 import os
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchdog import events
+
+from outrider_agent.collect import early
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,14 @@ MOST_WATCHES = 64
 _OVERFLOW = "overflow"
 
 
+class Hinted(NamedTuple):
+    """Root -> paths that a writer closed; roots in which something else moved; root -> renames, in order, whose files are held."""
+
+    closed: dict[str, set[str]]
+    stirred: set[str]
+    renamed: dict[str, list[early.Renamed]]
+
+
 class Hints:
     """Watches folders. `wake` is called, from any thread, when there is something to `take`."""
 
@@ -34,6 +44,7 @@ class Hints:
         self._lock = threading.Lock()
         self._closed: dict[str, set[str]] = {}
         self._stirred: set[str] = set()
+        self._renamed: dict[str, early.Seen] = {}
         self._watches: dict[str, tuple[Any, tuple[int, int]]] = {}
         self._observer: Any = None
         self._log = _Log(self._overflowed)
@@ -76,13 +87,15 @@ class Hints:
         with self._lock:
             self._closed.pop(root, None)
             self._stirred.discard(root)
+            _let_go(self._renamed.pop(root, None))
 
-    def take(self) -> tuple[dict[str, set[str]], set[str]]:
-        """What was hinted since the last call: root -> paths that a writer closed or moved in, and roots in which something else moved."""
+    def take(self) -> Hinted:
+        """What was hinted since the last call."""
         with self._lock:
             closed, self._closed = self._closed, {}
             stirred, self._stirred = self._stirred, set()
-        return closed, stirred
+            renamed = {root: found for root, seen in self._renamed.items() if (found := seen.take())}
+        return Hinted(closed, stirred, renamed)
 
     def stop(self) -> None:
         """Ends all watching and its threads. Idempotent."""
@@ -92,11 +105,20 @@ class Hints:
             _quietly(observer.stop)
             _quietly(observer.join)
             self._log.remove()
+        with self._lock:
+            for root in list(self._renamed):
+                _let_go(self._renamed.pop(root))
 
     def closed(self, root: str, path: str) -> None:
-        """A file was closed by its writer, or moved in. Called by watchdog's threads."""
+        """A file was closed by its writer, or moved in with its folder. Called by watchdog's threads."""
         with self._lock:
             self._closed.setdefault(root, set()).add(path)
+        self._wake()
+
+    def renamed(self, root: str, path: str) -> None:
+        """A file was renamed into place: it is held at once. Called by watchdog's threads."""
+        with self._lock:
+            self._renamed.setdefault(root, early.Seen()).add(path)
         self._wake()
 
     def stirred(self, root: str) -> None:
@@ -146,8 +168,10 @@ class _Handler(events.FileSystemEventHandler):
             self._hints.stirred(self._root)
         elif event.event_type == events.EVENT_TYPE_CLOSED:
             self._hints.closed(self._root, os.fsdecode(event.src_path))
-        elif event.dest_path:
+        elif event.dest_path and event.is_synthetic:  # its folder was moved
             self._hints.closed(self._root, os.fsdecode(event.dest_path))
+        elif event.dest_path:
+            self._hints.renamed(self._root, os.fsdecode(event.dest_path))
 
 
 class _Log(logging.Handler):
@@ -188,6 +212,12 @@ def _is_alive(observer: Any) -> bool:
     """The observer, its emitters and (where it has one) the reader below them."""
     reader = getattr(observer, "_inotify_fd", None)
     return bool(observer.is_alive() and (reader is None or not hasattr(reader, "is_alive") or reader.is_alive()))
+
+
+def _let_go(seen: early.Seen | None) -> None:
+    for renamed in seen.take() if seen is not None else ():
+        if renamed.early is not None:
+            renamed.early.close()
 
 
 def _quietly(call: Callable[..., object], *arguments: object) -> None:

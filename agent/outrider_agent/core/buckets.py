@@ -6,8 +6,10 @@ Either from points (each bucket an equal share of them) or from the summaries of
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from outrider_agent.core import points
 
@@ -30,6 +32,17 @@ def of_points(columns: points.Columns, first: int, count: int) -> list[points.Su
 def of_summaries(summaries: Sequence[points.Summary], count: int) -> list[points.Summary]:
     """At most `count` buckets, each of whole summaries."""
     return [merge(summaries[start:stop]) for start, stop in shares(len(summaries), count)]
+
+
+def in_order(summaries: Sequence[points.Summary]) -> list[points.Summary]:
+    """
+    Summaries of points that several processes logged, by their first step, where one has none by their first moment. `first` becomes the
+    place in that order.
+    """
+    has_steps = all(part.step_min is not None for part in summaries)
+    found = sorted(summaries, key=lambda part: (part.step_min or 0 if has_steps else 0, part.time_min))
+    firsts = accumulate((part.count for part in found), initial=0)
+    return [msgspec.structs.replace(part, first=first) for part, first in zip(found, firsts, strict=False)]
 
 
 def merge(group: Sequence[points.Summary]) -> points.Summary:

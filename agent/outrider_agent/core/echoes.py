@@ -66,6 +66,10 @@ class _Following:
         self._lines = collections.deque(lines)
         self._flow = flow
 
+    def copy(self) -> _Following:
+        """The same, to be changed by itself."""
+        return _Following(self.key, self._lines, self._flow)
+
     def takes(self, text: str) -> bool:
         """Is the line the next of it?"""
         if self._flow:
@@ -89,6 +93,13 @@ class Echoes:
     def __init__(self) -> None:
         self._expected: dict[int, collections.deque[_Expected]] = {fd: collections.deque(maxlen=REMEMBERED) for fd in (0, 1, 2)}
         self._following: dict[int, _Following] = {}
+
+    def copy(self) -> Echoes:
+        """What is expected now, to go on from twice: where a record was read later than its print, what came since is told again."""
+        twin = Echoes()
+        twin._expected = {fd: queue.copy() for fd, queue in self._expected.items()}
+        twin._following = {fd: one.copy() for fd, one in self._following.items()}
+        return twin
 
     def record(self, record: prints.Record, printers: Sequence[Mapping[str, Any]] | None) -> None:
         """A log record, and how its logger's handlers print; None where nobody has told."""

@@ -75,6 +75,15 @@ def by_time(points: Columns) -> Columns:
     return Columns([points.times[i] for i in order], [points.steps[i] for i in order], [points.values[i] for i in order])
 
 
+def by_step(points: Columns) -> Columns:
+    """The points by step, of one step by time; where one has no step, all by time."""
+    steps, times = points.steps, points.times
+    if None in steps:
+        return by_time(points)
+    order = sorted(range(len(points)), key=lambda place: (cast("float", steps[place]), times[place]))
+    return Columns([times[i] for i in order], [steps[i] for i in order], [points.values[i] for i in order])
+
+
 def finite(values: Sequence[Any]) -> Sequence[Any]:
     """The finite numbers among values as docs/spool.md spells them; the very same object when all of them are (the usual case)."""
     return values if NUMBERS.issuperset(map(type, values)) else [value for value in values if isinstance(value, (int, float))]

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from outrider_agent import errors
-from outrider_agent.cli import documents
+from outrider_agent.cli import documents, journal
 from outrider_agent.portal import asking, door, shapes
 from outrider_agent.store import browsing
 
@@ -56,6 +56,7 @@ class Routes:
             web.get(f"{run}/metrics", self.metrics),
             web.get(f"{run}/points", self.points),
             web.get(f"{run}/buckets", self.buckets),
+            web.get(f"{run}/lines", self.lines),
             web.get(f"{run}/logs", self.logs),
             web.get(f"{run}/console", self.console),
             web.get(f"{run}/artifacts", self.artifacts),
@@ -106,16 +107,25 @@ class Routes:
             return web.Response(body=shapes.packed_buckets(found), content_type="application/octet-stream")
         return asking.json_response(shapes.buckets(found))
 
+    async def lines(self, request: web.Request) -> web.Response:
+        """GET /runs/{run}/lines: the last of the log, woven."""
+        run, query = request.match_info["run"], request.query
+        limit = asking.whole_number(query, "limit", LINES, least=1, most=MOST_LINES) or LINES
+        attempt = asking.whole_number(query, "attempt", None, least=1)
+        found = await self._context.read(journal.ending, self._store, run, limit, with_echoes=True, attempt=attempt)
+        return asking.json_response(shapes.ending(found))
+
     async def logs(self, request: web.Request) -> web.Response:
         """GET /runs/{run}/logs: after a key, before one, or the last ones."""
         run, query = request.match_info["run"], request.query
         limit = asking.whole_number(query, "limit", LINES, least=1, most=MOST_LINES) or LINES
         level = asking.whole_number(query, "min_level", -(2**62), least=-(2**62))
         after, before = asking.whole_number(query, "after", None), asking.whole_number(query, "before", None)
+        attempt = asking.whole_number(query, "attempt", None, least=1)
         if before is not None:
-            found = await self._context.read(self._store.logs_before, run, before, limit, level)
+            found = await self._context.read(self._store.logs_before, run, before, limit, level, attempt)
         else:
-            found = await self._context.read(self._store.logs, run, after, level, limit, last=after is None)
+            found = await self._context.read(self._store.logs, run, after, level, limit, last=after is None, attempt=attempt)
         return asking.json_response([shapes.log(one) for one in found])
 
     async def console(self, request: web.Request) -> web.Response:
@@ -123,10 +133,11 @@ class Routes:
         run, query = request.match_info["run"], request.query
         limit = asking.whole_number(query, "limit", LINES, least=1, most=MOST_LINES) or LINES
         after, before = asking.whole_number(query, "after", None), asking.whole_number(query, "before", None)
+        attempt = asking.whole_number(query, "attempt", None, least=1)
         if before is not None:
-            found = await self._context.read(self._store.console_before, run, before, limit)
+            found = await self._context.read(self._store.console_before, run, before, limit, attempt)
         else:
-            found = await self._context.read(self._store.console, run, after, limit, last=after is None)
+            found = await self._context.read(self._store.console, run, after, limit, last=after is None, attempt=attempt)
         return asking.json_response([shapes.chunk(one) for one in found])
 
     async def artifacts(self, request: web.Request) -> web.Response:
@@ -147,8 +158,9 @@ CHILDREN = 500
 
 def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
     """A run, with what is small of it. Raises `NotFound`."""
-    given = store.run(run_id)
-    return shapes.whole(given, time.time_ns()) | {
+    given, now = store.run(run_id), time.time_ns()
+    return shapes.whole(given, now) | {
+        "attempts": [documents.attempt(one, now) for one in store.attempts(run_id)],
         "properties": store.properties(run_id),
         "gaps": [documents.gap(one) for one in store.gaps(run_id)],
         "notes": [documents.note(one) for one in store.notes(run_id)],

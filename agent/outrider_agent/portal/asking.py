@@ -108,8 +108,8 @@ def choice(query: Mapping[str, str], name: str, known: tuple[str, ...], default:
 
 
 def required(query: Mapping[str, str], name: str) -> str:
-    """A text that has to be there."""
+    """A text that has to be there; a metric may have an empty name."""
     text = query.get(name)
-    if not text:
+    if text is None:
         raise Wrong(f"The parameter {name} is missing.")
     return text

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from aiohttp import web
 
 from outrider_agent import errors
+from outrider_agent.cli import weaving
 from outrider_agent.portal import asking, shapes
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from outrider_agent.store import browsing, records
 
+#: Of a log that grows faster than it is read, woven: so many of its last lines.
+LINES = 1_000
 #: Between two looks at the store's counter, and between two answers.
 LOOK_S = 0.1
 BEAT_S = 10.0
@@ -43,6 +46,11 @@ class Cursor(msgspec.Struct):
     def __str__(self) -> str:
         return f"{self.log}.{self.console}"
 
+    def reach(self, since: browsing.Since) -> None:
+        """As far as that goes."""
+        self.log = since.logs[-1].key if since.logs else self.log
+        self.console = since.console[-1].key if since.console else self.console
+
 
 def cursor(text: str) -> Cursor:
     """`since`, or Last-Event-ID. Raises `Wrong`."""
@@ -52,6 +60,44 @@ def cursor(text: str) -> Cursor:
     return Cursor(log=int(found[1]), console=int(found[2]))
 
 
+class Log(Protocol):
+    """How a stream tells a run's log."""
+
+    def told(self, since: browsing.Since, at: Cursor) -> tuple[str, object]:
+        """What came: the event's name and its data. Moves the cursor."""
+        ...
+
+
+class Raw:
+    """Records and chunks, as the store has them."""
+
+    def told(self, since: browsing.Since, at: Cursor) -> tuple[str, object]:
+        """The event `log`."""
+        logs, chunks = [shapes.log(one) for one in since.logs], [shapes.chunk(one) for one in since.console]
+        at.reach(since)
+        return "log", {"logs": logs, "console": chunks, "skipped": since.skipped}
+
+
+class Woven:
+    """Lines by time, each record's own print marked, as `outrider logs` tells them."""
+
+    def __init__(self, store: browsing.Browser, run: str, attempt: int | None) -> None:
+        self._weaving = weaving.Weaving(store, run, attempt)
+        self._is_begun = False
+
+    def told(self, since: browsing.Since, at: Cursor) -> tuple[str, object]:
+        """The event `lines`."""
+        is_begun, self._is_begun = self._is_begun, True
+        if since.skipped:
+            found = self._weaving.end(LINES)
+            at.log, at.console = found.logs, found.console
+            return "lines", {"first": None} | shapes.ending(found) | {"skipped": True}
+        if not is_begun:
+            self._weaving.go_on(at.log, at.console)
+        at.reach(since)
+        return "lines", shapes.change(self._weaving.add(since.logs, since.console)) | {"skipped": False}
+
+
 class Streams:
     """Serves them."""
 
@@ -59,22 +105,28 @@ class Streams:
         self._context = context
 
     async def run(self, request: web.Request) -> web.StreamResponse:
-        """GET /api/v1/runs/{run}/events?since=."""
-        run = request.match_info["run"]
-        at = cursor(request.headers.get("Last-Event-ID") or request.query.get("since", ""))
+        """GET /api/v1/runs/{run}/events?since=&lines=&attempt=."""
+        run, query = request.match_info["run"], request.query
+        at = cursor(request.headers.get("Last-Event-ID") or query.get("since", ""))
+        attempt = asking.whole_number(query, "attempt", None, least=1)
+        is_woven = asking.choice(query, "lines", ("0", "1"), "0") == "1"
         await self._context.read(self._context.store.run, run)  # raises NotFound
+        log: Log = Woven(self._context.store, run, attempt) if is_woven else Raw()
         stream = await _open(request)
         async for _ in self._changes(stream):
             try:
-                since = await self._context.read(self._context.store.since, run, at.log, at.console, at.counts)
+                told = await self._context.read(self._look, run, attempt, at, log)
             except errors.NotFound:
                 await stream.write(event("deleted", {}, at))
                 break
             except errors.Unavailable:
                 continue
-            if told := _told(since, at):
+            if told:
                 await stream.write(told)
         return stream
+
+    def _look(self, run: str, attempt: int | None, at: Cursor, log: Log) -> bytes:
+        return _told(self._context.store.since(run, at.log, at.console, at.counts, attempt), at, log)
 
     async def all(self, request: web.Request) -> web.StreamResponse:
         """GET /api/v1/events: `changed` whenever something was committed."""
@@ -114,21 +166,18 @@ def event(name: str, document: object, at: Cursor) -> bytes:
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (str(at).encode(), name.encode(), shapes.encoded(document))
 
 
-def _told(since: browsing.Since, at: Cursor) -> bytes:
+def _told(since: browsing.Since, at: Cursor, log: Log) -> bytes:
     """The events of one look; moves the cursor."""
     told: list[tuple[str, object]] = []
     if at.run != since.run:
         told.append(("run", shapes.whole(since.run, time.time_ns())))
     if since.logs or since.console:
-        logs, chunks = [shapes.log(one) for one in since.logs], [shapes.chunk(one) for one in since.console]
-        told.append(("log", {"logs": logs, "console": chunks, "skipped": since.skipped}))
+        told.append(log.told(since, at))
     if since.series:
         told.append(("series", [_news(one) for one in since.series]))
     if at.versions != since.versions:
         told.append(("artifacts", {"versions": since.versions}))
     at.run, at.versions = since.run, since.versions
-    at.log = since.logs[-1].key if since.logs else at.log
-    at.console = since.console[-1].key if since.console else at.console
     at.counts = (at.counts or {}) | {one.key: one.series.count for one in since.series}
     return b"".join(event(name, document, at) for name, document in told)
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from outrider_agent.store import browsing, records
 
 #: What of the log comes with the page.
-LINES = 200
-CHUNKS = 400
+LINES = 400
 #: So many files are listed at once; a script shows the rest.
 FILES = 500
 
@@ -35,21 +34,19 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     document: dict[str, Any]
     series: Sequence[records.Series]
     files: Sequence[records.Artifact]
-    lines: Sequence[Any]
-    logs: Sequence[records.LogRecord]
-    console: Sequence[records.ConsoleChunk]
+    log: journal.Ending
+    attempt: int | None
 
 
-def look(store: browsing.Browser, run_id: str) -> Seen:
-    """Reads it, in several short transactions. Raises `NotFound`."""
+def look(store: browsing.Browser, run_id: str, attempt: int | None = None) -> Seen:
+    """Reads it, in several short transactions; of the log one attempt, or all. Raises `NotFound`."""
     return Seen(
         run=store.run(run_id),
         document=api.run_document(store, run_id),
         series=store.series(run_id),
         files=store.artifacts(run_id),
-        lines=journal.tail(store, run_id, LINES),
-        logs=store.logs(run_id, limit=CHUNKS, last=True),
-        console=store.console(run_id, limit=CHUNKS, last=True),
+        log=journal.ending(store, run_id, LINES, with_echoes=True, attempt=attempt),
+        attempt=attempt,
     )
 
 
@@ -66,10 +63,8 @@ def start(seen: Seen) -> dict[str, Any]:
         "series": [shapes.series(one) | {"best": goals.best(one.name)} for one in seen.series],
         "files": [shapes.file(one, seen.run.run_id) for one in seen.files[:FILES]],
         "file_count": len(seen.files),
-        "logs": [shapes.log(one) for one in seen.logs],
-        "console": [shapes.chunk(one) for one in seen.console],
-        "is_whole": len(seen.logs) < CHUNKS and len(seen.console) < CHUNKS,
-        "since": f"{seen.logs[-1].key if seen.logs else 0}.{seen.console[-1].key if seen.console else 0}",
+        "log": shapes.ending(seen.log),
+        "attempt": seen.attempt,
     }
 
 
@@ -101,14 +96,27 @@ def _main(seen: Seen) -> Safe:
     ]
     measured = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
     nothing = tag("p", 'No metric yet. A script logs them by extra={"metrics": {…}} or run.log(…).', class_="dim pad")
-    lines = [line for entry in seen.lines for line in _line(entry)]
+    lines = [line for entry in seen.log.entries if entry.echo is None for line in _line(entry)]
     log = tag("pre", *lines, class_="log") if lines else tag("p", "Nothing was logged or printed yet.", class_="dim pad")
     raw = tag("a", "The whole console", href=f"/api/v1/runs/{seen.run.run_id}/console.txt", class_="button")
     return tag(
         "div",
         tag("section", tag("h2", "Metrics"), tag("div", measured if rows else nothing, class_="scroll card")),
-        tag("section", tag("div", tag("h2", "Log"), raw, class_="heading"), tag("div", log, class_="card")),
+        tag("section", tag("div", tag("h2", "Log"), raw, class_="heading"), _attempts(seen), tag("div", log, class_="card")),
     )
+
+
+def _attempts(seen: Seen) -> Safe | None:
+    """Of a run that was resumed: whose log is shown."""
+    if len(seen.document["attempts"]) < 2:
+        return None
+    numbers = [None, *(one["attempt"] for one in seen.document["attempts"])]
+    links = [
+        tag("a", "All attempts" if one is None else f"Attempt {one}", href=shell.href(f"/runs/{seen.run.run_id}", attempt=one),
+            aria_current="true" if one == seen.attempt else None)
+        for one in numbers
+    ]  # fmt: skip
+    return tag("nav", *links, class_="chips", aria_label="By attempt")
 
 
 def _series(one: records.Series) -> Safe:
@@ -177,4 +185,5 @@ def _files(seen: Seen) -> Safe:
 def _file(one: records.Artifact, run_id: str) -> Safe:
     shown = os.fsencode(one.path).decode("utf-8", "replace")
     link = tag("a", shell.name(shown), href=shapes.file(one, run_id)["url"], download=True)
-    return tag("tr", tag("td", link), tag("td", fmt.size(one.size), class_="right figure dim"))
+    missing = None if one.observed else tag("span", " earlier versions may be missing", class_="dim small")
+    return tag("tr", tag("td", link, missing), tag("td", fmt.size(one.size), class_="right figure dim"))

@@ -44,10 +44,11 @@ class Pages:
     async def run(self, request: web.Request) -> web.Response:
         """GET /runs/{run}: also by the beginning of its id, `latest`."""
         store, given = self._context.store, request.match_info["run"]
+        attempt = asking.whole_number(request.query, "attempt", None, least=1)
         run_id = await self._context.read(store.find_run, given)
         if run_id != given:
-            raise web.HTTPSeeOther(f"/runs/{run_id}")
-        seen = await self._context.read(onerun.look, store, run_id)
+            raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", attempt=attempt))
+        seen = await self._context.read(onerun.look, store, run_id, attempt)
         main = onerun.page(seen, time.time_ns())
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
         crumbs = [

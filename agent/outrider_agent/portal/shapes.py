@@ -22,6 +22,8 @@ from outrider_agent.store import browsing, records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from outrider_agent.cli import journal, weaving
+
 Document = dict[str, Any]
 
 #: The columns of buckets, in the order of their binary form. Times are milliseconds since the epoch.
@@ -93,6 +95,28 @@ def series(given: records.Series) -> Document:
 def log(given: records.LogRecord) -> Document:
     """A log record, with the key that `after` and `before` take."""
     return {"key": given.key} | documents.log(given)
+
+
+def line(given: journal.Entry) -> Document:
+    """A line of the woven log, as of `logs --json`; `id` is its own for ever."""
+    if given.record is not None:
+        return {"id": given.id} | documents.log(given.record)
+    return {"id": given.id} | (documents.console(given.line, echo=given.echo) if given.line is not None else {})
+
+
+def change(given: weaving.Change) -> Document:
+    """What came of a woven log: the event `lines`."""
+    return {"first": given.first, "lines": [line(one) for one in given.entries], "open": [line(one) for one in given.open]}
+
+
+def ending(given: journal.Ending) -> Document:
+    """GET /runs/{id}/lines: the end of a woven log, and where the live stream goes on from it."""
+    return {
+        "lines": [line(one) for one in given.entries if one.is_whole],
+        "open": [line(one) for one in given.entries if not one.is_whole],
+        "whole": given.whole,
+        "since": f"{given.logs}.{given.console}",
+    }
 
 
 def chunk(given: records.ConsoleChunk) -> Document:

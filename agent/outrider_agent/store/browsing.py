@@ -115,12 +115,16 @@ class Browser(reading.Reader):
             listed = [Listed(run=self._one(connection, row["run_id"]), series=series.get(row["run_key"], [])) for row in rows]
         return Page(runs=listed, total=total)
 
-    def since(self, run_id: str, after_log: int, after_console: int, counts: Mapping[int, int] | None) -> Since:
-        """What came of a run. `counts`: how many points of each series (by key) are known; None: all are told, without points."""
+    def since(self, run_id: str, after_log: int, after_console: int, counts: Mapping[int, int] | None, attempt: int | None = None) -> Since:
+        """
+        What came of a run, its log of one attempt or of all. `counts`: how many points of each series (by key) are known; None: all
+        are told, without points.
+        """
         with self._snapshots.open() as connection:
             key = reading.run_key(connection, run_id)
-            logs, more_logs = _newest(connection, "logs", {"run_key": key, "after": after_log, "level": -(2**62)}, LOOK_RECORDS)
-            console, more_console = _newest(connection, "console", {"run_key": key, "after": after_console}, LOOK_CHUNKS)
+            given = {"run_key": key, "attempt": attempt, "level": -(2**62)}
+            logs, more_logs = _newest(connection, "logs", {**given, "after": after_log}, LOOK_RECORDS)
+            console, more_console = _newest(connection, "console", {**given, "after": after_console}, LOOK_CHUNKS)
             series = [_news(connection, row, counts) for row in connection.execute(SQL.keyed_series, {"run_key": key}).fetchall()]
             chunks = [reading.convert(records.ConsoleChunk, row) for row in console]
             kept = _within_bytes(chunks)
@@ -138,14 +142,16 @@ class Browser(reading.Reader):
         with self._snapshots.open() as connection:
             return _points_from(connection, int(reading.find_series(connection, run_id, name, source)["series_key"]), first, limit)
 
-    def logs_before(self, run_id: str, before: int, limit: int, min_level: int = -(2**62)) -> list[records.LogRecord]:
+    def logs_before(
+        self, run_id: str, before: int, limit: int, min_level: int = -(2**62), attempt: int | None = None
+    ) -> list[records.LogRecord]:
         """The last `limit` log records before that one, in the order committed."""
-        found = self._of_run(SQL.logs_before, run_id, before=before, limit=limit, level=min_level)
+        found = self._of_run(SQL.logs_before, run_id, before=before, limit=limit, level=min_level, attempt=attempt)
         return [reading.convert(records.LogRecord, row) for row in found[::-1]]
 
-    def console_before(self, run_id: str, before: int, limit: int) -> list[records.ConsoleChunk]:
+    def console_before(self, run_id: str, before: int, limit: int, attempt: int | None = None) -> list[records.ConsoleChunk]:
         """The last `limit` chunks of the console before that one, in the order committed."""
-        found = self._of_run(SQL.console_before, run_id, before=before, limit=limit)
+        found = self._of_run(SQL.console_before, run_id, before=before, limit=limit, attempt=attempt)
         return [reading.convert(records.ConsoleChunk, row) for row in found[::-1]]
 
     def file(self, run_id: str, path: str, version: int | None) -> records.Artifact | None:

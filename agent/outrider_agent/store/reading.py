@@ -14,10 +14,11 @@ import msgspec
 from outrider_agent import errors
 from outrider_agent.core import buckets
 from outrider_agent.core import points as packing
-from outrider_agent.store import queries, records, snapshots
+from outrider_agent.store import queries, records, snapshots, streaming
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator, Sequence
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -135,46 +136,71 @@ class Reader:
         step_range: tuple[float | None, float | None] | None = None,
         source: str | None = None,
     ) -> list[records.Bucket]:
-        """A metric as at most `count` buckets (core/buckets.py), of the points whose step lies within `step_range`. Raises `NotFound`."""
+        """
+        A metric as at most `count` buckets (core/buckets.py), of the points whose step lies within `step_range`: in the order logged; of
+        several processes by step, or, where a point has none, by time. Raises `NotFound`.
+        """
         low, high = step_range or (None, None)
         with self._snapshots.open() as connection:
-            key = int(find_series(connection, run_id, name, source)["series_key"])
+            series = find_series(connection, run_id, name, source)
+            key, is_mixed = int(series["series_key"]), series["stream_key"] is None
             found = connection.execute(SQL.summaries, {"series_key": key, "low": low, "high": high})
             summaries = [packing.Summary(**dict(zip(SUMMARY, row, strict=True))) for row in found]
             if len(summaries) * COARSEST >= count:
-                return buckets.of_summaries(clipped(connection, key, summaries, low, high), count)
+                parts = clipped(connection, key, summaries, low, high)
+                return buckets.of_summaries(buckets.in_order(parts) if is_mixed else parts, count)
             decoded = [read_chunk(connection, key, summary.first) for summary in summaries]
-        parts = [part for piece in decoded for part in (buckets.within(*piece, low, high) if step_range else [piece])]
+        pieces = [part for piece in decoded for part in (buckets.within(*piece, low, high) if step_range else [piece])]
         columns = packing.Columns()
-        for part, _ in parts:
-            columns.extend(part)
-        return buckets.of_points(columns, parts[0][1] if parts else 0, count)
+        for piece, _ in pieces:
+            columns.extend(piece)
+        if is_mixed:
+            return buckets.of_points(packing.by_step(columns), 0, count)
+        return buckets.of_points(columns, pieces[0][1] if pieces else 0, count)
+
+    def columns(self, run_id: str, series: Sequence[records.Series], last: int | None = None) -> Iterator[packing.Columns]:
+        """
+        The points of these series of the run as one, a piece after the other: of one stream in the order logged, of several by time. The
+        `last` ones, or all. Memory does not grow with their number. Raises `NotFound`.
+        """
+        with self._snapshots.open() as connection:
+            found = [find_series(connection, run_id, one.name, one.source) for one in series]
+        return streaming.columns(self._snapshots, found, last)
 
     def rows(self, run_id: str, name: str | None = None) -> list[records.Row]:
         """A run's rows and tables in the order logged."""
         return [convert(records.Row, row) for row in in_order(self._of_run(SQL.rows, run_id, name=name))]
 
     def logs(
-        self, run_id: str, after: int | None = None, min_level: int | None = None, limit: int | None = None, *, last: bool = False
+        self,
+        run_id: str,
+        after: int | None = None,
+        min_level: int | None = None,
+        limit: int | None = None,
+        *,
+        last: bool = False,
+        attempt: int | None = None,
     ) -> list[records.LogRecord]:
         """Log records in the order committed, after the record of key `after`; the first `limit` ones, or the `last` ones."""
         level = min_level if min_level is not None else -(2**62)
         if last and limit is not None:
-            found = self._of_run(SQL.last_logs, run_id, level=level, limit=limit)[::-1]
+            found = self._of_run(SQL.last_logs, run_id, level=level, limit=limit, attempt=attempt)[::-1]
         else:
-            found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit)
+            found = self._of_run(SQL.logs, run_id, after=after or 0, level=level, limit=limit, attempt=attempt)
         return [convert(records.LogRecord, row) for row in found]
 
     def prints(self, run_id: str, after: int | None = None) -> list[records.Print]:
         """How the run's loggers print their records, in the order told."""
         return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
-    def console(self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False) -> list[records.ConsoleChunk]:
+    def console(
+        self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False, attempt: int | None = None
+    ) -> list[records.ConsoleChunk]:
         """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""
         if last and limit is not None:
-            found = self._of_run(SQL.last_console, run_id, limit=limit)[::-1]
+            found = self._of_run(SQL.last_console, run_id, limit=limit, attempt=attempt)[::-1]
         else:
-            found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit)
+            found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit, attempt=attempt)
         return [convert(records.ConsoleChunk, row) for row in found]
 
     def artifacts(self, run_id: str, all_versions: bool = False) -> list[records.Artifact]:
@@ -222,11 +248,13 @@ class Reader:
         """What Outrider has to say about the run."""
         return [convert(records.Note, row) for row in self._of_run(SQL.notes, run_id)]
 
-    def changes_since(self, run_id: str, after_log: int = 0, after_console: int = 0, limit: int = 1000) -> records.Follow:
+    def changes_since(
+        self, run_id: str, after_log: int = 0, after_console: int = 0, limit: int = 1000, attempt: int | None = None
+    ) -> records.Follow:
         """What came after those keys, at most `limit` of each: ask again with the answer's keys. For `logs -f`."""
         with self._snapshots.open() as connection:
             key = run_key(connection, run_id)
-            given = {"run_key": key, "level": -(2**62), "limit": limit}
+            given = {"run_key": key, "level": -(2**62), "limit": limit, "attempt": attempt}
             logs = [convert(records.LogRecord, row) for row in connection.execute(SQL.logs, {**given, "after": after_log})]
             console = [convert(records.ConsoleChunk, row) for row in connection.execute(SQL.console, {**given, "after": after_console})]
             status = str(connection.execute(SQL.status, {"run_key": key}).fetchone()[0])

@@ -162,6 +162,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     step: int | float | None
     degraded: str | None
     via: str | None
+    attempt: int = 1
 
 
 class Print(msgspec.Struct, frozen=True, kw_only=True):

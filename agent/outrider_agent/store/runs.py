@@ -95,18 +95,19 @@ class Runs:
         return place
 
     def _choose(self, place: Place, experiment: str, time: int, *, default: bool) -> None:
-        """A chosen experiment beats a default one, and any name beats none; a run that moves gets a new number."""
-        _, present, is_default, *_ = self._execute(SQL.run, {"run": place.run}).fetchone()
+        """A chosen experiment beats a default one, the first choice a later one, any name none; a run that moves gets a new number."""
+        _, present, is_default, _, chosen = self._execute(SQL.run, {"run": place.run}).fetchone()
         name = self._execute(SQL.experiment_name, {"experiment_key": present}).fetchone()[0]
-        if name == experiment:
-            if is_default and not default:
-                self._execute(SQL.choose_experiment, {"run_key": place.run_key})
+        if default and (not is_default or name != PLACEHOLDER):
             return
-        if not is_default or (default and name != PLACEHOLDER):
+        if not is_default and time >= chosen:
             return
-        key, number = self._number(experiment, time)
-        given = {"run_key": place.run_key, "experiment_key": key, "number": number, "default": default}
-        self._execute(SQL.move_run, given)
+        given = {"run_key": place.run_key, "t": 0 if default else time, "default": default}
+        if name != experiment:
+            key, number = self._number(experiment, time)
+            self._execute(SQL.move_run, {**given, "experiment_key": key, "number": number})
+        elif not default:
+            self._execute(SQL.choose_experiment, given)
 
     def end(self, place: Place, item: decode.End) -> None:
         """An `end`: who wrote it decides what it means."""

@@ -3,11 +3,11 @@ What `outrider run` puts before everything on PYTHONPATH: `site` imports it at t
 
 It takes its folder off sys.path again, arranges for the script's log records to be kept, and hands on to the environment's own
 `sitecustomize`, as if this one had never been there. Rules: valid on Python 2.7 and 3.6, where it only hands on; imports nothing but what
-`site` has loaded (and `atexit`, which is built in), so that no module of the script's folder is taken for the standard library's and
-sys.modules looks as ever; prints nothing; raises nothing of its own. OUTRIDER_DISABLED=1 turns it off.
+`site` has loaded (and `atexit`, which is built in, and put back until the script imports it), so that no module of the script's folder is
+taken for the standard library's and sys.modules looks as ever; prints nothing; raises nothing of its own. OUTRIDER_DISABLED=1 turns it off.
 """
 
-# ruff: noqa: ANN001, ANN201, ANN202, ANN204, ARG002, BLE001, INP001, S110, SIM105, UP004 -- Python 2.7 reads this too
+# ruff: noqa: ANN001, ANN201, ANN202, ANN204, ARG002, BLE001, INP001, S110, SIM105, UP004, UP036 -- Python 2.7 reads this too
 
 import os
 import sys
@@ -19,6 +19,9 @@ def _begin(_):
     """Leaves sys.path, and arranges for the rest, where this Python is part of a run."""
     sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) != _HERE]
     sys.path_importer_cache.pop(_HERE, None)
+    if sys.version_info < (3,):
+        # Python 2 has compiled this file beside it; were Outrider gone one day, Python 3 would stumble over that.
+        os.unlink(os.path.join(_HERE, "sitecustomize.pyc" if __debug__ else "sitecustomize.pyo"))
     if sys.version_info < (3, 8) or not os.environ.get("OUTRIDER_RUN_ID"):
         return
     if os.environ.get("OUTRIDER_DISABLED", "") not in ("", "0"):
@@ -40,14 +43,22 @@ def arrange(implicit):
     sys.meta_path.append(OutriderOffer())
     if os.environ.get("OUTRIDER_LEGACY", "") not in ("", "0"):
         _quietly(_mend)
+    if os.environ.get("OUTRIDER_KEEPER") == str(os.getppid()) and "atexit" in sys.builtin_module_names:
+        _quietly(_register_at_exit)
     if "logging" in sys.modules:
         _quietly(_listen, (sys.modules["logging"], implicit))
     else:
         sys.meta_path.insert(0, _FirstImport(implicit))
-    if os.environ.get("OUTRIDER_KEEPER") == str(os.getppid()) and "atexit" in sys.builtin_module_names:
-        import atexit
 
-        atexit.register(_quietly, _at_exit, os.getpid())
+
+def _register_at_exit(_):
+    """Has `_at_exit` called, and leaves no trace in sys.modules: who imports `atexit` later is given the same module."""
+    was_there = "atexit" in sys.modules
+    import atexit
+
+    atexit.register(_quietly, _at_exit, os.getpid())
+    if not was_there:
+        sys.meta_path.insert(0, _Kept(sys.modules.pop("atexit")))
 
 
 class OutriderOffer(object):
@@ -64,34 +75,66 @@ class OutriderOffer(object):
         return sys.modules["_frozen_importlib_external"].PathFinder.find_spec(name, [os.path.dirname(os.path.dirname(_HERE))])
 
 
-class _FirstImport(object):
-    """The first finder, until `logging` is imported: then it lets the others find it, and listens once it is there."""
+class _Kept(object):
+    """The first finder, until its module is imported by the script too: finds that one, and is its loader. (3.8 calls but the last one.)"""
 
-    def __init__(self, implicit):
-        self._implicit = implicit
+    def __init__(self, module):
+        self._module = module
+        self._spec = module.__spec__
 
     def find_spec(self, name, path=None, target=None):
-        """The spec that the others give, with a loader that calls us afterwards."""
-        if name != "logging":
+        """A spec of the module that is there already."""
+        if name != self._spec.name:
             return None
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        for finder in list(sys.meta_path):
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None else None
-            if spec is not None:
-                if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec.loader, self._implicit)
-                return spec
+        return type(self._spec)(name, self, origin=self._spec.origin)
+
+    def create_module(self, spec):
+        """There is one."""
+        return self._module
+
+    def exec_module(self, module):
+        """It has run; what the import has just written about it is taken back."""
+        module.__spec__ = self._spec
+
+
+class _FirstImport(object):
+    """The first finder, until `logging` is imported: it lets the others find it, and listens once it is there. Who only asks may ask."""
+
+    def __init__(self, implicit):
+        self.implicit = implicit
+        self._asks = False
+
+    def find_spec(self, name, path=None, target=None):
+        """The spec that the others give, with a loader that calls us afterwards."""
+        if name != "logging" or self._asks:
+            return None
+        self._asks = True
+        try:
+            for finder in list(sys.meta_path):
+                find = getattr(finder, "find_spec", None)
+                spec = find(name, path, target) if find is not None else None
+                if spec is not None:
+                    if hasattr(spec.loader, "exec_module"):
+                        spec.loader = _Loader(spec.loader, self)
+                    return spec
+        finally:
+            self._asks = False
         return None
+
+    def leave(self):
+        """It is being imported."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
 
 class _Loader(object):
     """The real loader; gives its place back before the module's first line runs."""
 
-    def __init__(self, loader, implicit):
+    def __init__(self, loader, finder):
         self._loader = loader
-        self._implicit = implicit
+        self._finder = finder
 
     def create_module(self, spec):
         """As the real one does."""
@@ -99,9 +142,10 @@ class _Loader(object):
 
     def exec_module(self, module):
         """As the real one does; then listens."""
+        self._finder.leave()
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _quietly(_listen, (module, self._implicit))
+        _quietly(_listen, (module, self._finder.implicit))
 
 
 def _as_importlib(function):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ def main() -> int:
     parser.add_argument("--kind", action="append", help="only this kind; writes nothing")
     parser.add_argument("--condition", action="append", help="only this condition; writes nothing")
     args = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGQUIT):  # a shell's background job ignores them, and so would every script
+        signal.signal(number, signal.SIG_DFL)
     cells: dict[tuple[str, str], str] = {}
     bad = 0
     with tempfile.TemporaryDirectory() as folder:

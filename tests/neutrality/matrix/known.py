@@ -36,12 +36,7 @@ def our_lines_only(bare: bytes, tracked: bytes) -> bool:
 
 def our_finders_only(bare: list[str], tracked: list[str]) -> bool:
     """Is it the same but for what the bootstrap adds?"""
-    return [name for name in tracked if name not in ("OutriderOffer", "_FirstImport")] == bare
-
-
-def atexit_only(bare: list[str], tracked: list[str]) -> bool:
-    """The same modules in the same order, but for `atexit`'s place?"""
-    return [name for name in tracked if name != "atexit"] == [name for name in bare if name != "atexit"]
+    return [name for name in tracked if name not in ("OutriderOffer", "_FirstImport", "_Kept")] == bare
 
 
 KNOWN = [
@@ -61,17 +56,11 @@ KNOWN = [
     ),
     Known(
         "finders",
-        "`sys.meta_path` has one entry more at its end and, until `logging` is imported, one at its beginning",
-        "the handler is offered to an interpreter that has none, and log records are heard; nothing else is replaced",
+        "`sys.meta_path` has one entry more at its end and, until `logging` and `atexit` are imported, one each at its beginning",
+        "the handler is offered to an interpreter that has none, log records are heard, and an uncaught exception is read when the "
+        "interpreter goes; nothing else is replaced",
         r"\w+\.python\.meta_path",
         our_finders_only,
-    ),
-    Known(
-        "atexit",
-        "`atexit` is in `sys.modules` from the start",
-        "it is built into the interpreter; an uncaught exception is read when the interpreter goes",
-        r"\w+\.python\.modules",
-        atexit_only,
     ),
     Known(
         "said-once",
@@ -109,6 +98,18 @@ STATED = [
     (
         "`--resume` and a nested run set `OUTRIDER_ATTEMPT`, `OUTRIDER_RUN_CLAIMED`; other names of `OUTRIDER_` are the user's own",
         "so that processes of the command know which run and attempt they belong to",
+    ),
+    (
+        "`outrider` is a program in Python: a `sitecustomize` on `PYTHONPATH` runs in it too, and it heeds `PYTHONVERBOSE` and the like",
+        "Python reads these before the first line of ours; its modules are never taken from `PYTHONPATH` or the working folder",
+    ),
+    (
+        "what a log record's arguments, or an uncaught exception, do when asked for their text they do again, even if no handler asks",
+        "the text is the record; a RunHandler asks as well",
+    ),
+    (
+        "`time outrider run …` counts none of the command's processor time and memory",
+        "the command is the keeper's child, and nobody waits for the keeper: the end would wait for whoever holds a pipe",
     ),
 ]
 

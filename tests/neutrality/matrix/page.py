@@ -58,7 +58,7 @@ def grid(cells: Mapping[tuple[str, str], str], machine: str) -> str:
         rows.append((kind.name, marks, *(shown(text, always) for text in found)))
     legend = (
         f"On {machine}. `always`: the known differences of a kind under every condition; `=`: no other; a name: that one too.\n"
-        "`-`: cannot be (a script that is signalled needs its stdout read; a killed session leader takes its terminal along).\n"
+        "`-`: cannot be (a killed session leader takes its terminal along; a terminal has no reader that goes away).\n"
     )
     return "\n".join([HEADING, "", legend, table(("kind", "always", *(one.name for one in CONDITIONS)), rows)]) + "\n"
 

@@ -43,7 +43,6 @@ def children():
 
 
 def python():
-    atexit = sys.modules.get("atexit")
     return {
         "path": sys.path[1:],
         "modules": MODULES,

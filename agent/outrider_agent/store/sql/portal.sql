@@ -54,16 +54,16 @@ SELECT first, time_min, times, steps, "values" FROM points WHERE series_key = :s
 SELECT count(*) FROM artifacts WHERE run_key = :run_key;
 
 -- name: logs_before
--- A run's log records before one of them, the last one first.
-SELECT log_key AS key, s.writer, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,
+-- A run's log records before one of them, the last one first; of one attempt or of all.
+SELECT log_key AS key, s.writer, s.attempt, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,
        stack, metrics, step, degraded, via
 FROM logs JOIN streams s USING (stream_key)
-WHERE run_key = :run_key AND log_key < :before AND level >= :level ORDER BY log_key DESC LIMIT :limit;
+WHERE run_key = :run_key AND log_key < :before AND level >= :level AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key DESC LIMIT :limit;
 
 -- name: console_before
--- The chunks that a run's command wrote before one of them, the last one first.
+-- The chunks that a run's command wrote before one of them, the last one first; in one attempt or in all.
 SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key AND console_key < :before ORDER BY console_key DESC LIMIT :limit;
+WHERE run_key = :run_key AND console_key < :before AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
 
 -- name: blob
 -- One version of a file, or its last.

@@ -83,11 +83,11 @@ SELECT row_key AS key, stream_key, name, kind, time, columns, description FROM r
 WHERE run_key = :run_key AND (:name IS NULL OR name = :name) ORDER BY row_key;
 
 -- name: logs
--- A run's log records in the order committed, after one of them, from a level up.
-SELECT log_key AS key, s.writer, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,
+-- A run's log records in the order committed, after one of them, from a level up; of one attempt or of all.
+SELECT log_key AS key, s.writer, s.attempt, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,
        stack, metrics, step, degraded, via
 FROM logs JOIN streams s USING (stream_key)
-WHERE run_key = :run_key AND log_key > :after AND level >= :level ORDER BY log_key LIMIT coalesce(:limit, -1);
+WHERE run_key = :run_key AND log_key > :after AND level >= :level AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key LIMIT coalesce(:limit, -1);
 
 -- name: prints
 -- How a run's loggers print their records, in the order told.
@@ -95,21 +95,21 @@ SELECT print_key AS key, s.writer, time, p.logger, p.printers FROM prints p JOIN
 WHERE run_key = :run_key AND print_key > :after ORDER BY print_key;
 
 -- name: last_logs
--- A run's last log records, the last one first.
-SELECT log_key AS key, s.writer, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,
+-- A run's last log records, the last one first; of one attempt or of all.
+SELECT log_key AS key, s.writer, s.attempt, time, level, level_name, logger, message, file, line, function, thread, thread_id, process, task, extra, exception,
        stack, metrics, step, degraded, via
 FROM logs JOIN streams s USING (stream_key)
-WHERE run_key = :run_key AND level >= :level ORDER BY log_key DESC LIMIT :limit;
+WHERE run_key = :run_key AND level >= :level AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key DESC LIMIT :limit;
 
 -- name: console
--- What a run's command wrote, in the order committed.
+-- What a run's command wrote, in the order committed; in one attempt or in all.
 SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key AND console_key > :after ORDER BY console_key LIMIT coalesce(:limit, -1);
+WHERE run_key = :run_key AND console_key > :after AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key LIMIT coalesce(:limit, -1);
 
 -- name: last_console
--- The last chunks that a run's command wrote, the last one first.
+-- The last chunks that a run's command wrote, the last one first; in one attempt or in all.
 SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key ORDER BY console_key DESC LIMIT :limit;
+WHERE run_key = :run_key AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
 
 -- name: artifacts
 -- A run's artifacts, by path; every version or the last.

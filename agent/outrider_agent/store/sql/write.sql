@@ -40,7 +40,7 @@ SELECT 1 FROM deleted_runs WHERE run_id = :run;
 
 -- name: run
 -- What ingestion needs to know of a run.
-SELECT run_key, experiment_key, experiment_default, attempt FROM runs WHERE run_id = :run;
+SELECT run_key, experiment_key, experiment_default, attempt, chosen FROM runs WHERE run_id = :run;
 
 -- name: stream_attempt
 -- Which attempt of its run a stream belongs to.
@@ -89,32 +89,41 @@ INSERT INTO runs (run_id, experiment_key, number, status, started) VALUES (:run,
 
 -- name: move_run
 -- A run in the experiment that was chosen for it.
-UPDATE runs SET experiment_key = :experiment_key, number = :number, experiment_default = :default WHERE run_key = :run_key;
+UPDATE runs SET experiment_key = :experiment_key, number = :number, experiment_default = :default, chosen = :t WHERE run_key = :run_key;
 
 -- name: choose_experiment
 -- The run's experiment was chosen, and is the one where it is already.
-UPDATE runs SET experiment_default = 0 WHERE run_key = :run_key;
+UPDATE runs SET experiment_default = 0, chosen = :t WHERE run_key = :run_key;
 
 -- name: started
 -- The earliest header decides when a run started.
 UPDATE runs SET started = min(started, :t), host = coalesce(host, :host) WHERE run_key = :run_key;
 
 -- name: describe_run
--- What a `run` line says; later fields win.
+-- What a `run` line says; later fields win: by their time where the script may say them too.
 UPDATE runs SET name = CASE WHEN :t >= named THEN coalesce(:name, name) ELSE name END,
        named = CASE WHEN :name IS NULL THEN named ELSE max(named, :t) END,
        description = CASE WHEN :t >= described THEN coalesce(:description, description) ELSE description END,
-       described = CASE WHEN :description IS NULL THEN described ELSE max(described, :t) END, command = coalesce(:command, command), cwd = coalesce(:cwd, cwd), outputs = coalesce(:outputs, outputs),
+       described = CASE WHEN :description IS NULL THEN described ELSE max(described, :t) END,
+       outputs = CASE WHEN :t >= outputs_named THEN coalesce(:outputs, outputs) ELSE outputs END,
+       outputs_named = CASE WHEN :outputs IS NULL THEN outputs_named ELSE max(outputs_named, :t) END,
+       command = coalesce(:command, command), cwd = coalesce(:cwd, cwd),
        host = coalesce(:host, host), user = coalesce(:user, user), python = coalesce(:python, python),
        parent_run_id = coalesce(:parent, parent_run_id), type = coalesce(:type, type),
        inputs = coalesce(:inputs, inputs)
 WHERE run_key = :run_key;
 
 -- name: describe_run_earlier
--- What a `run` line of an earlier attempt says, read after a newer one's: it fills what is missing.
-UPDATE runs SET name = coalesce(name, :name), command = coalesce(command, :command), cwd = coalesce(cwd, :cwd), outputs = coalesce(outputs, :outputs),
+-- What a `run` line of an earlier attempt says, read after a newer one's: it fills what is missing, but for what goes by time.
+UPDATE runs SET name = CASE WHEN :t >= named THEN coalesce(:name, name) ELSE name END,
+       named = CASE WHEN :name IS NULL THEN named ELSE max(named, :t) END,
+       outputs = CASE WHEN :t >= outputs_named THEN coalesce(:outputs, outputs) ELSE outputs END,
+       outputs_named = CASE WHEN :outputs IS NULL THEN outputs_named ELSE max(outputs_named, :t) END,
+       command = coalesce(command, :command), cwd = coalesce(cwd, :cwd),
        host = coalesce(host, :host), user = coalesce(user, :user), python = coalesce(python, :python),
-       parent_run_id = coalesce(parent_run_id, :parent), description = coalesce(description, :description), type = coalesce(type, :type),
+       description = CASE WHEN :t >= described THEN coalesce(:description, description) ELSE description END,
+       described = CASE WHEN :description IS NULL THEN described ELSE max(described, :t) END,
+       parent_run_id = coalesce(parent_run_id, :parent), type = coalesce(type, :type),
        inputs = coalesce(inputs, :inputs)
 WHERE run_key = :run_key;
 

@@ -1,11 +1,10 @@
--- Schema 4: what the run API says of a run beyond numbers: its description and type, figures, registered models, snapshots.
+-- Schema 5: what the run API says of a run beyond numbers: its description and type, figures, registered models, snapshots.
 
 ALTER TABLE runs ADD COLUMN description TEXT;
 ALTER TABLE runs ADD COLUMN type TEXT;
 ALTER TABLE runs ADD COLUMN phase TEXT;         -- Queued, Preparing … (docs/spool.md `ph`): what it is doing while status is Running
 ALTER TABLE runs ADD COLUMN inputs TEXT;        -- JSON: datasets that it was given, by name
--- A run may be named and tagged by several streams, after its end too: the latest word counts, in whichever order streams are committed.
-ALTER TABLE runs ADD COLUMN named INTEGER NOT NULL DEFAULT 0;
+-- A run may be described and tagged by several streams, after its end too: the latest word counts, in whichever order they are committed.
 ALTER TABLE runs ADD COLUMN described INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tags ADD COLUMN time INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tags ADD COLUMN stream_key INTEGER; -- within a stream its order counts. A tag whose value is NULL was removed.
