@@ -284,9 +284,11 @@ def _argument(message: str, name: str) -> str | None:
 
 
 def _of_and_name(message: str, quoted: list[str]) -> tuple[str, str]:
-    """`module 'numpy' has no attribute 'float'`; numpy itself also says "`np.float_` was removed"."""
+    """`module 'numpy' has no attribute 'float'`; numpy itself also says "`np.float_` was removed", markupsafe the bare name."""
     if message.startswith("`np.") and "removed" in message:
         return "numpy", message.split("`")[1][3:]
+    if message in ATTRIBUTES["markupsafe"]:
+        return "markupsafe", message
     return (quoted[0], quoted[1]) if len(quoted) > 1 else ("", "")
 
 

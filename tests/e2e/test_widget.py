@@ -146,6 +146,31 @@ def test_nbconvert_keeps_the_last_state_as_static_html(tmp_path):
     assert 'class="outrider-run"' in converted(saved, tmp_path, "--to", "html").read_text()
 
 
+SUBMITTED = """
+import outrider
+run = outrider.Experiment(outrider.Workspace.from_config(), "widgets").submit(outrider.ScriptRunConfig("src", script="train.py"))
+outrider.RunDetails(run).show()
+"""
+TRAIN = """
+import outrider
+run = outrider.Run.get_context()
+for step in range(5):
+    run.log("loss", 1 / (1 + step))
+    print("step", step)
+"""
+
+
+def test_a_submitted_run_that_a_cell_waits_for_is_shown_whole(tmp_path):
+    """The cell that waits holds back nothing: its end, its metrics and its last lines are in the cell above."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "train.py").write_text(TRAIN)
+    path = notebook(tmp_path / "n.ipynb", SUBMITTED, "run.wait_for_completion()")
+    shown = outputs(converted(path, tmp_path, "--execute", "--to", "notebook"))[0]
+    text = "".join(shown["text/plain"])
+    for expected in ("Completed", "5 points, 0.2 to 1", "step 4"):
+        assert expected in text, text
+
+
 CONSOLE = """
 import outrider
 run = outrider.start_run("widgets", "plain")
