@@ -121,7 +121,7 @@ class Experiment:
         taken = _snapshot.at_start(_current.home(), snapshot_directory, chosen=snapshot_directory != ".")
         run: Run = _children.interactive(self._run_type(), self.name, display_name or name, run_id, outputs)
         if taken is not None:
-            _snapshot.attach(run, taken)
+            _snapshot.attach(run, taken, by_itself=snapshot_directory == ".")
         return run
 
     def submit(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Run:

@@ -77,6 +77,7 @@ class Launch:
         self.outputs = [path for path in found if os.path.isabs(path)]
         self.agent = not options.no_agent and environ.get("OUTRIDER_AGENT_AUTOSTART") != "0"
         self.verbose: bool = options.verbose
+        self.strict_azure: bool = getattr(options, "strict_azure", False)
         self.legacy: bool = options.legacy
         self.moves = options.cwd is not None
 
@@ -120,6 +121,8 @@ class Launch:
         environ.pop("OUTRIDER_ATTEMPT", None)  # an outer run's
         if self.attempt > 1:
             environ["OUTRIDER_ATTEMPT"] = str(self.attempt)
+        if self.strict_azure:
+            environ["OUTRIDER_STRICT_AZURE"] = "1"
         before = environ.get("PYTHONPATH", "")
         if before.split(os.pathsep)[0] != BOOTSTRAP:
             environ["PYTHONPATH"] = BOOTSTRAP + os.pathsep + before if before else BOOTSTRAP
@@ -181,6 +184,7 @@ def parser() -> argparse.ArgumentParser:
     add("--cwd", metavar="DIR", help="run the command in this folder")
     add("--run-id", metavar="ID", help="the run's id (default: 12 random hex digits)")
     add("--resume", metavar="RUN", help="continue this run as a new attempt: an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
+    add("--strict-azure", action="store_true", help="report what Azure ML would have refused or dropped of this run (docs/azureml.md)")
     add("--legacy", action="store_true", help="mend what has gone from libraries since the script was written (np.float, …)")
     add("--no-agent", action="store_true", help="start no agent: the spool keeps everything until one comes")
     add("-v", "--verbose", action="store_true", help="say on stderr which run this is")

@@ -192,6 +192,21 @@ def _pandas(pandas: Any) -> None:
     _add(pandas.DataFrame, "get_value", lambda self, index, col: self.at[index, col])
     _add(pandas.Series, "get_value", lambda self, label: self.at[label])
     _add(pandas.DataFrame, "set_value", _set_value)
+    _unlimited_columns(pandas)
+
+
+def _unlimited_columns(pandas: Any) -> None:
+    """`pd.set_option("display.max_colwidth", -1)` once meant no limit; that is None now, and -1 an error."""
+    plain = pandas.set_option
+
+    def set_option(*pairs: Any, **more: Any) -> Any:
+        said = list(pairs)
+        for at in range(1, len(said), 2):
+            if said[at] == -1 and str(said[at - 1]).endswith("max_colwidth"):
+                said[at] = None
+        return plain(*said, **more)
+
+    pandas.set_option = set_option
 
 
 def _set_value(self: Any, index: Any, col: Any, value: Any) -> Any:

@@ -85,20 +85,27 @@ def take(home: str, path: Any) -> Snapshot:
 
 
 def take_for(run: KnownRun, path: Any) -> str:
-    """`Run.take_snapshot`: the snapshot's id. Raises SnapshotError, also where the run has one already."""
+    """
+    `Run.take_snapshot`: the snapshot's id. Raises SnapshotError, also where the run has one already; one that `start_logging` took by
+    itself gives way, for scripts that are older than this.
+    """
     home = run._home  # noqa: SLF001 -- its own package
     if home is None:
         return ""
     before = run.get_snapshot_id()
-    if before is not None:
+    by_itself = run.__dict__.pop("_snapshot_by_itself", None)
+    if before is not None and before != by_itself:
         raise SnapshotError(f"the run {run.id} has a snapshot already ({before}), and nothing was kept: a run has one")
     taken = take(home, path)
-    attach(run, taken)
+    if taken.id != before:
+        attach(run, taken)
     return taken.id
 
 
-def attach(run: Any, taken: Snapshot) -> None:
-    """Says in the run that the snapshot is its."""
+def attach(run: Any, taken: Snapshot, *, by_itself: bool = False) -> None:
+    """Says in the run that the snapshot is its. `by_itself`: nobody has asked for it."""
+    if by_itself:
+        run.__dict__["_snapshot_by_itself"] = taken.id
     run.add_line(spool.line(taken.line()))
     run.add_line(spool.line({"k": record.PROPERTY, "t": time.time_ns(), "n": "ContentSnapshotId", "v": taken.id}))
 

@@ -113,6 +113,7 @@ OF_PANDAS = {
     "append of a row": "d = pd.DataFrame({'a': [1]}); print(d.append({'a': 2}, ignore_index=True).a.tolist())",
     "append of several": "d = pd.DataFrame({'a': [1]}); print(d.append([{'a': 2}], ignore_index=True).a.tolist())",
     "append of a Series to a table": "d = pd.DataFrame({'a': [1]}); print(d.append(pd.Series({'a': 2}, name=1)).a.tolist())",
+    "no limit of width": "pd.set_option('display.max_colwidth', -1); print([1, 2] if pd.get_option('max_colwidth') is None else '')",
     "append of a Series": "print(pd.Series([1]).append(pd.Series([2])).tolist())",
     "iteritems": "print([value for _, value in pd.Series([1, 2]).iteritems()])",
     "as_matrix": "print(pd.DataFrame({'a': [1, 2]}).as_matrix()[:, 0].tolist())",

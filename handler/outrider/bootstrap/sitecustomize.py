@@ -62,10 +62,14 @@ def _register_at_exit(_):
 
 
 class OutriderOffer(object):
-    """The last finder: offers the handler that this file belongs to, where the interpreter has none of its own."""
+    """The last finder: offers the handler that this file belongs to, where the interpreter has none of its own, and the azureml names."""
 
     def find_spec(self, name, path=None, target=None):
-        """Only for `outrider` itself; its modules are found through it."""
+        """Only for `outrider` itself (its modules are found through it), and for azureml where the real one is not installed."""
+        if name == "azureml" or name.startswith("azureml."):
+            found = []
+            _quietly(_azureml, (name, found))
+            return found[0] if found else None
         if name != "outrider" or path is not None:
             return None
         return sys.modules["_frozen_importlib_external"].PathFinder.find_spec(name, [os.path.dirname(os.path.dirname(_HERE))])
@@ -165,6 +169,15 @@ def _listen(how):
         from outrider import _hook
 
         _hook.install(how[0], implicit=how[1])
+
+
+def _azureml(asked):
+    """Finds a module of azureml, for a script that wants one and found none."""
+    name, found = asked
+    if _is_ours():
+        from outrider import _offer
+
+        found.append(_offer.FINDER.find_spec(name))
 
 
 def _mend(_):

@@ -2,8 +2,8 @@
 What `outrider enable` puts into an environment, with a `.pth` that imports it: scripts and notebook kernels that log are tracked.
 
 At the start of a Python nothing is imported and nothing opened; there is one look for Outrider's own folder, and where that is gone nothing
-happens. The rest comes when the process itself imports `logging` or `outrider`. Rules: as in Outrider's bootstrap. OUTRIDER_DISABLED=1
-turns it off.
+happens. The rest comes when the process itself imports `logging`, `outrider` or `azureml`. Rules: as in Outrider's bootstrap.
+OUTRIDER_DISABLED=1 turns it off.
 """
 
 # ruff: noqa: ANN001, ANN202, BLE001, INP001, S110, SIM105, UP004 -- Python 2.7 reads this too
@@ -15,11 +15,11 @@ BOOTSTRAP = "@BOOTSTRAP@"  # the folder of Outrider's bootstrap, written here by
 
 
 class _FirstImport(object):
-    """The first finder, until the process imports `logging` or `outrider`: then the bootstrap takes its place."""
+    """The first finder, until the process imports `logging`, `outrider` or `azureml`: then the bootstrap takes its place."""
 
     def find_spec(self, name, path=None, target=None):
         """What the bootstrap's finders say, or nothing."""
-        if name not in ("logging", "outrider"):
+        if name not in ("logging", "outrider", "azureml"):
             return None
         if self in sys.meta_path:
             sys.meta_path.remove(self)

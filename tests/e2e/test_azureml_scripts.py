@@ -1,0 +1,215 @@
+"""
+What old scripts of Azure ML do around their training, unmodified: how they find their run, what they rely on to fail, their boilerplate,
+and how data reaches them. They import azureml and nothing of ours; no agent is anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from old_scripts import script, series
+from tracked import OUTRIDER, end, gone, lines, result, run_folders
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(home, tmp_path, monkeypatch):
+    """Whatever a test starts ends with it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")
+    yield
+    gone(home)
+
+
+def test_what_scripts_rely_on_to_go_wrong_goes_wrong(home):
+    """A list to `log`, unequal columns, a list in a row, a property changed, a file and a model that are not there."""
+    script("""
+        from azureml.core import Run, Model, Workspace
+        from azureml.exceptions import AzureMLException, ModelPathNotFoundException, UserErrorException, WebserviceException
+
+        run = Run.get_context()
+        run.add_properties({"author": "one"})
+        run.add_properties({})
+        ws = Workspace.from_config()
+        for kind, call in (
+            (UserErrorException, lambda: run.log("x", [1, 2])),
+            (AzureMLException, lambda: run.log_row("x", y=[1])),
+            (AzureMLException, lambda: run.log_table("x", {"y": [1, 2], "z": [1]})),
+            (AzureMLException, lambda: run.log_list("x", [[1]])),
+            (AzureMLException, lambda: run.log_image("x")),
+            (AzureMLException, lambda: run.add_properties({"author": "two"})),
+            (UserErrorException, lambda: run.download_file("nothing.txt")),
+            (UserErrorException, lambda: run.upload_file("x", "nothing.txt")),
+            (ModelPathNotFoundException, lambda: run.register_model("m", "nothing.pkl")),
+            (WebserviceException, lambda: Model(ws, "nothing")),
+        ):
+            try:
+                call()
+            except kind as error:
+                assert str(error).startswith(type(error).__name__ + ":\\n\\tMessage: "), error
+            else:
+                raise AssertionError(kind)
+        """)
+    assert end(home)["status"] == "Completed"
+
+
+def test_the_idioms_by_which_scripts_find_out_that_they_are_tracked(home):
+    """Each of them says so: a run of this machine is online."""
+    script("""
+        from azureml.core.run import Run, _OfflineRun
+
+        run = Run.get_context()
+        assert not run.id.startswith("OfflineRun") and not run._run_id.startswith("OfflineRun")
+        assert type(run) != _OfflineRun and not isinstance(run, _OfflineRun) and "_OfflineRun" not in str(run)
+        assert hasattr(run, "experiment")
+        ws = run.experiment.workspace
+        print(ws.name, ws.resource_group, ws.location, ws.subscription_id, sep="\\n")
+        assert ws.get_default_datastore() is not None
+        assert run.parent is None
+        """)
+
+
+@pytest.mark.parametrize("how", ["outrider run", "nothing at all"])
+def test_get_context_is_one_object_and_asks_nobody(home, how):
+    """It is called at the top of modules: quick, quiet, and the same each time; a later start_logging is another run."""
+    text = """
+        {first}
+        from azureml.core import Run, Experiment, Workspace
+        run = Run.get_context()
+        assert Run.get_context() is run and Run.get_context(allow_offline=False) is run and Run.get_submitted_run() is run
+        run.log("loss", 0.5)
+        other = Experiment(Workspace.from_config(), "other").start_logging(snapshot_directory=None)
+        assert Run.get_context().id == other.id != run.id
+        other.complete()
+        run.log("loss", 0.25)
+        """
+    if how == "outrider run":
+        assert script(text.format(first="")) == ""
+    else:
+        with open("script.py", "w") as file:
+            file.write(textwrap.dedent(text.format(first="import outrider.azureml")))
+        assert result([sys.executable, "script.py"]) == (0, b"", b"")
+    assert series(home, "loss") == [0.5, 0.25]
+    assert sorted(line["status"] for line in lines(home, "end")) == ["Completed", "Completed"]
+
+
+def test_boilerplate_on_the_way_to_a_run_is_harmless(home):
+    """Sign-in, clusters, key vault, datastores, environments: what stands before the training in most notebooks."""
+    out = script("""
+        from azureml.core import Workspace, Environment, Dataset, Datastore, Keyvault
+        from azureml.core.authentication import InteractiveLoginAuthentication, ServicePrincipalAuthentication
+        from azureml.core.compute import AmlCompute, ComputeTarget
+        from azureml.core.compute_target import ComputeTargetException
+        from azureml.core.conda_dependencies import CondaDependencies
+        from azureml.core.runconfig import DEFAULT_CPU_IMAGE, RunConfiguration
+        from azureml.telemetry import set_diagnostics_collection
+
+        set_diagnostics_collection(send_diagnostics=True)
+        ws = Workspace.from_config(auth=InteractiveLoginAuthentication(tenant_id="t"))
+        ws.write_config(path="elsewhere")
+        open("config.json", "w").close()
+        assert Workspace.from_config().name == Workspace.from_config(path="elsewhere/.azureml/config.json").name == "default"
+        try:
+            cluster = ComputeTarget(workspace=ws, name="cpu-cluster")
+            print("Found existing")
+        except ComputeTargetException:
+            config = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", max_nodes=4)
+            cluster = ComputeTarget.create(ws, "cpu-cluster", config)
+        cluster.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
+        print(cluster.get_status().serialize()["provisioningState"])
+        assert type(cluster) is AmlCompute and "anything" not in ws.compute_targets and ws.compute_targets["anything"].name == "anything"
+        vault = ws.get_default_keyvault()
+        vault.set_secret(name="key", value="secret")
+        assert ws.get_default_keyvault().get_secret("key") == "secret"
+        env = Environment("env")
+        env.docker.enabled = True
+        env.docker.base_image = DEFAULT_CPU_IMAGE
+        env.python.conda_dependencies = CondaDependencies.create(conda_packages=["scikit-learn"], pip_packages=["joblib"])
+        env.register(workspace=ws)
+        run_config = RunConfiguration()
+        run_config.target = cluster
+        run_config.environment = ws.environments["AzureML-Tutorial"]
+        """)
+    assert "Found existing" in out
+    assert "Succeeded" in out
+
+
+def test_an_environment_that_was_enabled_offers_the_names(home, tmp_path):
+    """A script that logs nothing but through azureml, started without `outrider run`, in an environment that has no outrider."""
+    folder = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
+    assert result([OUTRIDER, "enable", "--venv", str(folder)])[0] == 0
+    with open("old.py", "w") as file:
+        file.write("from azureml.core.run import Run\nrun = Run.get_context()\nrun.log('loss', 0.5)\nprint(run.id)\n")
+    code, out, err = result([str(folder / "bin" / "python"), "old.py"])
+    assert (code, err) == (0, b"")
+    assert series(home, "loss") == [0.5]
+    assert [run.name for run in run_folders(home)] == [out.decode().strip()]
+    assert [line["status"] for line in lines(home, "end")] == ["Completed"]
+
+
+DATASETS = """
+import os
+from azureml.core import Dataset, Environment, Experiment, ScriptRunConfig, Workspace
+
+ws = Workspace.from_config()
+store = ws.get_default_datastore()
+os.makedirs("data")
+open("data/one.csv", "w").write("x,y\\n1,2\\n3,4\\n")
+open("data/two.csv", "w").write("x,y\\n5,6\\n")
+store.upload_files(files=["./data/one.csv", "./data/two.csv"], target_path="numbers/", overwrite=True, show_progress=False)
+table = Dataset.Tabular.from_delimited_files(path=(store, "numbers/*.csv"))
+assert table.take(2).to_pandas_dataframe()["x"].tolist() == [1, 3]
+table = table.register(workspace=ws, name="numbers", description="two files", tags={"format": "CSV"}, create_new_version=True)
+files = Dataset.File.from_files(path=(store, "numbers/*.csv")).register(workspace=ws, name="number files", create_new_version=True)
+assert len(files.to_path()) == 2 and [name for name in ws.datasets] == ["number files", "numbers"]
+assert Dataset.get_by_name(ws, "numbers").version == 1
+env = Environment("here")
+env.python.user_managed_dependencies = True
+src = ScriptRunConfig(
+    source_directory="job", script="train.py", environment=env,
+    arguments=["--rate", 0.1, "--in", ws.datasets.get("numbers").as_named_input("training"), "--files",
+               files.as_named_input("folder").as_download(), "--only-x", table.drop_columns("y").as_named_input("only_x"),
+               "--ref", str(store.path("numbers").as_mount())],
+)
+run = Experiment(ws, "with-data").submit(src)
+run.wait_for_completion(show_output=True)
+"""
+READS = """
+import argparse, glob, os
+from azureml.core import Dataset, Run
+
+parser = argparse.ArgumentParser()
+for name in ("--rate", "--in", "--files", "--only-x", "--ref"):
+    parser.add_argument(name, dest=name.strip("-").replace("-", "_"))
+args = parser.parse_args()
+run = Run.get_context()
+assert run.id == os.environ["AZUREML_RUN_ID"]
+run.log("rows", len(run.input_datasets["training"].to_pandas_dataframe()))
+run.log("files", len(glob.glob(os.path.join(run.input_datasets["folder"], "*.csv"))))
+run.log("columns", ",".join(run.input_datasets["only_x"].to_pandas_dataframe().columns))
+run.log("by reference", len(os.listdir(args.ref)))
+run.log("by name", len(Dataset.get_by_name(run.experiment.workspace, "numbers").to_pandas_dataframe()))
+run.log("in the arguments", os.path.exists(args.files))
+run.complete()
+"""
+
+
+def test_data_reaches_a_submitted_script(home):
+    """Datastores, registered tables and files, as objects, as folders and by reference; without Azure there is only this machine."""
+    os.mkdir("job")
+    with open("job/train.py", "w") as file:
+        file.write(READS)
+    script(DATASETS)
+    logged = {line["n"]: line["v"] for line in lines(home, "m")}
+    assert logged == {
+        "rows": 3,
+        "files": 2,
+        "columns": "x",
+        "by reference": 2,
+        "by name": 3,
+        "in the arguments": True,
+    }
