@@ -316,16 +316,20 @@ def test_outputs_and_logs_are_made_for_an_interactive_run(tmp_path, monkeypatch)
 
 @pytest.mark.usefixtures("agent")
 def test_an_interactive_run_keeps_a_snapshot_too(folder, monkeypatch):
-    """Of the working folder by default, of another, or none; and one that was taken by hand is the only one."""
+    """Of the working folder by default, which gives way to one that is asked for, as older scripts do; of another folder; or none."""
     monkeypatch.chdir(write(folder, train="print(1)"))
     experiment = Experiment(None, "ridge")
     with experiment.start_logging(outputs=False) as run:
         first = run.get_snapshot_id()
         assert first
+        write(folder, more="print(2)")
+        second = run.take_snapshot(".")
+        assert second not in (None, first)
+        assert run.get_snapshot_id() == second
         with pytest.raises(SnapshotError, match="has a snapshot already"):
             run.take_snapshot(".")
     with experiment.start_logging(outputs=False, snapshot_directory=str(folder)) as run:
-        assert run.get_snapshot_id() == first
+        assert run.get_snapshot_id() == second
     with experiment.start_logging(outputs=False, snapshot_directory=None) as run:
         assert run.get_snapshot_id() is None
         with pytest.raises(SnapshotError, match="has no snapshot"):

@@ -111,6 +111,10 @@ STATED = [
         "`time outrider run …` counts none of the command's processor time and memory",
         "the command is the keeper's child, and nobody waits for the keeper: the end would wait for whoever holds a pipe",
     ),
+    (
+        "`import outrider` succeeds, and `import azureml.core` where the real SDK is not installed",
+        "old scripts run as they are (docs/azureml.md); a library that reports to Azure ML where it finds it reports to the run",
+    ),
 ]
 
 
