@@ -87,7 +87,7 @@ def installed(tmp_path):
 @pytest.mark.parametrize("version", [*OLD, "3.8"])
 def test_what_an_old_python_compiles_of_the_bootstrap_harms_nobody(script, installed, monkeypatch, version):
     """Python 2 puts it beside the source, where a later Python 3 would take it for its own, if Outrider were uninstalled: so it goes."""
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     run, folder = installed
     name = script(SCRIPT)
     for option in ["", "-O", ""]:
@@ -100,7 +100,7 @@ def test_what_an_old_python_compiles_of_the_bootstrap_harms_nobody(script, insta
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.8", "3.13"])
 def test_a_bootstrap_that_cannot_be_written_to_does_as_well(home, script, installed, monkeypatch, version):
     """An installation is read-only for who runs scripts, mostly."""
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     run, folder = installed
     handler = str(folder.parents[1])
     read_only = f'mount --bind {handler} {handler} && mount -o remount,bind,ro {handler} && exec "$@"'
