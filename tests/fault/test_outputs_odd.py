@@ -7,11 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from outputs_rig import Rig
 from waiting import until
 
+from outrider import spool
 from outrider_agent.collect import watching
 
 
@@ -105,6 +107,25 @@ def test_a_root_may_be_a_link_to_a_folder_and_may_not_exist_yet(rig, tmp_path):
     rig.wait_for("outputs/a")
 
 
+def test_what_the_script_says_of_its_outputs_comes_after_the_wrappers_word(rig, tmp_path):
+    """`start_run(outputs=…)` under `outrider run`: said in the stream of a process that joined the run, after some records."""
+    rig.begin().collect()
+    until(lambda: rig.collector.statistics().roots == 1)
+    joined = spool.Writer(str(rig.home), rig.run, "py")
+    for _ in range(20):
+        assert joined.append(spool.line({"k": "m", "t": time.time_ns(), "n": "a", "v": 1}))
+    chosen = tmp_path / "models"
+    chosen.mkdir()
+    assert joined.append(spool.line({"k": "run", "t": time.time_ns(), "outputs": [str(chosen)]}))
+    (chosen / "m.bin").write_bytes(b"m")
+    rig.wait_for("models/m.bin")
+    joined.close()
+    (chosen / "late.bin").write_bytes(b"l")
+    rig.end()
+    rig.wait_done()
+    assert rig.contents() == {"models/m.bin": [b"m"], "models/late.bin": [b"l"]}
+
+
 def test_two_roots_of_one_name_are_told_apart(rig, tmp_path):
     """The later one is called outputs-2."""
     other = tmp_path / "other" / "outputs"
@@ -133,6 +154,7 @@ def test_a_home_inside_the_root_is_not_collected(home, tmp_path):
 
 UNREADABLE = """
 import sys
+import time
 sys.path[:0] = sys.argv[1:3]
 import outputs_rig
 from waiting import until

@@ -112,6 +112,8 @@ class _Run:
         moved = self._discover()
         owner = self._owner()
         moved |= owner is not None and owner.read_on()
+        for stream in self._streams.values():
+            moved |= stream.is_curious and stream.read_on()
         if moved or not self._moved:
             self._moved = now
         ended = owner is not None and (owner.ended_at is not None or self._is_dead(now))
@@ -135,7 +137,8 @@ class _Run:
                 if not stream.is_known:
                     stream.begin()
         for gone in self._streams.keys() - set(names):
-            if not self._streams[gone].is_owner:  # an owner's words stay true when its folder was shipped and deleted
+            stream = self._streams[gone]
+            if not stream.is_owner and stream.roots is None:  # what was said stays true when its folder was shipped and deleted
                 del self._streams[gone]
         if all(stream.is_known for stream in self._streams.values()):
             self._seen = names
@@ -151,7 +154,9 @@ class _Run:
         if owner.roots is None and not owner.from_start:
             remembered = self._remembered(self._name)
             owner.roots, owner.started = remembered or ((), 0)
-        roots = tuple(os.path.normpath(root) for root in owner.roots or () if os.path.isabs(root))
+        said = [stream for stream in self._streams.values() if stream.roots is not None]
+        last = max(said, key=lambda stream: stream.roots_at, default=owner)  # a script's own word comes after the wrapper's
+        roots = tuple(os.path.normpath(root) for root in last.roots or () if os.path.isabs(root))
         return OutputRoots(
             run=self._name,
             roots=tuple(dict.fromkeys(roots)),
@@ -180,6 +185,7 @@ class _Stream:
         self._listed: list[str] = []
         self._numbers: list[int] = []
         self._position = (0, 0)
+        self._first = 0
         self._last = ""
         self._is_ours = False
         self.is_known = False
@@ -188,6 +194,7 @@ class _Stream:
         self.began = 0
         self.started = 0
         self.roots: tuple[str, ...] | None = None
+        self.roots_at = 0
         self.ended_at: int | None = None
 
     def begin(self) -> None:
@@ -208,12 +215,17 @@ class _Stream:
         self.started = self.began if self.from_start else 0
         self._last = spool.segment_path(self._folder, numbers[0])
         self._position = (numbers[0], data.rfind(b"\n") + 1)
-        if self.is_owner:
-            for found in lines:
-                self._take(found)
+        self._first = numbers[0]
+        for found in lines:
+            self._take(found)
+
+    @property
+    def is_curious(self) -> bool:
+        """May a process that joined the run yet say which its outputs are? It does so near the beginning of its stream."""
+        return self.is_known and not self.is_owner and self._position < (self._first, _BEGINNING) and self.roots is None
 
     def read_on(self) -> bool:
-        """Reads what was appended since, at most the last 64 KiB of a segment. Was there something?"""
+        """Reads what was appended since, of an owner's segment at most the last 64 KiB. Was there something?"""
         first = self._position
         for number in [n for n in self._segments() if n >= first[0]]:
             path = spool.segment_path(self._folder, number)
@@ -221,8 +233,8 @@ class _Stream:
             size = _size(path)
             if size <= offset:
                 continue
-            start = max(offset, size - _TAIL)
-            data = _read(path, start, size - start)
+            start = max(offset, size - _TAIL) if self.is_owner else offset
+            data = _read(path, start, min(size - start, _BEGINNING))
             self._position, self._last = (number, start + data.rfind(b"\n") + 1), path
             for raw in data.split(b"\n"):
                 if b'"end"' in raw or b'"outputs"' in raw:
@@ -252,6 +264,7 @@ class _Stream:
         kind = found.get("k")
         if kind == record.RUN and isinstance(found.get("outputs"), list):
             self.roots = tuple(root for root in found["outputs"] if _can_be_path(root))
+            self.roots_at = found["t"] if isinstance(found.get("t"), int) else 0
         elif kind == record.END:
             self.ended_at = found["t"] if isinstance(found.get("t"), int) else 0
 
