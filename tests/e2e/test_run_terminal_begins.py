@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from terminals import CTRL_BACKSLASH, CTRL_C, CTRL_Z, PROMPT, same_on_terminal
 from tracked import gone
+from waiting import until
 
 TRIES = 4
+
+
+def begin(shell):
+    """
+    Starts `sleep`. Bare it must be `sleep` already: between its fork and its exec the shell's own handler of SIGINT is still there, and
+    what comes then is lost.
+    """
+    shell.start("$T sleep 60")
+    if not shell.tracked:
+        until(lambda: Path(f"/proc/{shell.foreground()}/comm").read_text("utf-8") == "sleep\n", message="sleep runs")
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +35,7 @@ def test_a_signal_key_typed_at_once_reaches_the_command(key, code):
 
     def scenario(shell):
         for _ in range(TRIES):
-            shell.start("$T sleep 60")
+            begin(shell)
             shell.keys(key, PROMPT)
             shell.do("echo code $?")
 
@@ -33,7 +46,7 @@ def test_ctrl_z_typed_at_once_stops_the_command():
     """As above."""
 
     def scenario(shell):
-        shell.start("$T sleep 60")
+        begin(shell)
         shell.keys(CTRL_Z, PROMPT)
         shell.start("fg")
         shell.keys(CTRL_C, PROMPT)
