@@ -24,6 +24,12 @@ FLAGS = [
 SHOTS = Path(__file__).resolve().parents[1] / "build" / "portal"
 
 
+def kept(name):
+    """Where a file is kept that a test makes to be looked at. The folder is made: on a new machine no test has been there before."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    return SHOTS / name
+
+
 @contextmanager
 def chromium():
     """A browser. Nothing else of the session may run an event loop while it is open."""
@@ -80,8 +86,7 @@ class Window:
 
     def shot(self, name):
         """Keeps a picture of the whole page."""
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+        self.page.screenshot(path=kept(f"{name}.png"), full_page=True)
 
     def is_too_wide(self):
         """Does the page scroll sideways?"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from browsing_rig import SHOTS
+from browsing_rig import kept
 from cli_home import ridge
 from portal_rig import Portal
 
@@ -250,7 +250,7 @@ def test_without_scripts_a_run_is_still_told(portal, browser):
     text = page.inner_text("main")
     for expected in ("Completed", "train/loss", "epoch 14 done", "outputs/model.bin", "adamw"):
         assert expected in text
-    page.screenshot(path=SHOTS / "no-scripts.png", full_page=True)
+    page.screenshot(path=kept("no-scripts.png"), full_page=True)
     context.close()
 
 
@@ -267,6 +267,6 @@ def test_the_first_page_and_all_pages_are_light(portal, window):
         weights[path] = sum(len(portal.ask(url.removeprefix(portal.url), Accept_Encoding="gzip").body) for url in static)
         assert "/static/" in text
     first, run = weights.values()
-    (SHOTS / "weights.json").write_text(json.dumps({"first": first, "run": run}))
+    kept("weights.json").write_text(json.dumps({"first": first, "run": run}))
     assert first <= 60_000
     assert run <= 120_000

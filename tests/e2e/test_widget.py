@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from browsing_rig import SHOTS
+from browsing_rig import kept
 from lab_rig import Lab, Page, converted, notebook
 from waiting import until
 
@@ -99,8 +99,7 @@ def test_a_run_is_drawn_anew_while_a_cell_runs_and_ends_with_the_run(lab, opened
     assert page.is_busy()
     (lab.notebooks / "busy").unlink()
     page.wait_text("Completed", "points")
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.page.screenshot(path=SHOTS / "widget-live.png")
+    page.page.screenshot(path=kept("widget-live.png"))
     assert page.page.locator(".outrider-run").count() == 1
     assert page.page.locator(".outrider-run svg").count() == 1
 
@@ -123,7 +122,7 @@ def test_a_past_run_with_children_is_shown_in_a_notebook(lab, opened):
         "INFO root: fitted",
     ):
         assert expected in text, expected
-    page.page.screenshot(path=SHOTS / "widget-past.png")
+    page.page.screenshot(path=kept("widget-past.png"))
 
 
 def outputs(path):
