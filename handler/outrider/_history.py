@@ -56,14 +56,14 @@ def metrics(home: str | None, run_id: str, *, recursive: bool = False) -> dict[s
     """The payload (see `_metrics`) of the run, and with `recursive` of every run below it, by run id."""
     if home is None:
         return {run_id: {"series": [], "rows": [], "figures": []}}
-    answer = ask(home, what="metrics", run=run_id, recursive=recursive)
+    answer = ask(home, what="metrics", run=run_id, recursive=recursive, packed=True)
     if answer is not None:
         found: dict[str, Document] = answer["runs"]
         return found
     ids = [run_id, *(one["run"] for one in runs(home, parent=run_id, recursive=True))] if recursive else [run_id]
     from outrider import _local
 
-    return {one: _local.metrics(home, one) for one in ids}
+    return _local.metrics(home, ids)
 
 
 def files(home: str | None, run_id: str) -> dict[str, Document]:

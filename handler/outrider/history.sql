@@ -40,8 +40,27 @@ SELECT time_min, times, "values" FROM points WHERE series_key = :series_key ORDE
 SELECT 1 FROM runs WHERE run_id = :run;
 
 -- name: positions
--- How far each stream of a run is committed.
-SELECT s.writer, c.segment, c."offset" FROM streams s JOIN cursors c ON c.stream_key = s.stream_key AND c.sink = 'store' WHERE s.run_id = :run;
+-- How far each stream is committed, of all runs or of a JSON list of them.
+SELECT s.run_id, s.writer, c.segment, c."offset" FROM streams s JOIN cursors c ON c.stream_key = s.stream_key AND c.sink = 'store'
+WHERE :runs IS NULL OR s.run_id IN (SELECT value FROM json_each(:runs));
+
+-- name: deleted
+-- Runs that were deleted: what their streams still bring is nothing.
+SELECT run_id FROM deleted_runs WHERE :runs IS NULL OR run_id IN (SELECT value FROM json_each(:runs));
+
+-- name: streams_of
+-- A run's streams.
+SELECT stream_key, writer, owner, attempt FROM streams WHERE run_id = :run;
+
+-- name: said_of
+-- When things were said of a run (ns), and what its newest attempt's end was decided from.
+SELECT r.attempt, r.named, r.described, r.outputs_named, r.chosen, r.experiment_default AS is_default, a.seen_end AS seen, a.said
+FROM runs r LEFT JOIN attempts a ON a.run_key = r.run_key AND a.attempt = r.attempt WHERE r.run_id = :run;
+
+-- name: tags_of
+-- A run's tags, the removed ones too, with when and by which writer they were said.
+SELECT t.key, t.value, t.time, s.writer FROM tags t JOIN runs r USING (run_key) LEFT JOIN streams s ON s.stream_key = t.stream_key
+WHERE r.run_id = :run;
 
 -- name: files_of
 -- A run's files in their last versions.
