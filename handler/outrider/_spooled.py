@@ -266,7 +266,8 @@ class Told:
         self._kept["properties"].setdefault(line["n"], line["v"])
 
     def _snapshot(self, line: Document) -> None:
-        self._found["snapshot"] = line["id"]
+        if self._is_latest("snap", "", line["t"]):
+            self._found["snapshot"] = line["id"]
 
     def _phase(self, line: Document) -> None:
         self._found["phase"] = line["ph"]

@@ -178,8 +178,11 @@ def test_a_workspace_is_found_upwards_from_here(home, tmp_path, monkeypatch, fol
     assert Workspace.from_config(path="../.azureml/config.json").name == "w2"
     assert Workspace.from_config(str(tmp_path / "nowhere")).name in {"default", "w1"}
     (tmp_path / "a" / ".azureml" / "config.json").write_text("{")
-    with pytest.raises(outrider.ConfigNotFound, match="no JSON"):
+    with pytest.raises(outrider.ConfigUnusable, match="no JSON"):
         Workspace.from_config()
+    for missing in ({"path": str(tmp_path.parent / "none" / "config.json")}, {"_file_name": "none.json"}):
+        with pytest.raises(outrider.ConfigNotFound, match=r"could not be found in .*/.* or its parent directories"):
+            Workspace.from_config(**missing)
     assert Workspace.get("named").name == "named"
 
 
