@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _BULK = ("m", "ls", "rw", "tb", "l", "pr", "c", "seen", "gap", "note")
 #: The other lines.
 _TELLING = re.compile(rb'\n(?!\{"k":"(?:' + "|".join(_BULK).encode() + rb')",)([^\n]+)')
+_TIME = re.compile(rb'"t": ?(\d{1,19})')
 _SAID_ONCE = ("name", "description", "type", "parent", "command", "cwd", "host", "user", "python", "outputs", "inputs")
 #: A file that was touched so shortly before a run's start, or after its end, is the run's, ns.
 _GRACE_NS = 10_000_000_000
@@ -59,6 +60,15 @@ class Stream:
         except FileNotFoundError:
             raise HistoryUnavailable from None
         return max(0, sum(sizes) - self.offset)
+
+    def began(self) -> tuple[int, str]:
+        """When it began, as its first header there says: in this order a run's streams are told of, as an agent would have met them."""
+        try:
+            with open(spool.open_regular(spool.segment_path(self.folder, self.first)), "rb") as file:
+                time = _TIME.search(file.read(4096))
+        except OSError:
+            time = None
+        return (int(time.group(1)) if time else 0), self.writer
 
     def pieces(self) -> Iterator[bytes]:
         """Its whole lines, a segment at a time; a torn tail is left out. Raises HistoryUnavailable where a segment has gone."""
@@ -99,6 +109,8 @@ def streams(home: str, run: str, passed: dict[str, tuple[int, int]]) -> list[Str
         if not set(range(first, last + 1)) <= set(numbers):
             return None
         found.append(Stream(folder, first, last, offset))
+    if len(found) > 1:
+        found.sort(key=Stream.began)
     if not passed and os.path.exists(os.path.join(home, "spool", run, ".shipped")):
         return None
     return found
