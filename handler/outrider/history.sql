@@ -67,10 +67,15 @@ WHERE r.run_id = :run;
 SELECT CAST(a.path AS BLOB) AS path, a.size, a.sha256 AS sha, a.time FROM artifacts a JOIN runs r USING (run_key)
 WHERE r.run_id = :run AND a.version = (SELECT max(version) FROM artifacts b WHERE b.run_key = a.run_key AND b.path = a.path) ORDER BY a.path;
 
+-- name: tables_of
+-- Of which names several runs have rows or tables, in the order of the first one committed; of how many streams and kinds they are.
+SELECT r.run_id, w.run_key, w.name, count(DISTINCT w.stream_key) AS streams, min(w.stream_key) AS stream_key, min(w.kind) || max(w.kind) AS kinds
+FROM rows w JOIN runs r USING (run_key)
+WHERE r.run_id IN (SELECT value FROM json_each(:runs)) GROUP BY w.run_key, w.name ORDER BY min(w.row_key);
+
 -- name: rows_of
--- Rows and tables of several runs, in the order committed.
-SELECT r.run_id, w.stream_key, w.name, w.kind, w.time, w.columns FROM rows w JOIN runs r USING (run_key)
-WHERE r.run_id IN (SELECT value FROM json_each(:runs)) ORDER BY w.row_key;
+-- Rows and tables of a name, in the order committed.
+SELECT columns, time, kind FROM rows WHERE run_key = :run_key AND name = :name ORDER BY row_key;
 
 -- name: figures_of
 -- Images and charts of several runs, in the order committed.

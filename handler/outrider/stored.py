@@ -75,7 +75,7 @@ def metrics(
     for row in series:
         several = sources[row["run_id"], row["name"]] > 1
         found[row["run_id"]]["series"].append(_series(connection, row, raw, with_times=several))
-    for run_id, fields, _ in _rows(connection, given, raw, packed=packed):
+    for run_id, fields, _, _ in _rows(connection, given, raw, packed=packed):
         found[run_id]["rows"].append(fields)
     for row in connection.execute(sql("figures_of"), given):
         fields = {name: row[name] for name in ("name", "type", "description", "time")}
@@ -92,10 +92,8 @@ def metrics_so_far(connection: sqlite3.Connection, run: str, *, with_times: bool
     found["series"] = [
         {**_series(connection, row, json.loads, with_times=with_times), "stream": writers.get(row["stream_key"])} for row in series
     ]
-    found["rows"] = [
-        {**fields, "stream": writers.get(rows[0]["stream_key"]), "times": [row["time"] for row in rows]}
-        for _, fields, rows in _rows(connection, given, json.loads, packed=True)
-    ]
+    rows = _rows(connection, given, json.loads, packed=True)
+    found["rows"] = [{**fields, "stream": writers.get(stream or 0), "times": times} for _, fields, stream, times in rows]
     return found
 
 
@@ -194,21 +192,22 @@ def _series(connection: sqlite3.Connection, row: sqlite3.Row, raw: Callable[[str
 
 def _rows(
     connection: sqlite3.Connection, given: Document, raw: Callable[[str], Any], *, packed: bool
-) -> Iterator[tuple[str, Document, list[sqlite3.Row]]]:
-    """Rows by run and name, as answered and as kept; those of one name that come from several streams by time."""
-    of_name: dict[tuple[str, str], list[sqlite3.Row]] = {}
-    for row in connection.execute(sql("rows_of"), given):
-        of_name.setdefault((row["run_id"], row["name"]), []).append(row)
-    for (run, name), found in of_name.items():
-        several = len({row["stream_key"] for row in found}) > 1
-        if packed and not several and {row["kind"] for row in found} == {"row"}:
-            columns = raw("[" + ",".join([row["columns"] for row in found]) + "]")
-            yield run, {"name": name, "kind": "rows", "time": found[0]["time"], "columns": columns}, found
+) -> Iterator[tuple[str, Document, int | None, list[int]]]:
+    """By run and name: rows as answered, the stream they are of (None: several, then they are by time), the times."""
+    plain = connection.cursor()
+    plain.row_factory = None  # of many rows a tuple each is what can be had quickly
+    for table in connection.execute(sql("tables_of"), given).fetchall():
+        name, stream = table["name"], table["stream_key"] if table["streams"] == 1 else None
+        found = plain.execute(sql("rows_of"), {"run_key": table["run_key"], "name": name}).fetchall()
+        if packed and stream is not None and table["kinds"] == "rowrow":
+            columns = raw("[" + ",".join([text for text, _, _ in found]) + "]")
+            fields = {"name": name, "kind": "rows", "time": found[0][1], "columns": columns}
+            yield table["run_id"], fields, stream, [time for _, time, _ in found]
             continue
-        if several:
-            found.sort(key=lambda row: int(row["time"]))
-        for row in found:
-            yield run, {"name": name, "kind": row["kind"], "time": row["time"], "columns": raw(row["columns"])}, [row]
+        if stream is None:
+            found.sort(key=lambda row: int(row[1]))
+        for text, time, kind in found:
+            yield table["run_id"], {"name": name, "kind": kind, "time": time, "columns": raw(text)}, stream, [time]
 
 
 def _path(path: bytes) -> str:
