@@ -165,7 +165,7 @@ class AgentOperations:
             return msgspec.json.encode(reader.console_from(run, question.start))
         if question.what == "tail":
             return msgspec.json.encode(reader.tail(run, min(question.count, 1000)))
-        return msgspec.json.encode(reader.metrics(run, recursive=question.recursive))
+        return msgspec.json.encode(reader.metrics(run, recursive=question.recursive, packed=question.packed))
 
     def _check(self, run: str | None) -> None:
         if run is not None and not spool.valid_name(run):
