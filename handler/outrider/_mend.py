@@ -1,9 +1,9 @@
 """
 Mends what has gone from libraries since a script was written for them: on request only (`--legacy`, OUTRIDER_LEGACY=1).
 
-Here: finders that wait for the libraries' imports, and what does the same as the names that are no more (tables: `_rot.py`; what needs more
-than a name: `_mended_tables.py`, `_mended_models.py`). A name that is there keeps what it does. Nothing is imported that the script does not
-import.
+Here: finders that wait for the libraries' imports, and what does the same as the names that are no more (tables: `_rot.py`; what needs
+more than a name: `_mended_tables.py`, `_mended_models.py`). A name that is there keeps what it does. Nothing is imported that the script
+does not import.
 """
 
 from __future__ import annotations

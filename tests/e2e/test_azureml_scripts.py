@@ -137,6 +137,54 @@ def test_boilerplate_on_the_way_to_a_run_is_harmless(home):
     assert "Succeeded" in out
 
 
+def test_what_the_sdk_brought_along_is_there(home):
+    """`import urllib` was enough for `urllib.request` once azureml.core was imported; nothing of it is imported before it is used."""
+    script("""
+        import sys
+        import concurrent, urllib, xml
+        from azureml.core import Run, Workspace
+
+        run = Run.get_context()
+        assert "urllib.request" not in sys.modules
+        run.log("found", int(callable(urllib.request.urlopen)) + int(callable(urllib.parse.quote)))
+        run.log("found", int(callable(concurrent.futures.wait)) + int(xml.dom.__name__ == "xml.dom"))
+        assert not hasattr(urllib, "nothing")
+        assert Workspace.setup().name == Workspace.from_config().name
+        """)
+    assert series(home, "found") == [2, 2]
+
+
+def test_what_a_run_left_in_its_outputs_is_a_path_of_the_datastore(home):
+    """And a scoring explainer is a file that it may leave there: it asks the explainer that it was made of."""
+    script("""
+        import os
+        from azureml.core import Run, Workspace
+        from azureml.interpret import ExplanationClient
+        from azureml.interpret.scoring.scoring_explainer import TreeScoringExplainer, load, save
+
+        class Explainer:
+            def explain_local(self, rows):
+                self.local_importance_values = [[0.5] * len(rows)]
+                return self
+
+        os.makedirs("made")
+        assert save(TreeScoringExplainer(Explainer()), directory="made", exist_ok=True) == ["made/scoring_explainer.pkl"]
+        assert load("made").explain([1, 2]) == [[0.5, 0.5]]
+        try:
+            save(TreeScoringExplainer(), directory="made")
+        except FileExistsError:
+            pass
+        else:
+            raise AssertionError
+        run = Run.get_context()
+        run.upload_file("outputs/deep/scoring_explainer.pkl", "made/scoring_explainer.pkl")
+        path = run._get_outputs_datapath().create_data_reference().local_path
+        assert os.listdir(os.path.join(path, "deep")) == ["scoring_explainer.pkl"], os.listdir(path)
+        assert ExplanationClient.from_run_id(Workspace(), "any", run.id).run.id == run.id
+        """)
+    assert end(home)["status"] == "Completed"
+
+
 def test_an_environment_that_was_enabled_offers_the_names(home, tmp_path):
     """A script that logs nothing but through azureml, started without `outrider run`, in an environment that has no outrider."""
     folder = tmp_path / "env"
@@ -160,6 +208,8 @@ store = ws.get_default_datastore()
 os.makedirs("data")
 open("data/one.csv", "w").write("x,y\\n1,2\\n3,4\\n")
 open("data/two.csv", "w").write("x,y\\n5,6\\n")
+open("data/semi.csv", "w").write("a;b\\n1;2\\n")
+semi = Dataset.Tabular.from_delimited_files("data/semi.csv", separator=";")
 store.upload_files(files=["./data/one.csv", "./data/two.csv"], target_path="numbers/", overwrite=True, show_progress=False)
 table = Dataset.Tabular.from_delimited_files(path=(store, "numbers/*.csv"))
 assert table.take(2).to_pandas_dataframe()["x"].tolist() == [1, 3]
@@ -173,7 +223,7 @@ src = ScriptRunConfig(
     source_directory="job", script="train.py", environment=env,
     arguments=["--rate", 0.1, "--in", ws.datasets.get("numbers").as_named_input("training"), "--files",
                files.as_named_input("folder").as_download(), "--only-x", table.drop_columns("y").as_named_input("only_x"),
-               "--ref", str(store.path("numbers").as_mount())],
+               "--semi", semi.as_named_input("semi"), "--ref", str(store.path("numbers").as_mount())],
 )
 run = Experiment(ws, "with-data").submit(src)
 run.wait_for_completion(show_output=True)
@@ -183,7 +233,7 @@ import argparse, glob, os
 from azureml.core import Dataset, Run
 
 parser = argparse.ArgumentParser()
-for name in ("--rate", "--in", "--files", "--only-x", "--ref"):
+for name in ("--rate", "--in", "--files", "--only-x", "--semi", "--ref"):
     parser.add_argument(name, dest=name.strip("-").replace("-", "_"))
 args = parser.parse_args()
 run = Run.get_context()
@@ -192,6 +242,7 @@ run.log("rows", len(run.input_datasets["training"].to_pandas_dataframe()))
 run.log("files", len(glob.glob(os.path.join(run.input_datasets["folder"], "*.csv"))))
 run.log("columns", ",".join(run.input_datasets["only_x"].to_pandas_dataframe().columns))
 run.log("by reference", len(os.listdir(args.ref)))
+run.log("by its argument", ",".join(Dataset.get_by_id(run.experiment.workspace, args.semi).to_pandas_dataframe().columns))
 run.log("by name", len(Dataset.get_by_name(run.experiment.workspace, "numbers").to_pandas_dataframe()))
 run.log("in the arguments", os.path.exists(args.files))
 run.complete()
@@ -210,6 +261,7 @@ def test_data_reaches_a_submitted_script(home):
         "files": 2,
         "columns": "x",
         "by reference": 2,
+        "by its argument": "a,b",
         "by name": 3,
         "in the arguments": True,
     }

@@ -45,6 +45,11 @@ class Workspace(_workspace.Workspace):
             return cls()
 
     @classmethod
+    def setup(cls, *_arguments: Any, **_named: Any) -> Any:
+        """The name of `from_config` in the SDK's first versions."""
+        return cls.from_config()
+
+    @classmethod
     def _types(cls) -> dict[str, Any]:
         from outrider.azureml.datasets import Dataset
         from outrider.azureml.experiment import Experiment
