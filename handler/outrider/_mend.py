@@ -1,7 +1,7 @@
 """
 Mends what has gone from libraries since a script was written for them: on request only (`--legacy`, OUTRIDER_LEGACY=1).
 
-Here: finders that wait for the libraries' imports, and what does the same as the names that are no more (tables: `_rot.py`; what needs
+Here: the finder of what is no more, and what does the same as the names that are no more (tables: `_rot.py`; what needs
 more than a name: `_mended_tables.py`, `_mended_models.py`). A name that is there keeps what it does. Nothing is imported that the script
 does not import.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from outrider import _rot
+from outrider import _afterwards, _rot
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
 def install() -> None:
     """Once a process: from now on imports are mended, and what has been imported is."""
-    if any(isinstance(finder, _Afterwards) for finder in sys.meta_path):
-        return
-    sys.meta_path.insert(0, _Afterwards())
-    sys.meta_path.append(_Missing())
-    for name in [name for name in sys.modules if _is_mended(name)]:
-        mend(name, sys.modules[name])
+    if not any(isinstance(finder, _Missing) for finder in sys.meta_path):
+        sys.meta_path.append(_Missing())
+        _afterwards.Afterwards(_is_mended, mend).install()
 
 
 def mend(name: str, module: ModuleType) -> None:
@@ -92,6 +89,8 @@ class _Missing:
 class _Alias:
     """Loads a module under a name it once had."""
 
+    is_alias = True  #: what is imported is another module, which is seen to by itself
+
     def __init__(self, real: str) -> None:
         self._real = real
 
@@ -112,49 +111,6 @@ class _Alias:
                 f"No module named {module.__name__!r}; {self._real}, which has its contents now, is not installed ({error})",
                 name=module.__name__,
             ) from error
-
-
-class _Afterwards:
-    """The first finder: lets the others find a library, and mends it when it is there."""
-
-    def __init__(self) -> None:
-        self._busy: set[str] = set()
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The others' spec, with a loader that mends."""
-        if not _is_mended(name) or name in self._busy:
-            return None
-        self._busy.add(name)
-        try:
-            for finder in list(sys.meta_path):
-                find = getattr(finder, "find_spec", None)
-                spec = find(name, path, target) if find is not None and finder is not self else None
-                if spec is not None:
-                    if hasattr(spec.loader, "exec_module") and not isinstance(spec.loader, _Alias):
-                        spec.loader = _Mending(spec.loader)
-                    return spec
-        finally:
-            self._busy.discard(name)
-        return None
-
-
-class _Mending:
-    """A library's own loader; gives its place back before the library's first line runs."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: Any) -> Any:
-        """As the real one does."""
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """As the real one does; then mends."""
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        mend(module.__name__, module)
 
 
 # What a table cannot say.

@@ -185,6 +185,100 @@ def test_what_a_run_left_in_its_outputs_is_a_path_of_the_datastore(home):
     assert end(home)["status"] == "Completed"
 
 
+#: The part of MLflow's client that is followed, with its signatures; the real one was run on published notebooks (docs/azureml.md).
+MLFLOW = """
+from types import SimpleNamespace as Record
+
+class MlflowClient:
+    tracking_uri = None
+    made = 0
+
+    def create_run(self, experiment_id, start_time=None, tags=None, run_name=None):
+        MlflowClient.made += 1
+        return Record(info=Record(run_id=str(self.made), experiment_id=experiment_id), data=Record(tags=tags or {}))
+
+    def get_experiment(self, experiment_id):
+        return Record(name=experiment_id)
+
+    def log_metric(self, run_id, key, value, timestamp=None, step=None, synchronous=None, **more): pass
+    def log_batch(self, run_id, metrics=(), params=(), tags=(), synchronous=None): pass
+    def log_param(self, run_id, key, value, synchronous=None): pass
+    def set_tag(self, run_id, key, value, synchronous=None): pass
+    def log_artifact(self, run_id, local_path, artifact_path=None): pass
+    def log_artifacts(self, run_id, local_dir, artifact_path=None): pass
+    def set_terminated(self, run_id, status=None, end_time=None): pass
+"""
+
+
+def mlflow(folder):
+    """A folder with what of MLflow is followed."""
+    os.makedirs(f"{folder}/mlflow/tracking")
+    for name, text in {"__init__": "", "tracking/__init__": "", "tracking/client": MLFLOW}.items():
+        with open(f"{folder}/mlflow/{name}.py", "w") as file:
+            file.write(text)
+
+
+def test_a_run_of_mlflow_in_the_workspace_is_a_run_of_its_experiment(home):
+    """Points, parameters, tags, files, its children and its end; one of another server is none of ours, and neither is an error."""
+    mlflow(".")
+    script("""
+        import os
+        from types import SimpleNamespace as Record
+        from azureml.core import Experiment, Workspace
+        from mlflow.tracking.client import MlflowClient
+
+        ws = Workspace.from_config()
+        client = MlflowClient()
+        client.tracking_uri = ws.get_mlflow_tracking_uri()
+        run = client.create_run("flows", tags={"mlflow.runName": "first"}).info.run_id
+        client.log_metric(run, "loss", 2)
+        client.log_metric(run, "loss", 1.0, None, 3)
+        client.log_batch(run, metrics=[Record(key="loss", value=0.5, step=4)], params=[Record(key="p", value="1")])
+        client.set_tag(run, "kind", "ridge")
+        client.set_tag(run, "mlflow.user", "me")
+        os.makedirs("files/deep")
+        open("files/deep/x.txt", "w").close()
+        client.log_artifacts(run, "files", "all")
+        client.log_artifact(run, "files/deep/x.txt")
+        child = client.create_run("flows", tags={"mlflow.parentRunId": run}).info.run_id
+        client.set_terminated(child, "FAILED")
+        client.log_artifact(run, "nowhere.txt")
+        client.set_terminated(run)
+
+        kept, = Experiment(ws, "flows").get_runs()
+        assert (kept.get_status(), kept.display_name) == ("Completed", "first"), kept
+        assert kept.get_metrics() == {"loss": [2.0, 1.0, 0.5]}, kept.get_metrics()
+        assert kept.tags == {"kind": "ridge"}, kept.tags
+        assert [name for name in kept.get_file_names() if "logs" not in name] == ["all/deep/x.txt", "x.txt"], kept.get_file_names()
+        assert [one.get_status() for one in kept.get_children()] == ["Failed"]
+        client.tracking_uri = "https://elsewhere"
+        client.log_metric(client.create_run("others").info.run_id, "loss", 1)
+        assert list(Experiment(ws, "others").get_runs()) == []
+        """)
+
+
+def test_what_a_submitted_script_logs_through_mlflow_is_its_own(home):
+    """Without a word of azureml in it: the first run of MLflow is the submitted one."""
+    mlflow("job")
+    with open("job/train.py", "w") as file:
+        file.write(
+            "from mlflow.tracking.client import MlflowClient\n"
+            "client = MlflowClient()\n"
+            "run = client.create_run('0').info.run_id\n"
+            "client.log_metric(run, 'observations', 10)\n"
+            "client.log_param(run, 'alpha', 0.5)\n"
+            "client.set_terminated(run)\n"
+        )
+    script("""
+        from azureml.core import Experiment, ScriptRunConfig, Workspace
+
+        run = Experiment(Workspace.from_config(), "flows").submit(ScriptRunConfig("job", script="train.py"))
+        run.wait_for_completion()
+        assert run.get_metrics() == {"observations": 10.0}, run.get_metrics()
+        """)
+    assert [line["v"] for line in lines(home, "param")] == [0.5]
+
+
 def test_an_environment_that_was_enabled_offers_the_names(home, tmp_path):
     """A script that logs nothing but through azureml, started without `outrider run`, in an environment that has no outrider."""
     folder = tmp_path / "env"

@@ -18,9 +18,12 @@ PACKAGES = {"urllib": ("request", "parse", "error", "response"), "concurrent": (
 
 
 def offer() -> None:
-    """From now on the modules of PACKAGES are imported when a script first names them. One that asks by itself is left alone."""
+    """From now on the modules of PACKAGES are imported when a script first names them, and MLflow's runs are seen."""
     from importlib import import_module
 
+    from outrider.azureml import beside_mlflow
+
+    beside_mlflow.watch()
     for name, below in PACKAGES.items():
         package = import_module(name)
         if "__getattr__" not in vars(package):
