@@ -220,9 +220,10 @@ def _changes_of_a_column(pandas: Any) -> None:
 
     def told(real: Any) -> Any:
         def changed(self: Any, *given: Any, **named: Any) -> Any:
+            table = _table_of(self) if real.__name__ == "__setitem__" or named.get("inplace") else None
             done = real(self, *given, **named)
-            if real.__name__ == "__setitem__" or named.get("inplace"):
-                _tell(self, keep)
+            if table is not None:
+                keep(table, self.__dict__["_outrider_of"][1], self)
             return done
 
         return changed
@@ -238,12 +239,18 @@ def _is_of(column: Any, table: Any, key: Any) -> None:
     object.__setattr__(column, "_outrider_of", (weakref.ref(table), key))
 
 
-def _tell(column: Any, keep: Callable[[Any, Any, Any], None]) -> None:
-    """The table of a column that has changed, if it is still there and has it."""
+def _table_of(column: Any) -> Any:
+    """The table whose column this still is; None where it is gone, or has been given another column of that name since."""
     table_, key = vars(column).get("_outrider_of", (None, None))
     table = table_() if table_ is not None else None
-    if table is not None and key in table.columns and len(table) == len(column):
-        keep(table, key, column)
+    if table is None or key not in table.columns or len(table) != len(column):
+        return None
+    from importlib import import_module
+
+    numpy, there = import_module("numpy"), table[key]
+    if isinstance(column.dtype, numpy.dtype):
+        return table if numpy.may_share_memory(there.to_numpy(copy=False), column.to_numpy(copy=False)) else None
+    return table if there.equals(column) else None
 
 
 def _frequencies(pandas: Any) -> None:

@@ -157,6 +157,10 @@ OF_PANDAS = {
     "a value of a column": "d = pd.DataFrame({'a': [1, 1]}); d.a[1] = 2; d['b'] = 0; print(d.a.tolist())",
     "rows of a column": "d = pd.DataFrame({'a': [1, 0]}); d['a'][d['a'] == 0] = 2; print(d['a'].tolist())",
     "a column of its own": "d = pd.DataFrame({'a': [1, 2]}); s = d['a'].copy(); s[0] = 9; s.clip(0, 1, inplace=True); print(d.a.tolist())",
+    "a column that was replaced": "d = pd.DataFrame({'a': [1, 2]}); s = d['a']; d['a'] = [1, 2]; s[0] = 9; print(d.a.tolist())",
+    "a column of a type of pandas": (
+        "d = pd.DataFrame({'a': pd.array([1, None], dtype='Int64')}); d.a.fillna(2, inplace=True); print([int(v) for v in d.a])"
+    ),
     "an axis by position": "d = pd.DataFrame({'a': [1, 2], 'b': 0}); print(d.drop('b', 1).a.tolist())",
     "tables in a row": "d = pd.DataFrame({'a': [1]}); print(pd.concat([d, d + 1], 0).a.tolist())",
     "filled forward": "print(pd.Series([1, 2, None]).fillna(method='ffill').astype(int).tolist()[:2])",
