@@ -185,6 +185,14 @@ def test_what_a_run_left_in_its_outputs_is_a_path_of_the_datastore(home):
     assert end(home)["status"] == "Completed"
 
 
+def test_a_script_that_takes_its_outputs_for_granted_is_told_where_they_are(home):
+    """What it logged until then is kept; submitted it runs."""
+    text = "from azureml.core import Run\nRun.get_context().log('x', 1)\nopen('./outputs/model.pkl', 'w').close()\n"
+    script(text, code=1)
+    assert series(home, "x") == [1]
+    assert "outrider submit FOLDER SCRIPT" in end(home)["err"]["message"]
+
+
 #: The part of MLflow's client that is followed, with its signatures; the real one was run on published notebooks (docs/azureml.md).
 MLFLOW = """
 from types import SimpleNamespace as Record
