@@ -214,6 +214,8 @@ class MlflowClient:
     def set_tag(self, run_id, key, value, synchronous=None): pass
     def log_artifact(self, run_id, local_path, artifact_path=None): pass
     def log_artifacts(self, run_id, local_dir, artifact_path=None): pass
+    def log_model_artifacts(self, model_id, local_dir, artifact_path=None): pass
+    def get_logged_model(self, model_id): return Record(source_run_id="1", name=model_id)
     def set_terminated(self, run_id, status=None, end_time=None): pass
 """
 
@@ -248,6 +250,7 @@ def test_a_run_of_mlflow_in_the_workspace_is_a_run_of_its_experiment(home):
         open("files/deep/x.txt", "w").close()
         client.log_artifacts(run, "files", "all")
         client.log_artifact(run, "files/deep/x.txt")
+        client.log_model_artifacts("ridge", "files/deep")
         child = client.create_run("flows", tags={"mlflow.parentRunId": run}).info.run_id
         client.set_terminated(child, "FAILED")
         client.log_artifact(run, "nowhere.txt")
@@ -257,7 +260,8 @@ def test_a_run_of_mlflow_in_the_workspace_is_a_run_of_its_experiment(home):
         assert (kept.get_status(), kept.display_name) == ("Completed", "first"), kept
         assert kept.get_metrics() == {"loss": [2.0, 1.0, 0.5]}, kept.get_metrics()
         assert kept.tags == {"kind": "ridge"}, kept.tags
-        assert [name for name in kept.get_file_names() if "logs" not in name] == ["all/deep/x.txt", "x.txt"], kept.get_file_names()
+        files = [name for name in kept.get_file_names() if "logs" not in name]
+        assert files == ["all/deep/x.txt", "ridge/x.txt", "x.txt"], files
         assert [one.get_status() for one in kept.get_children()] == ["Failed"]
         client.tracking_uri = "https://elsewhere"
         client.log_metric(client.create_run("others").info.run_id, "loss", 1)

@@ -3,7 +3,7 @@ What a script logs through MLflow, beside the azureml names: kept with its run, 
 
 In a submitted script MLflow's first run is the submitted one, whatever local file MLflow keeps it in; elsewhere a run of MLflow in the
 workspace (`ws.get_mlflow_tracking_uri()`) is a run of the experiment of that name. MLflow does what it does, and then the same calls are
-made here: points, parameters, tags, files, the end. Not its models, and nothing of other servers. Never here: importing MLflow.
+made here: points, parameters, tags, files (those of models too), the end. Nothing of other servers. Never here: importing MLflow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _MODULE = "mlflow.tracking.client"
+_CALLS = (
+    "create_run", "log_metric", "log_batch", "log_param", "set_tag", "log_artifact", "log_artifacts", "log_model_artifacts",
+    "set_terminated",
+)  # fmt: skip
 _mirrors: list[Mirror] = []
 
 
@@ -40,8 +44,9 @@ class Mirror:
 
     def follow(self, client: Any) -> None:
         """Of MLflow's client: each of its calls is made, and then seen."""
-        for name in ("create_run", "log_metric", "log_batch", "log_param", "set_tag", "log_artifact", "log_artifacts", "set_terminated"):
-            setattr(client, name, self._seen(getattr(client, name), getattr(self, f"_{name}")))
+        for name in _CALLS:
+            if hasattr(client, name):  # an older one has no models of its own: they are files of the run
+                setattr(client, name, self._seen(getattr(client, name), getattr(self, f"_{name}")))
 
     def _seen(self, real: Callable[..., Any], see: Callable[..., None]) -> Callable[..., Any]:
         import functools
@@ -127,6 +132,10 @@ class Mirror:
                 path = os.path.join(folder, name)
                 inner = os.path.relpath(path, local_dir).replace(os.sep, "/")
                 self._runs[run_id].upload_file("/".join(filter(None, (artifact_path, inner))), path)
+
+    def _log_model_artifacts(self, client: Any, _done: Any, model_id: str, local_dir: Any, artifact_path: str | None = None) -> None:
+        model = client.get_logged_model(model_id)
+        self._log_artifacts(client, None, model.source_run_id, local_dir, "/".join(filter(None, (model.name, artifact_path))))
 
     def _set_terminated(self, _client: Any, _done: Any, run_id: str, status: str | None = None, *_given: Any, **_named: Any) -> None:
         if run_id not in self._ends:
