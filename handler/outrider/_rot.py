@@ -246,7 +246,7 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "mean_squared_error": frozenset({"squared"}),
     "train": _TRAINED,
     "cv": _TRAINED,
-    "fit": frozenset({"early_stopping_rounds", "eval_metric", "verbose", "callbacks"}),
+    "fit": frozenset({"early_stopping_rounds", "eval_metric"}),
     "fillna": frozenset({"method"}),
     "read_csv": frozenset(
         {"error_bad_lines", "warn_bad_lines", "squeeze", "delim_whitespace", "infer_datetime_format", "mangle_dupe_cols"}
@@ -321,8 +321,10 @@ def _function(message: str) -> str:
 
 
 def _position(message: str) -> str | None:
-    known = "positional argument" in message and " given" in message and _function(message) in BY_POSITION
-    return f"what {_function(message)}() took by position" if known else None
+    whole = message.partition("(")[0]
+    of = whole.rpartition(".")[0]
+    known = _function(message) in BY_POSITION and (of in ("DataFrame", "Series", "NDFrame", "StringMethods") or whole == "concat")
+    return f"what {whole}() took by position" if known and "positional argument" in message and " given" in message else None
 
 
 def _of_type(message: str) -> str | None:

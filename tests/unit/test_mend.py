@@ -274,6 +274,8 @@ NOT_ROT = [
     ("TypeError", "f() got an unexpected keyword argument 'sparse'"),
     ("ValueError", "it's"),
     ("TypeError", "drop() missing 1 required positional argument: 'labels'"),
+    ("TypeError", "split() takes 1 positional argument but 2 were given"),
+    ("TypeError", "Mine.fit() got an unexpected keyword argument 'verbose'"),
     ("TypeError", "mine() takes 1 positional argument but 2 were given"),
     ("KeyError", "'float'"),
     ("", ""),
