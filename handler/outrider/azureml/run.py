@@ -175,6 +175,15 @@ class Run(_run.Run):
         with translated():
             return Model.same_as(super().register_model(model_name, model_path, *arguments, **more))
 
+    def _get_outputs_datapath(self) -> Any:
+        """What the run has below `outputs/`, as a path of the default datastore: a published notebook resumes its training from there."""
+        from outrider.azureml import datastores
+
+        store = datastores.Datastore()
+        inner = f"ExperimentRun/dcid.{self.id}"
+        self.download_files(prefix="outputs", output_directory=datastores.within(store.folder, inner))
+        return datastores.DataPath(store, f"{inner}/outputs", f"outputs_{self.id}")
+
     def create_children(self, count: int | None = None, tag_key: str | None = None, tag_values: Sequence[Any] | None = None) -> Any:
         """Several children. Raises UserErrorException for both forms, none, or more than 100."""
         with translated():

@@ -50,6 +50,11 @@ class Workspace(_workspace.Workspace):
             raise UserErrorException(str(error), inner_exception=error) from error
 
     @classmethod
+    def setup(cls, *_arguments: Any, **_named: Any) -> Any:
+        """The name of `from_config` in the SDK's first versions."""
+        return cls.from_config()
+
+    @classmethod
     def _types(cls) -> dict[str, Any]:
         from outrider.azureml.datasets import Dataset
         from outrider.azureml.experiment import Experiment
