@@ -43,7 +43,8 @@ import logging, os, outrider
 evil = {EVIL!r}
 logging.basicConfig()
 run = outrider.start_run()
-run.log(evil, 1.5); run.log(evil, 2.5); run.log(evil + "text", evil); run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
+run.log(evil, 1.5); run.log(evil, 2.5); run.log(evil + "text", evil)
+run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
 print(evil); print("</script><script>alert(3)</script>")
 logging.error(evil)
 logging.getLogger(evil).warning("</script>" + evil, extra={{"metrics": {{evil + "m": 1}}}})
