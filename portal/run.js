@@ -1,6 +1,7 @@
 // A run's page: takes over from what the server made, and keeps it up to date.
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { ago, commandLine, duration, plain, safe, size, value } from "./format.js";
 import { html } from "./html.js";
 import { Log, LogView } from "./log.js";
@@ -26,7 +27,9 @@ function App() {
     <${Head} run=${run.value} />
     <div class="columns">
       <div>
+        <${Lazily} module="charts" has=${hasCharts(run.value)} given=${{ run: { ...run.value, tables: {} }, look: metrics.look }} />
         <${MetricsView} metrics=${metrics} run=${run.value} />
+        <${Lazily} module="images" has=${(run.value.figures ?? []).some((one) => one.type.startsWith("image/"))} given=${{ runs: [run.value] }} />
         <${Attempts} run=${run.value} />
         <${Log} view=${view} isOver=${run.value.ended !== null} />
       </div>
@@ -40,6 +43,22 @@ function App() {
         <${Pairs} title="Properties" given=${run.value.properties ?? {}} />
       </aside>
     </div>`;
+}
+
+/** Charts of models: its own, or its children's. @param {Run} run */
+function hasCharts(run) {
+  return (run.figures ?? []).some((one) => !one.type.startsWith("image/")) || (run.children ?? []).length > 0;
+}
+
+const LAZY = { charts: () => import("./charts.js").then((made) => made.Charts), images: () => import("./images.js").then((made) => made.Images) };
+
+/** What is loaded when a run has it. @param {{ module: keyof typeof LAZY, has: boolean, given: object }} props */
+function Lazily({ module, has, given }) {
+  const [View, setView] = useState(/** @type {any} */ (null));
+  useEffect(() => {
+    if (has && !View) LAZY[module]().then((made) => setView(() => made));
+  }, [has]);
+  return has && View && html`<section aria-label=${module === "charts" ? "Charts" : "Images"}><div class="heading"><h2>${module === "charts" ? "Charts" : "Images"}</h2></div><${View} ...${given} /></section>`;
 }
 
 /** @param {{ run: Run }} props */
@@ -183,10 +202,11 @@ addEventListener("keydown", (event) => {
     document.getElementById("search")?.focus();
   }
 });
-addEventListener("popstate", () => metrics.fromAddress());
+addEventListener("popstate", () => metrics.look.fromAddress());
+addEventListener("hashchange", () => metrics.look.fromAddress());
 
 let versions = -1;
-metrics.fromAddress();
+metrics.look.fromAddress();
 view.begin(data.log);
 const root = document.getElementById("app");
 if (root) {

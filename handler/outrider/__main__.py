@@ -28,6 +28,8 @@ COMMANDS = {
     "logs": "what a run logged and printed, by time; -f follows it",
     "artifacts": "the files a run left",
     "download": "copy a run's files here, verified",
+    "export": "a run as a page, a table, or a bundle that `import` takes in",
+    "import": "take in runs that were exported",
     "ui": "the portal: prints the address that opens it in a browser",
     "status": "what is collected, how far each sink is behind, what is wrong",
     "flush": "wait until everything written is in the store",

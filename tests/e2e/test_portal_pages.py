@@ -43,7 +43,8 @@ import logging, os, outrider
 evil = {EVIL!r}
 logging.basicConfig()
 run = outrider.start_run()
-run.log(evil, 1.5); run.log(evil + "text", evil); run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
+run.log(evil, 1.5); run.log(evil, 2.5); run.log(evil + "text", evil)
+run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
 print(evil); print("</script><script>alert(3)</script>")
 logging.error(evil)
 logging.getLogger(evil).warning("</script>" + evil, extra={{"metrics": {{evil + "m": 1}}}})
@@ -194,9 +195,9 @@ def test_nothing_in_a_run_can_script_a_page(portal, window):
         assert "<script>alert(1)</script>" in seen.page.inner_text("main")
     found = next(one for one in portal.home.json("experiments") if "alert" in one["name"])
     page = seen.open(f"/runs/{found['last_run']['run_id']}")
-    drawn(seen, 2)
+    drawn(seen, 1)
     text = page.inner_text("main")
-    for part in ("aside", ".log", "h1", ".traceback", ".charts"):
+    for part in ("aside", ".log", "h1", ".traceback", ".charts", ".tiles", ".tablecard"):
         assert "<img src=x onerror=alert(2)>" in page.inner_text(part), part
     assert "\u202e" not in text
     assert "\x1b" not in text
