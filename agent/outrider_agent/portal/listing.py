@@ -90,7 +90,7 @@ def _search(wanted: browsing.Wanted) -> Safe:
 
 def _address(wanted: browsing.Wanted, **more: Any) -> str:
     changed = msgspec.structs.replace(wanted, **more)
-    sort = f"metric:{changed.metric}" if changed.sort == "metric" else changed.sort
+    sort = f"{changed.sort}:{changed.by}" if changed.by else changed.sort
     return shell.href(
         "/runs",
         experiment=changed.experiment,
@@ -148,7 +148,7 @@ def _table(page: browsing.Page, wanted: browsing.Wanted, now: int) -> Safe:
     metrics, params = key_metrics(measured), key_params(page.runs)
     heads = [_head(wanted, "#", "number"), _head(wanted, "Run", "name"), _head(wanted, "Status", "status")]
     heads += [_head(wanted, "Started", "started", kind="right wide"), _head(wanted, "Duration", "duration", kind="right wide")]
-    heads += [_head(wanted, name, "metric", metric=name, kind="right") for name in metrics]
+    heads += [_head(wanted, name, "metric", by=name, kind="right") for name in metrics]
     heads += [tag("th", shell.name(name), scope="col", class_="right wide param") for name in params]
     rows = [
         _run(one, of_run, metrics, params, of_all=not wanted.experiment, now=now) for one, of_run in zip(page.runs, measured, strict=True)
@@ -156,13 +156,13 @@ def _table(page: browsing.Page, wanted: browsing.Wanted, now: int) -> Safe:
     return tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
 
 
-def _head(wanted: browsing.Wanted, text: str, sort: str, *, metric: str | None = None, kind: str | None = None) -> Safe:
+def _head(wanted: browsing.Wanted, text: str, sort: str, *, by: str | None = None, kind: str | None = None) -> Safe:
     """A column's head: sorts by it, and the other way round when it is the order already."""
-    is_order = (wanted.sort, wanted.metric) == (sort, metric)
+    is_order = (wanted.sort, wanted.by) == (sort, by)
     down = not wanted.down if is_order else sort != "name"
     arrow = tag("span", " ↓" if wanted.down else " ↑", aria_hidden="true") if is_order else None
     order = ("descending" if wanted.down else "ascending") if is_order else None
-    to = _address(wanted, sort=sort, metric=metric, down=down, offset=0)
+    to = _address(wanted, sort=sort, by=by, down=down, offset=0)
     return tag("th", tag("a", shell.name(text), arrow, href=to), scope="col", class_=kind, aria_sort=order)
 
 
