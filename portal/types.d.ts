@@ -13,7 +13,7 @@ export interface Run {
   gaps?: { records: number; why: string | null }[];
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
-  parent?: string | null; description?: string | null;
+  parent?: string | null; description?: string | null; deleted?: string | null; metrics?: Record<string, Metric>;
   figures?: Figure[]; models?: Model[]; children?: Child[];
   tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
 }
@@ -47,4 +47,12 @@ export interface Start {
 
 declare global {
   var uPlot: typeof import("uplot");
+}
+
+export interface Metric { kind: string; last: Value; min: number | null; max: number | null; count: number; last_step: number | null }
+export interface RunPage { total: number; offset: number; limit: number; statuses: Record<string, number>; runs: Run[] }
+/** What the list's page begins with. `best`: which way a metric is better, by its name. */
+export interface ListStart {
+  title: string; experiment: string | null; parent: string | null; columns: string[]; page: RunPage; best: Record<string, "min" | "max" | null>;
+  wrong: { error: string; at?: number } | null;
 }

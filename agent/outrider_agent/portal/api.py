@@ -30,7 +30,7 @@ SORTS_SPELLED = [f"{sort}:NAME" if sort in browsing.SORTS_BY_NAME else sort for 
 SPARK_RUNS, SPARK_NAMES, SPARK_VALUES = 200, 20, 100
 
 
-def wanted(query: MultiMapping[str]) -> browsing.Wanted:
+def wanted(query: MultiMapping[str], limit: int = PAGE) -> browsing.Wanted:
     """Which runs a query asks for. Raises `Wrong`."""
     sort, _, by = query.get("sort", "started").partition(":")
     if sort not in SORTS or (sort in browsing.SORTS_BY_NAME) != bool(by):
@@ -45,7 +45,7 @@ def wanted(query: MultiMapping[str]) -> browsing.Wanted:
         sort=cast("browsing.Sort", sort),
         by=by or None,
         down=asking.choice(query, "order", ("down", "up"), "down") == "down",
-        limit=asking.whole_number(query, "limit", PAGE, least=1, most=LONGEST_PAGE) or PAGE,
+        limit=asking.whole_number(query, "limit", limit, least=1, most=LONGEST_PAGE) or limit,
         offset=asking.whole_number(query, "offset", 0) or 0,
         metrics=tuple(query.getall("metric")) if "metric" in query else None,
     )

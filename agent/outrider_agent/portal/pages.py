@@ -9,8 +9,10 @@ from aiohttp import web
 
 from outrider_agent import errors
 from outrider_agent.cli import format as fmt
+from outrider_agent.core import query as language
 from outrider_agent.portal import api, asking, door, helping, listing, onerun, shell
 from outrider_agent.portal.markup import Safe, tag
+from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,13 +35,22 @@ class Pages:
 
     async def runs(self, request: web.Request) -> web.Response:
         """GET /runs."""
-        query, now = request.query, time.time_ns()
-        wanted = api.wanted(query)
-        page = await self._context.read(self._context.store.page, wanted, now)
-        overviews = await self._context.read(self._context.store.overviews)
-        title = fmt.one_line(wanted.experiment) if wanted.experiment else "All runs"
-        main = listing.runs(page, wanted, overviews, now)
-        return self._page(title, [("Experiments", "/"), (title, None)], main)
+        now, wrong = time.time_ns(), None
+        wanted = api.wanted(request.query, limit=listing.ROWS)
+        try:
+            page = await self._context.read(self._context.store.page, wanted, now)
+        except language.Wrong as exc:
+            wrong = listing.Wrong(error=str(exc), at=exc.at)
+            page = browsing.Page(runs=[], total=0, statuses={})
+        seen = listing.Seen(page=page, wanted=wanted, wrong=wrong, columns=listing.columns(page, wanted, request.query.get("cols")))
+        is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
+        title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
+        main = listing.nothing(title) if is_new else listing.runs(seen, title, now)
+        return self._page(title, [("Experiments", "/"), (title, None)], main, modules=["list.js" if is_new else "runs.js"], app=True)
+
+    async def _is_experiment(self, name: str) -> bool:
+        found = await self._context.read(self._context.store.experiments)
+        return any(one.name == name for one in found)
 
     async def run(self, request: web.Request) -> web.Response:
         """GET /runs/{run}: also by the beginning of its id, `latest`."""
@@ -63,9 +74,16 @@ class Pages:
         return self._page("Help", [("Experiments", "/"), ("Help", None)], helping.page())
 
     def _page(
-        self, title: str, crumbs: list[tuple[str, str | None]], main: Safe, *, modules: list[str] | None = None, charts: bool = False
+        self,
+        title: str,
+        crumbs: list[tuple[str, str | None]],
+        main: Safe,
+        *,
+        modules: list[str] | None = None,
+        charts: bool = False,
+        app: bool = False,
     ) -> web.Response:
-        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts)
+        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts, app=app)
         response = web.Response(text=whole, content_type="text/html", charset="utf-8")
         response.enable_compression()
         return response
