@@ -9,7 +9,9 @@ export interface Run {
   tags: Record<string, Value>; params: Record<string, Value>; properties?: Record<string, Value>;
   command: string[] | null; cwd: string | null; host: string | null; user: string | null; python: string | null;
   error: { type: string | null; message: string | null; traceback: string | null } | null;
-  attempts?: { attempt: number; status: string }[];
+  attempts?: { attempt: number; status: string; reason: string | null; duration_s: number; host: string | null }[];
+  log_counts?: { warnings: number; errors: number }; snapshots?: { id: string; size: number; url: string }[];
+  type?: string | null; exit_code?: number | null; signal?: number | null; outputs?: string[] | null; inputs?: Record<string, Value> | null;
   gaps?: { records: number; why: string | null }[];
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
@@ -42,7 +44,7 @@ export interface LineNews { first: string | null; lines: Line[]; open: Line[]; s
 export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string; observed: boolean }
 
 export interface Start {
-  run: Run; series: Series[]; files: File[]; file_count: number; log: Ending; attempt: number | null;
+  run: Run; series: Series[]; files: File[]; file_count: number; log: Ending; attempt: number | null; modules: Record<string, string>;
 }
 
 declare global {

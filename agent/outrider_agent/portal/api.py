@@ -232,7 +232,8 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
         "tables": tables(store, run_id),
         "figures": [shapes.figure(one, run_id) for one in store.figures(run_id)],
         "models": [documents.model(one) for one in store.models(run_id)],
-        "snapshots": [documents.snapshot(one) for one in store.snapshots(run_id)],
+        "snapshots": [shapes.snapshot(one, run_id) for one in store.snapshots(run_id)],
+        "log_counts": store.log_counts(run_id),
         "children": [msgspec.structs.asdict(one) for one in store.children(run_id, CHILDREN)],
     }
 

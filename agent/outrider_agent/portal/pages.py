@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from outrider_agent import errors
@@ -58,8 +59,9 @@ class Pages:
         attempt = asking.whole_number(request.query, "attempt", None, least=1)
         run_id = await self._context.read(store.find_run, given)
         if run_id != given:
-            raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", attempt=attempt))
+            raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", **{**request.query, "attempt": attempt}))
         seen = await self._context.read(onerun.look, store, run_id, attempt)
+        seen = msgspec.structs.replace(seen, modules=self._context.assets.later)
         main = onerun.page(seen, time.time_ns())
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
         crumbs = [

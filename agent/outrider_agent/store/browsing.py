@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-SQL = queries.load("portal")
+SQL, SHOW = queries.load("portal"), queries.load("show")
 
 Sort = Literal["number", "started", "duration", "status", "name", "experiment", "metric", "param", "tag"]
 #: Orders that are by a value of a name: `metric:loss`.
@@ -207,6 +207,12 @@ class Browser(reading.Reader):
         """The last `limit` chunks of the console before that one, in the order committed."""
         found = self._of_run(SQL.console_before, run_id, before=before, limit=limit, attempt=attempt)
         return [reading.convert(records.ConsoleChunk, row) for row in found[::-1]]
+
+    def log_counts(self, run_id: str) -> dict[str, int]:
+        """How many warnings and errors the run logged."""
+        with self._snapshots.open() as connection:
+            row = connection.execute(SHOW.log_counts, {"run_id": run_id}).fetchone()
+        return {"warnings": int(row["warnings"]), "errors": int(row["errors"])}
 
     def file(self, run_id: str, path: str, version: int | None) -> records.Artifact | None:
         """A version of a file of the run, or its last; None where there is none."""
