@@ -1,12 +1,14 @@
-// A part of the page whose module is read when it is first shown; until then, and where there is none, what stands inside.
+// A part of the page that is loaded when it is first shown.
 import { useEffect, useState } from "preact/hooks";
 import { html } from "./html.js";
 
-/** @param {{ module: string | undefined, name: string, given: object, children?: any }} props */
-export function Later({ module, name, given, children }) {
+/** @param {{ load: () => Promise<any>, given: object }} props `load` gives the component */
+export function Later({ load, given }) {
   const [Part, setPart] = useState(/** @type {any} */ (null));
+  const [wrong, setWrong] = useState("");
   useEffect(() => {
-    if (module) import(module).then((found) => setPart(() => found[name]), () => undefined);
-  }, [module, name]);
-  return Part ? html`<${Part} ...${given} />` : children;
+    load().then((found) => setPart(() => found), () => setWrong("This part of the page could not be loaded: reload the page."));
+  }, [load]);
+  if (wrong) return html`<p class="notice" role="alert">${wrong}</p>`;
+  return Part ? html`<${Part} ...${given} />` : html`<p class="dim" role="status">Loading…</p>`;
 }

@@ -68,7 +68,7 @@ function KeyMetrics({ run, series, go }) {
   return html`<section aria-label="Key metrics">
     <div class="heading"><h2>Key metrics</h2>${numbers.length > shown.length && html`<button type="button" onClick=${() => go("metrics")}>All ${numbers.length}</button>`}</div>
     ${shown.length === 0 && html`<p class="card dim pad">No metric yet. A script logs them by <code>extra={"metrics": {"{…}"}}</code> or <code>run.log(…)</code>; they appear here by themselves.</p>`}
-    <div class="tiles">${shown.map((one) => html`<${Tile} key=${one.source + one.name} one=${one} spark=${sparks[one.name]} />`)}</div>
+    <div class="keytiles">${shown.map((one) => html`<${Tile} key=${one.source + one.name} one=${one} spark=${sparks[one.name]} />`)}</div>
   </section>`;
 }
 
@@ -76,7 +76,7 @@ function KeyMetrics({ run, series, go }) {
 function Tile({ one, spark }) {
   const last = value(one.last);
   const best = one.best && one[one.best] !== null ? one[one.best] : null;
-  return html`<div class="card tile">
+  return html`<div class="card keytile">
     <h3 title=${plain(one.name)}><bdi>${plain(one.name)}</bdi></h3>
     <p><b class=${/^-?(NaN|Infinity)$/.test(last) ? "figure bad" : "figure"}>${last}</b><${Spark} values=${spark} /></p>
     <p class="dim small">${best !== null && html`best ${value(best)} · `}${one.last_step !== null ? `step ${value(one.last_step)}` : plural(one.count, "point")}</p>

@@ -4,7 +4,6 @@ import { render } from "preact";
 import { queried, setQuery } from "./address.js";
 import { Details } from "./details.js";
 import { Toast } from "./dialogs.js";
-import { Figures } from "./figures.js";
 import { Files } from "./files.js";
 import { html } from "./html.js";
 import { Later } from "./later.js";
@@ -30,17 +29,18 @@ const api = `/api/v1/runs/${data.run.run_id}`;
 const series = computed(() => (metrics.moved.value, [...metrics.curves.value.values()].map((curve) => curve.series)));
 const WARNING = 30;
 const AGAIN_MS = 1000;
+const CHARTS = () => import("./charts.js").then((found) => found.Charts);
+const IMAGES = () => import("./images.js").then((found) => found.Images);
 
 /** The tabs: name, title, how much is in it (null: not counted). */
 const tabs = computed(() => {
   const figures = run.value.figures ?? [];
   const pictures = figures.filter((one) => one.type.startsWith("image/")).length;
-  const tables = Object.keys(run.value.tables ?? {}).length;
   return /** @type {[string, string, number | null][]} */ ([
     ["overview", "Overview", null],
     ["metrics", "Metrics", series.value.length],
     ["logs", "Logs", null],
-    ["charts", "Charts", figures.length - pictures + tables],
+    ["charts", "Charts", figures.length - pictures],
     ["images", "Images", pictures],
     ["files", "Files", files.value.count],
     ["children", "Child runs", run.value.children?.length ?? 0],
@@ -58,7 +58,7 @@ function fromAddress() {
   const wanted = queried("tab", "overview");
   tab.value = tabs.peek().some(([name]) => name === wanted) ? wanted : "overview";
   isTable.value = queried("view") === "table";
-  metrics.fromAddress();
+  metrics.look.fromAddress();
 }
 
 function App() {
@@ -92,9 +92,9 @@ function Panel() {
     case "logs":
       return html`<${Attempts} run=${now} /><${Log} view=${view} isOver=${now.ended !== null} />`;
     case "charts":
-      return html`<${Later} key="charts" module=${data.modules["charts.js"]} name="Charts" given=${{ run: now }}><${Figures} figures=${(now.figures ?? []).filter((one) => !one.type.startsWith("image/"))} /><//>`;
+      return html`<${Later} key="charts" load=${CHARTS} given=${{ run: { ...now, tables: {} }, look: metrics.look }} />`;
     case "images":
-      return html`<${Later} key="images" module=${data.modules["images.js"]} name="Images" given=${{ runs: [now] }}><${Figures} figures=${(now.figures ?? []).filter((one) => one.type.startsWith("image/"))} /><//>`;
+      return html`<${Later} key="images" load=${IMAGES} given=${{ runs: [now] }} />`;
     case "files":
       return html`<${Files} run=${now} files=${files.value.shown} count=${files.value.count} all=${readFiles} />`;
     case "children":
@@ -174,6 +174,7 @@ addEventListener("keydown", (event) => {
   }
 });
 addEventListener("popstate", fromAddress);
+addEventListener("hashchange", () => metrics.look.fromAddress());
 
 let versions = -1;
 fromAddress();

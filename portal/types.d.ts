@@ -44,7 +44,7 @@ export interface LineNews { first: string | null; lines: Line[]; open: Line[]; s
 export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string; observed: boolean }
 
 export interface Start {
-  run: Run; series: Series[]; files: File[]; file_count: number; log: Ending; attempt: number | null; modules: Record<string, string>;
+  run: Run; series: Series[]; files: File[]; file_count: number; log: Ending; attempt: number | null;
 }
 
 declare global {
@@ -57,4 +57,10 @@ export interface RunPage { total: number; offset: number; limit: number; statuse
 export interface ListStart {
   title: string; experiment: string | null; parent: string | null; columns: string[]; page: RunPage; best: Record<string, "min" | "max" | null>;
   wrong: { error: string; at?: number } | null;
+}
+
+/** What differs between runs: one value a run, in their order. `best`: the place of the best one, where that can be said. */
+export interface Difference { name: string; values: (Value | null)[]; differs: boolean; best: number | null }
+export interface Comparison {
+  runs: Run[]; sentence: string; sections: { title: string; rows: Difference[] }[]; code: { path: string; what: string; diff: string | null }[];
 }

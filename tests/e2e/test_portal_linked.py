@@ -105,6 +105,7 @@ def test_the_log_of_one_attempt_is_asked_for_by_its_number(portal, window):
     assert page.inner_text("nav a[aria-current]") == "Attempt 1"
     page.click("[role=tab]:has-text('Files')")
     page.locator(".tree", has_text="earlier versions may be missing").wait_for()
+    page.click("[role=tab]:has-text('Logs')")
     late = {"k": "l", "t": START + 3 * SECOND, "lv": 30, "msg": "late"}
     portal.home.write("resumed", "py-2-aaaaaaaa", late)
     portal.home.write("resumed", "py-1-aaaaaaaa", {**late, "msg": "left behind"})

@@ -44,7 +44,8 @@ import logging, os, outrider
 evil = {EVIL!r}
 logging.basicConfig()
 run = outrider.start_run()
-run.log(evil, 1.5); run.log(evil + "text", evil); run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
+run.log(evil, 1.5); run.log(evil, 2.5); run.log(evil + "text", evil)
+run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
 print(evil); print("</script><script>alert(3)</script>")
 logging.error(evil)
 logging.getLogger(evil).warning("</script>" + evil, extra={{"metrics": {{evil + "m": 1}}}})
@@ -131,10 +132,10 @@ def test_a_run_shows_its_metrics_its_log_and_its_files(portal, window, dark):
     page = seen.open(f"/runs/{run_of(portal, 'vision')}")
     assert "Completed" in page.inner_text("h1 + .pill")
     assert "1 warning, 0 errors" in page.inner_text(".happened")
-    assert "train/loss" in page.inner_text(".tiles")
+    assert "train/loss" in page.inner_text(".keytiles")
     assert "WARNING the gradient was clipped" in page.inner_text(".log")
     assert "adamw" in page.inner_text("aside")
-    seen.wait("document.querySelectorAll('.tile .spark path').length === 3")
+    seen.wait("document.querySelectorAll('.keytile .spark path').length === 3")
     seen.shot(f"run-{'dark' if dark else 'light'}")
     tab(page, "Metrics")
     drawn(seen)
@@ -226,6 +227,7 @@ def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
     page.go_back()
     seen.wait("!document.body.innerText.includes('Whole range')")
     for part, beginning in ((0.002, "step 0"), (0.998, "step 149")):
+        box = page.locator(".chart:has(h3:text('train/loss')) .u-over").bounding_box()  # the button that went may have moved it
         page.mouse.move(box["x"] + box["width"] * part, middle)
         seen.wait("text => document.querySelector('.readout').innerText.startsWith(text)", beginning)
     page.click("button:text('Time')")
@@ -255,8 +257,8 @@ def test_the_log_is_filtered_and_followed(portal, window):
 
 #: Where a hostile run's texts are seen.
 HOSTILE = {
-    "Overview": ("h1", "aside", ".traceback", ".log", ".tiles"),
-    "Metrics": (".charts",),
+    "Overview": ("h1", "aside", ".traceback", ".log", ".keytiles"),
+    "Metrics": (".charts", ".tablecard"),
     "Logs": (".log",),
     "Files": (".tree",),
     "Details": (".content",),
@@ -274,7 +276,7 @@ def test_nothing_in_a_run_can_script_a_page(portal, window):
     for name, parts in HOSTILE.items():
         tab(page, name)
         if name == "Metrics":
-            drawn(seen, 2)
+            drawn(seen, 1)
         for part in parts:
             page.locator(part, has_text="<img src=x onerror=alert(2)>").first.wait_for()
         text = page.inner_text("main")

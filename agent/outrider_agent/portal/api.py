@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from outrider_agent import changes, errors
-from outrider_agent.cli import documents, journal
+from outrider_agent.cli import compare, documents, journal
 from outrider_agent.core import query as language
 from outrider_agent.portal import asking, door, shapes
 from outrider_agent.store import browsing
@@ -64,6 +64,7 @@ class Routes:
         return [
             web.get("/api/v1/experiments", self.experiments),
             web.get("/api/v1/runs", self.runs),
+            web.get("/api/v1/compare", self.compare),
             web.get("/api/v1/names", self.names),
             web.get("/api/v1/sparklines", self.sparklines),
             web.get(run, self.run),
@@ -99,6 +100,14 @@ class Routes:
                 "runs": [shapes.listed(one, now) for one in page.runs],
             }
         )
+
+    async def compare(self, request: web.Request) -> web.Response:
+        """GET /compare: what differs between runs."""
+        runs = list(dict.fromkeys(request.query.getall("run", [])))
+        if len(runs) < 2:
+            raise asking.Wrong("run is there less than twice: comparing takes two runs or more.")
+        found = await self._context.read(compare.comparison, self._store, self._context.given.blobs.path, runs, time.time_ns())
+        return asking.json_response(found)
 
     async def names(self, request: web.Request) -> web.Response:
         """GET /names: what a query may ask for."""

@@ -29,8 +29,6 @@ LIBRARIES = {
     "@preact/signals": "vendor/signals.js",
     "htm": "vendor/htm.js",
 }
-#: What a page reads when it is first shown; not every build has all of them.
-LATER = ("charts.js", "images.js", "chart-card.js", "chart-look.js", "curve.js")
 FOREVER = "public, max-age=31536000, immutable"
 
 #: What a page says where the libraries are missing.
@@ -52,11 +50,6 @@ class Assets:
         self.is_whole = all(name in self._files for name in (*LIBRARIES.values(), "vendor/uplot.js", "app.css", "run.js"))
         self.import_map = json.dumps({"imports": {name: self.url(file) for name, file in LIBRARIES.items()}})
         self.import_map_hash = base64.b64encode(hashlib.sha256(self.import_map.encode()).digest()).decode()
-
-    @property
-    def later(self) -> dict[str, str]:
-        """Modules that pages read when they are first needed, by name: those that are there."""
-        return {name: self.url(name) for name in LATER if name in self._files}
 
     def url(self, name: str) -> str:
         """Where a page finds the file."""

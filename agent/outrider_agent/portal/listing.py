@@ -10,7 +10,8 @@ import msgspec
 
 from outrider_agent.cli import documents
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import goals, markup, shapes, shell
+from outrider_agent.core import goals
+from outrider_agent.portal import markup, shapes, shell
 from outrider_agent.portal.markup import Safe, join, tag
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ import msgspec
 
 from outrider_agent.cli import documents, journal, transcript
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import api, goals, markup, shapes, shell
+from outrider_agent.core import goals
+from outrider_agent.portal import api, markup, shapes, shell
 from outrider_agent.portal.markup import Safe, join, tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from outrider_agent.store import browsing, records
 
@@ -36,7 +37,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     files: Sequence[records.Artifact]
     log: journal.Ending
     attempt: int | None
-    modules: Mapping[str, str] = {}
 
 
 def look(store: browsing.Browser, run_id: str, attempt: int | None = None) -> Seen:
@@ -66,7 +66,6 @@ def start(seen: Seen) -> dict[str, Any]:
         "file_count": len(seen.files),
         "log": shapes.ending(seen.log),
         "attempt": seen.attempt,
-        "modules": dict(seen.modules),
     }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
 from aiohttp import web
 
 from outrider_agent import errors
+from outrider_agent.cli import compare
 from outrider_agent.cli import format as fmt
 from outrider_agent.core import query as language
-from outrider_agent.portal import api, asking, door, helping, listing, onerun, shell
+from outrider_agent.portal import api, asking, beside, door, helping, listing, onerun, shell
 from outrider_agent.portal.markup import Safe, tag
 from outrider_agent.store import browsing
 
@@ -27,7 +27,13 @@ class Pages:
 
     def table(self) -> list[web.RouteDef]:
         """Every page."""
-        return [web.get("/", self.experiments), web.get("/runs", self.runs), web.get("/runs/{run}", self.run), web.get("/help", self.help)]
+        return [
+            web.get("/", self.experiments),
+            web.get("/runs", self.runs),
+            web.get("/runs/{run}", self.run),
+            web.get("/compare", self.compare),
+            web.get("/help", self.help),
+        ]
 
     async def experiments(self, _request: web.Request) -> web.Response:
         """GET /."""
@@ -61,7 +67,6 @@ class Pages:
         if run_id != given:
             raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", **{**request.query, "attempt": attempt}))
         seen = await self._context.read(onerun.look, store, run_id, attempt)
-        seen = msgspec.structs.replace(seen, modules=self._context.assets.later)
         main = onerun.page(seen, time.time_ns())
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
         crumbs = [
@@ -70,6 +75,15 @@ class Pages:
             (f"#{seen.run.number}", None),
         ]
         return self._page(title, crumbs, main, modules=["run.js"], charts=True)
+
+    async def compare(self, request: web.Request) -> web.Response:
+        """GET /compare?run=…&run=…"""
+        runs = list(dict.fromkeys(request.query.getall("run", [])))
+        crumbs: list[tuple[str, str | None]] = [("Experiments", "/"), ("Compare", None)]
+        if len(runs) < 2:
+            return self._page("Compare", crumbs, beside.nothing())
+        found = await self._context.read(compare.comparison, self._context.store, self._context.given.blobs.path, runs, time.time_ns())
+        return self._page("Compare", crumbs, beside.page(found), modules=["compare.js"], charts=True)
 
     async def help(self, _request: web.Request) -> web.Response:
         """GET /help: where a run's documentation link leads."""

@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from outrider_agent import layout
-from outrider_agent.portal import api, asking, assets, door, files, live, pages
+from outrider_agent.portal import api, asking, assets, door, files, live, pages, tabular
 
 if TYPE_CHECKING:
     from outrider_agent import protocols
@@ -157,6 +157,7 @@ def application(context: asking.Context, token: str) -> web.Application:
     app.on_response_prepare.append(guard.sign)
     app.add_routes(routes.table())
     app.add_routes(shown.table())
+    app.add_routes(tabular.Tables(context).table())
     app.add_routes(
         [
             web.get("/static/{hash}/{name:.+}", context.assets.serve),

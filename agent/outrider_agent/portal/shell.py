@@ -44,7 +44,7 @@ def page(
         tag("link", rel="stylesheet", href=assets.url("app.css")),
     ]
     if charts and assets.is_whole:
-        head.append(tag("link", rel="stylesheet", href=assets.url("vendor/uplot.css")))
+        head += [tag("link", rel="stylesheet", href=assets.url(name)) for name in ("vendor/uplot.css", "chart.css")]
         head.append(tag("script", src=assets.url("vendor/uplot.js"), defer=True))
     if (charts or app) and assets.is_whole:
         head.append(markup.script(assets.import_map, "importmap"))

@@ -66,12 +66,23 @@ FROM series WHERE run_key = :run_key AND (:name IS NULL OR name = :name) AND (:s
 -- A metric's points, packed, in the order committed.
 SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY first;
 
--- name: summaries
--- What a metric's chunks say of their points, without the points; of those that touch a range of steps.
-SELECT first, count, step_min, step_max, time_min, time_max, value_min AS min, value_max AS max, value_first AS first_value,
-       value_last AS last_value, nonfinite
+-- name: chunk_summaries
+-- What a metric's chunks say of their points, without the points; from an ordinal up to another, of those that touch a range of steps.
+SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
 FROM points
-WHERE series_key = :series_key AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+WHERE series_key = :series_key AND first >= :start AND first < :stop
+  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+
+-- name: summaries
+-- The same of several chunks at once: the summaries of one level.
+SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
+FROM summaries
+WHERE series_key = :series_key AND level = :level AND first >= :start AND first < :stop
+  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+
+-- name: end_of_level
+-- The ordinal up to which a level sums up a metric's points.
+SELECT first + count FROM summaries WHERE series_key = :series_key AND level = :level ORDER BY first DESC LIMIT 1;
 
 -- name: chunk
 -- One chunk of points.

@@ -194,6 +194,11 @@ INSERT INTO points (series_key, first, count, step_min, step_max, time_min, time
        steps, "values")
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: add_summaries
+-- What several chunks, or summaries of them, say together.
+INSERT INTO summaries (series_key, level, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
 -- name: add_row
 -- A row or a table.
 INSERT INTO rows (run_key, stream_key, name, kind, time, columns, description) VALUES (?, ?, ?, ?, ?, ?, ?);
