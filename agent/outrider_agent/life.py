@@ -44,6 +44,8 @@ AT_ONCE = 5
 
 #: How often the agent looks whether it still owns its home, and whether it is idle.
 _GUARD_S = 1.0
+#: Between two looks for runs that were deleted long ago.
+_PURGE_S = 3600.0
 #: A frozen predecessor that holds the store's write lock is killed after so long.
 _LOCKED_S = 2.0
 #: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
@@ -166,6 +168,7 @@ class Agent:
         found: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("liveness", supervise.supervise(parts["liveness"], self._look_for_dead_runs)),
             ("spool", supervise.supervise(parts["spool"], self._measure_spool)),
+            ("purge", supervise.supervise(parts["purge"], self._purge_deleted_runs)),
             ("guard", self._guard()),
         ]
         if self._parts.outputs is not None:
@@ -189,6 +192,15 @@ class Agent:
         while True:
             took = await self._loop.run_in_executor(self._parts.looker, look)
             await asyncio.sleep(max(pause, min(_MEASURE_STRETCH * pause, _SHARE * took), _MEASURE_SHARE * took))
+
+    async def _purge_deleted_runs(self) -> None:
+        """For good, once they have been deleted for so long."""
+        kept_s = self._parts.settings.store.keep_deleted_s
+        while True:
+            purged = await self._loop.run_in_executor(self._parts.threads, self._parts.operations.purge_older, kept_s)
+            if purged:
+                log.info("deleted_runs_purged", runs=purged)
+            await asyncio.sleep(_PURGE_S)
 
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""

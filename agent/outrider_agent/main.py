@@ -136,7 +136,7 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
     known.shipper = ship
     alive = liveness.Liveness(os.fspath(where.home), known, clock)
     full = fullness.Fullness(where.spool, max_bytes=values.spool.max_bytes, reserve_bytes=values.spool.disk_reserve_bytes)
-    parts = {name: supervise.Part(name) for name in ("liveness", "spool", *(["outputs"] if collector else []))}
+    parts = {name: supervise.Part(name) for name in ("liveness", "spool", "purge", *(["outputs"] if collector else []))}
     version, started, threads = _version(), time.time_ns(), concurrent.futures.ThreadPoolExecutor(4, "read")
     told = report.Report(
         report.Looked(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,9 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from outrider import spool
-from outrider_agent import errors, layout, model, report
+from outrider_agent import changes, errors, layout, model, report
 from outrider_agent.collect import streams
-from outrider_agent.store import editing
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -33,6 +31,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+#: So long somebody who changed a run waits for it to be in the store.
+EDITED_S = 5.0
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class AgentOperations:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._changes = changes.Changes(parts.layout, parts.database, parts.reader, parts.blobs)
         self.last_used = time.monotonic()
         self.waiting = 0
 
@@ -106,10 +108,30 @@ class AgentOperations:
         return {"run": run, "canceled": True, "signaled": signaled}
 
     async def delete(self, run: str) -> dict[str, Any]:
-        """Deletes the run from the store, its folder of the spool, and the blobs that only it had."""
+        """Deletes the run for good: from the store, its folder of the spool, and the blobs that only it had."""
         self._check(run)
-        blobs = await self._in_thread(self._delete, run)
+        blobs = await self._in_thread(self._changes.purge, run)
         return {"run": run, "deleted": True, "blobs": blobs}
+
+    async def edit(self, run: str, edit: changes.Edit) -> None:
+        """Says it of the run, and waits until it is in the store."""
+        self._check(run)
+        await self._in_thread(self._changes.edit, run, edit)
+        await asyncio.wrap_future(self._parts.shipper.flush(run, None, EDITED_S))
+
+    async def remove(self, run: str) -> None:
+        """Deletes the run; `restore` undoes it until it is purged."""
+        self._check(run)
+        await self._in_thread(self._changes.remove, run)
+
+    async def restore(self, run: str) -> None:
+        """Undoes `remove`."""
+        self._check(run)
+        await self._in_thread(self._changes.restore, run)
+
+    def purge_older(self, seconds: float) -> int:
+        """Purges what was deleted longer ago than that; how many runs. Blocks."""
+        return self._changes.purge_older(seconds)
 
     def stop(self) -> None:
         """Ends the agent in order."""
@@ -182,20 +204,6 @@ class AgentOperations:
         except OSError as exc:
             raise errors.Unavailable(f"The request to cancel {run} could not be written: {exc}.") from exc
         return _tell_owner(os.fspath(folder))
-
-    def _delete(self, run: str) -> int:
-        """The store first: what the streams still bring is then passed over. The folder next: a writer that lives stops, quietly."""
-        folder, blobs = self._parts.layout.run(run), []
-        try:
-            blobs = editing.delete_run(self._parts.database, run, self._parts.layout.home)
-        except errors.NotFound:
-            if not folder.is_dir():
-                raise
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self._parts.layout.submitted(run), ignore_errors=True)
-        for sha in blobs:
-            self._parts.blobs.delete(sha)
-        return len(blobs)
 
 
 def _pending(lag: model.StreamLag) -> dict[str, Any]:

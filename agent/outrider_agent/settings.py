@@ -98,6 +98,9 @@ class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The tracking store."""
 
     path: Annotated[str, Meta(description="The SQLite file; empty: outrider.db in the home.")] = ""
+    keep_deleted_s: Annotated[
+        float, Meta(ge=0, description="Seconds that a run deleted in the portal can be brought back; then it is purged.")
+    ] = 2_592_000.0
 
 
 class Portal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ COMMANDS = {
     "experiments": "list experiments",
     "runs": "list runs, newest first",
     "show": "one run in one screen",
+    "compare": "what differs between runs",
     "metrics": "a run's metrics, or the points of one",
     "logs": "what a run logged and printed, by time; -f follows it",
     "artifacts": "the files a run left",

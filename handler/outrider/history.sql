@@ -1,5 +1,6 @@
 -- name: documents
--- Runs with everything that is said of them (the run API's documents), the newest first: all, of an experiment, or by a JSON list of ids.
+-- Runs with everything that is said of them (the run API's documents), the newest first: all that were not deleted, of an experiment, or by
+-- a JSON list of ids.
 SELECT r.run_id AS run, e.name AS experiment, r.number, r.name, r.description, r.type, r.status, r.phase, r.reason, r.exit_code, r.signal,
        r.error_type, r.error_message, r.traceback, r.started, r.ended, r.parent_run_id AS parent, r.command, r.cwd, r.host, r.user, r.python,
        r.outputs, r.inputs,
@@ -8,18 +9,18 @@ SELECT r.run_id AS run, e.name AS experiment, r.number, r.name, r.description, r
        (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM properties p WHERE p.run_key = r.run_key) AS properties,
        (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM params p WHERE p.run_key = r.run_key) AS params
 FROM runs r JOIN experiments e USING (experiment_key)
-WHERE (:experiment IS NULL OR e.name = :experiment) AND (:runs IS NULL OR r.run_id IN (SELECT value FROM json_each(:runs)))
+WHERE (:experiment IS NULL OR e.name = :experiment) AND (:runs IS NULL AND r.removed IS NULL OR r.run_id IN (SELECT value FROM json_each(:runs)))
 ORDER BY r.started DESC, r.run_key DESC;
 
 -- name: children
 -- The ids of a run's children.
-SELECT run_id FROM runs WHERE parent_run_id = :run;
+SELECT run_id FROM runs WHERE parent_run_id = :run AND removed IS NULL;
 
 -- name: descendants
 -- The ids of a run's children, of theirs, and so on.
 WITH RECURSIVE below (run_id) AS (
-    SELECT run_id FROM runs WHERE parent_run_id = :run
-    UNION SELECT r.run_id FROM runs r JOIN below b ON r.parent_run_id = b.run_id)
+    SELECT run_id FROM runs WHERE parent_run_id = :run AND removed IS NULL
+    UNION SELECT r.run_id FROM runs r JOIN below b ON r.parent_run_id = b.run_id WHERE r.removed IS NULL)
 SELECT run_id FROM below WHERE run_id <> :run;
 
 -- name: series_of

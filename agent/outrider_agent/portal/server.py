@@ -165,6 +165,7 @@ def application(context: asking.Context, token: str) -> web.Application:
             web.get("/api/v1/runs/{run}/events", streams.run),
             web.get("/api/v1/runs/{run}/content", content.content),
             web.get("/api/v1/runs/{run}/console.txt", content.console),
+            web.get("/api/v1/runs/{run}/snapshots/{id}", content.snapshot),
         ]
     )
     return app
