@@ -128,6 +128,7 @@ def _read(reading: snapshots.Snapshots) -> list[Token]:
 @contextlib.contextmanager
 def _writing(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     where = os.fspath(path)
+    connect.make(where)
     with connect.translated(where), contextlib.closing(connect.writer(where)) as connection:
         migrate.migrate(connection, where)
         with connect.transaction(connection):
