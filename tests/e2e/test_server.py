@@ -253,3 +253,22 @@ def test_a_token_from_a_home_that_was_copied_is_no_key_of_another(server, tmp_pa
         assert there.raw("GET", "/runs", token="", Cookie=cookie)[0] == 401
     finally:
         copied.close()
+
+
+def test_a_person_signs_in_with_a_browser_and_sees_the_run(server, ask, browser):
+    """What a real browser says of its form lets it in: it has no origin there, for the page gives no referrer."""
+    context = browser.new_context()
+    page = context.new_page()
+    try:
+        assert page.goto(f"{server.url}/runs?experiment=ridge").status == 401
+        page.get_by_label("Token").fill("otr_wrong")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_text("opens nothing here").wait_for()
+        page.get_by_label("Token").fill(ask.token)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/runs?experiment=ridge")
+        page.get_by_text("#1").first.wait_for()
+        page.goto(f"{server.url}/runs/9f3c0aa1b2c4")
+        page.get_by_text("loss").first.wait_for()
+    finally:
+        context.close()

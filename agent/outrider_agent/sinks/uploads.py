@@ -55,6 +55,7 @@ class Uploads:
         self._there: set[str] = set()
         self._waits: dict[model.StreamId, set[str]] = {}
         self._under_way: set[str] = set()
+        self._parts = 0  # how many answers came
         self._lanes = {large: asyncio.Semaphore(_LARGE_LANES if large else _SMALL_LANES) for large in (True, False)}
         self._owed.mkdir(mode=0o700, parents=True, exist_ok=True)
         for marker in self._owed.iterdir():
@@ -141,12 +142,14 @@ class Uploads:
 
     async def _lane(self, sha: str) -> None:
         """Until it is there, or cannot be for a reason that stays."""
-        delays = backoff.Backoff(cap_s=15.0).delays(random.random)
+        delays, parts = backoff.Backoff(cap_s=15.0).delays(random.random), -1
         while True:
             try:
                 async with self._lanes[self._size(sha) > self._part_bytes]:
                     await self._upload(sha)
             except errors.Unavailable as exc:
+                if parts != self._parts:  # something got through since: this failure is a first one
+                    delays, parts = backoff.Backoff(cap_s=15.0).delays(random.random), self._parts
                 self.trouble = f"A file is on its way and does not get through: {exc}"
                 log.warning("upload_waits", sha256=sha, error=str(exc))
                 await asyncio.sleep(max(next(delays), exc.retry_after_s))
@@ -166,6 +169,7 @@ class Uploads:
             size = os.fstat(file.fileno()).st_size
             while True:
                 held = self._held(answer)
+                self._parts += 1
                 if held.whole:
                     return
                 part = await loop.run_in_executor(None, _part, file, held.offset, self._part_bytes)
