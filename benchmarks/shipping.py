@@ -8,7 +8,6 @@ the wire between.
 from __future__ import annotations
 
 import json
-import resource
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import agents, ingest
+from benchmarks import agents, idle, ingest
 from benchmarks.figures import Figure, median
 
 BAR_RECORDS = 200_000
@@ -65,23 +64,17 @@ def once(count):
         server = serve(central, port)
         try:
             agents.wait(lambda: agents.healthy(central))
+            before = idle.cpu_seconds(server.pid)
             command = [sys.executable, "-m", "benchmarks.shipping", str(home), f"http://127.0.0.1:{port}", str(token)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            served = idle.cpu_seconds(server.pid) - before
         finally:
-            before = cpu_of_children()
             server.terminate()
             server.wait(60)
-            served = cpu_of_children() - before
         command = [sys.executable, "-m", "benchmarks.ingest", str(home)]
         local = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     million = found["records"] / 1e6
     return found["records"] / found["wall"], local["records"] / local["wall"], found["cpu"] / million, served / million
-
-
-def cpu_of_children():
-    """CPU seconds of the processes that were waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def measure(short):

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: A line that names a blob has its kind in it, spelled so; that it is there means little.
-_HINT = re.compile(rb'"(?:art|model|snap)"')
+_KINDS = (b'"art"', b'"model"', b'"snap"')
+_HINT = re.compile(b"|".join(_KINDS))
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -22,6 +23,8 @@ def is_sha256(text: str) -> bool:
 
 def blobs(data: bytes) -> Iterator[tuple[int, str]]:
     """The blobs that are named in these lines, each with the offset at which its line begins, in order."""
+    if not any(kind in data for kind in _KINDS):  # metrics: several times as fast as the expression
+        return
     at = 0
     while match := _HINT.search(data, at):
         begin = data.rfind(lines.NEWLINE, 0, match.start()) + 1
