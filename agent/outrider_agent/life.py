@@ -212,7 +212,7 @@ class Agent:
             return True
         if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
             return True
-        return any(one.statistics().pending_bytes for one in self._parts.shippers)
+        return any(one.is_busy() for one in self._parts.shippers)
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import concurrent.futures
+import contextlib
 import ipaddress
 import os
 import signal
@@ -36,6 +37,7 @@ _SHUTDOWN_S = 3.0
 _BACKLOG = 512
 _KEEPALIVE_S = 75.0
 _THREADS = 8
+_FORGET_S = 3600.0
 
 _EPILOG = """\
 exit codes:
@@ -139,6 +141,7 @@ class Server:
         self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS, "serve")
         self._keeping = concurrent.futures.ThreadPoolExecutor(1, "tokens")
         self._blobs = local.LocalBlobs(where.blobs)
+        self._uploads = parts.Uploads(where.blobs, self._blobs)
         self._closing = asyncio.Event()
         self._started = time.time_ns()
         self._url = ""
@@ -185,6 +188,10 @@ class Server:
         log.info("server_ended", why=self._ending.why)
         return self._ending.why
 
+    def _forget(self) -> None:
+        with contextlib.suppress(errors.Unavailable):  # then the next time
+            self._uploads.forget()
+
     def _open(self) -> sqlite.SqliteStore:
         """The store; waits for one that is locked, up to a deadline. Raises `Unavailable`, `SchemaTooNew`."""
         unlock = life.Unlocker(self._lock.predecessor or agent_lock.holder(self._where.info))
@@ -205,11 +212,10 @@ class Server:
         loop, limits = asyncio.get_running_loop(), self._values.server
         key = await loop.run_in_executor(self._threads, door.read_token, self._where.portal_token)
         static = await loop.run_in_executor(self._threads, assets.Assets)
-        uploads = await loop.run_in_executor(self._threads, parts.Uploads, self._where.blobs, self._blobs)
         taking = routes.Routes(
             routes.Given(
                 receiver=received,
-                uploads=uploads,
+                uploads=self._uploads,
                 about=serving.About(given.store, store.has_ended),
                 threads=self._threads,
                 version=given.version,
@@ -254,9 +260,13 @@ class Server:
                 path.unlink(missing_ok=True)
 
     async def _guard(self) -> None:
-        """Is the home still ours?"""
+        """Is the home still ours? And what nobody goes on with is forgotten."""
+        forgotten = time.monotonic()
         while True:
             await asyncio.sleep(life.GUARD_S)
+            if time.monotonic() - forgotten > _FORGET_S:
+                forgotten = time.monotonic()
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._forget)
             if not self._lock.is_mine():
                 self._ending.fenced("agent.lock is another server's now, or is gone")
 

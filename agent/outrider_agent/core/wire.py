@@ -26,6 +26,9 @@ PART_SHA256 = "X-Outrider-Sha256"
 #: Of what is set aside or stands for a gap, no more travels than this.
 SHORT_BYTES = 128 << 10
 
+#: A question names at most so many streams or blobs.
+MOST_NAMED = 10_000
+
 _PLACE = re.compile(r"(\d{1,10})\.(\d{1,18})", re.ASCII)
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 

@@ -126,22 +126,29 @@ class Receiver:
         self._store.close()
 
     def _run(self) -> None:
-        """The loop's top: what the store raises is the senders' answer; a bug is told to them, and loudly."""
         while (offers := self._take()) is not None:
-            try:
-                if offers:
-                    self._settle(offers)
-                else:
-                    self._tidied = self.commits
-                    self._store.idle()
-            except errors.Unavailable as exc:
-                self._fail(offers, exc)
-            except errors.Fenced as exc:
-                self._fail(offers, exc)
-                self._on_fenced(str(exc))
-            except Exception as exc:
-                log.exception("commit_failed", error=f"{type(exc).__name__}: {exc}")
-                self._fail(offers, errors.StoreError(f"An error in Outrider's server ({type(exc).__name__}): {exc}"))
+            self._attempt(offers)
+
+    def _attempt(self, offers: Sequence[Offer]) -> None:
+        """The loop's top: what the store raises is the senders' answer. A bug is told to whose data it is about, and loudly."""
+        try:
+            if offers:
+                self._settle(offers)
+            else:
+                self._tidied = self.commits
+                self._store.idle()
+        except errors.Unavailable as exc:
+            self._fail(offers, exc)
+        except errors.Fenced as exc:
+            self._fail(offers, exc)
+            self._on_fenced(str(exc))
+        except Exception as exc:
+            if len(offers) > 1:  # nobody is stopped by what another one sent
+                for one in offers:
+                    self._attempt([one])
+                return
+            log.exception("commit_failed", error=f"{type(exc).__name__}: {exc}")
+            self._fail(offers, errors.StoreError(f"An error in Outrider's server ({type(exc).__name__}): {exc}"))
 
     def _take(self) -> list[Offer] | None:
         """What is there now, as much as one transaction takes; nothing when it was quiet for a while; None at the end."""

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: What all senders together may have in memory here.
 IN_HAND_BYTES = 256 << 20
-#: A question names at most so many streams or blobs.
-MOST_NAMED = 10_000
 #: What is smaller is unpacked and checked at once, not in a thread.
 SMALL_BYTES = 32 << 10
 
@@ -113,8 +111,8 @@ class Routes:
     async def positions(self, request: web.Request) -> web.Response:
         """POST /streams: where these are committed."""
         asked = _decoded(await self._body(request, 4 << 20), Streams).streams
-        if len(asked) > MOST_NAMED:
-            raise wire.Malformed(f"{len(asked)} streams at once; {MOST_NAMED} are the most.")
+        if len(asked) > wire.MOST_NAMED:
+            raise wire.Malformed(f"{len(asked)} streams at once; {wire.MOST_NAMED} are the most.")
         names = [_stream(*one) for one in asked]
         found = await self._in_thread(self._given.receiver.positions, names)
         return _json({"positions": [found[name] for name in names]})
@@ -147,8 +145,8 @@ class Routes:
     async def blobs(self, request: web.Request) -> web.Response:
         """POST /blobs: which of these are here, whole."""
         asked = _decoded(await self._body(request, 4 << 20), Hashes).sha256
-        if len(asked) > MOST_NAMED:
-            raise wire.Malformed(f"{len(asked)} blobs at once; {MOST_NAMED} are the most.")
+        if len(asked) > wire.MOST_NAMED:
+            raise wire.Malformed(f"{len(asked)} blobs at once; {wire.MOST_NAMED} are the most.")
         held = self._given.uploads.held
         return _json({"whole": await self._in_thread(lambda: [held(sha).whole for sha in asked])})
 

@@ -192,6 +192,10 @@ class Shipper:
             return msgspec.structs.replace(found, state="stuck", error=self._bug)
         return msgspec.structs.replace(found, state="stuck") if self.is_frozen() and found.pending_bytes else found
 
+    def is_busy(self) -> bool:
+        """Is there something that the sink has not got yet?"""
+        return bool(self.statistics().pending_bytes or getattr(self._sink, "under_way", 0))
+
     @property
     def bug(self) -> str | None:
         """What stopped the sink for good; None while it works."""

@@ -78,6 +78,11 @@ class HttpSink:
         """Why no blob gets through at the moment; None where one does."""
         return self._uploads.trouble
 
+    @property
+    def under_way(self) -> int:
+        """How many blobs are not there yet."""
+        return self._uploads.under_way
+
     def take_over(self) -> int:
         """Greets the server. A stream has no owner there: whoever ships what begins at its cursor is taken. Raises `Unavailable`."""
         answer = self._connection.call("GET", wire.ABOUT)
@@ -92,7 +97,12 @@ class HttpSink:
 
     def positions(self, streams: Iterable[model.StreamId]) -> Mapping[model.StreamId, model.Position]:
         """The committed position of each stream."""
-        names = list(streams)
+        names, found = list(streams), dict[model.StreamId, model.Position]()
+        for first in range(0, len(names), wire.MOST_NAMED):
+            found |= self._positions(names[first : first + wire.MOST_NAMED])
+        return found
+
+    def _positions(self, names: list[model.StreamId]) -> dict[model.StreamId, model.Position]:
         answer = self._connection.call("POST", wire.STREAMS, json={"streams": names})
         found = answer.document.get("positions") if isinstance(answer.document, dict) else None
         if answer.status != 200 or not isinstance(found, list) or len(found) != len(names):

@@ -81,14 +81,21 @@ class Uploads:
                 admitted.append(piece)
         return model.Batch(slices=tuple(admitted)) if admitted else None
 
+    @property
+    def under_way(self) -> int:
+        """How many blobs are not there yet."""
+        return len(self._under_way)
+
     def close(self) -> None:
         """Nothing is left to be done: what is under way ends with the connection."""
 
     def _learn(self, names: Iterable[str]) -> None:
         """Asks the server for those of which it is not known that it has them."""
-        asked = sorted(sha for sha in names if self._is_missing(sha))
-        if not asked:
-            return
+        unknown = sorted(sha for sha in names if self._is_missing(sha))
+        for first in range(0, len(unknown), wire.MOST_NAMED):
+            self._ask(unknown[first : first + wire.MOST_NAMED])
+
+    def _ask(self, asked: list[str]) -> None:
         answer = self._to.call("POST", wire.BLOBS, json={"sha256": asked})
         whole = answer.document.get("whole") if isinstance(answer.document, dict) else None
         if answer.status != 200 or not isinstance(whole, list) or len(whole) != len(asked):
@@ -196,8 +203,9 @@ class Uploads:
                 self._there.clear()
             self._there.add(sha)
             self._under_way.discard(sha)
-            for stream in [stream for stream, names in self._waits.items() if names <= self._there]:
-                del self._waits[stream]
+            for names in self._waits.values():
+                names.discard(sha)
+            self._waits = {stream: names for stream, names in self._waits.items() if names}
             self.held = frozenset(self._waits)
 
     def _size(self, sha: str) -> int:
