@@ -1,14 +1,14 @@
 """
 What a user changes of runs: tags, name and description; and that they are deleted, which can be undone until they are purged.
 
-What is said of a run is a line of the spool, by a stream of the agent's own, like what a script says: so every sink learns of it. Whether a
-run is deleted is the store's: no script can say it. Everything here blocks; who calls does it in a thread.
+What is said of a run is a line of a stream, like what a script says: an agent's own in the spool, for every sink; a server,
+which has no spool, puts it where what agents ship goes in. Whether a run is deleted is the store's: no script can say it. Everything here
+blocks; who calls does it in a thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from outrider_agent import errors, layout
 from outrider_agent.store import editing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from outrider_agent import protocols
@@ -43,19 +43,31 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             yield {"k": record.TAG, "t": now, "n": key, **({"del": True} if value is None else {"v": value})}
 
 
-class Changes:
-    """Of the runs of one home."""
+def into_spool(home: str, run: str, attempt: int, lines: Sequence[bytes]) -> None:
+    """Appends lines of a run, by a stream of the agent's own; they are in the store with the next commit. Raises `Unavailable`."""
+    with contextlib.closing(spool.Writer(home, run, "agent", attempt=attempt)) as writer:
+        for line in lines:
+            if not writer.append(line):
+                raise errors.Unavailable("The spool took no more, so the run is as it was: free some space, then try again.")
 
-    def __init__(self, where: layout.Layout, database: Path, reader: reading.Reader, blobs: protocols.Blobs) -> None:
-        self._layout, self._database, self._reader, self._blobs = where, database, reader, blobs
+
+class Changes:
+    """Of the runs of one home. `say(run, attempt, lines)` puts lines of a run where all are taken from."""
+
+    def __init__(
+        self,
+        where: layout.Layout,
+        database: Path,
+        reader: reading.Reader,
+        blobs: protocols.Blobs,
+        say: Callable[[str, int, list[bytes]], None],
+    ) -> None:
+        self._layout, self._database, self._reader, self._blobs, self._say = where, database, reader, blobs, say
 
     def edit(self, run: str, edit: Edit) -> None:
-        """Appends what is to be said; it is in the store with the next commit. Raises `NotFound`, `Unavailable`."""
-        attempt = self._reader.run(run).attempt
-        with contextlib.closing(spool.Writer(os.fspath(self._layout.home), run, "agent", attempt=attempt)) as writer:
-            for line in edit.lines(time.time_ns()):
-                if not writer.append(b"\n" + msgspec.json.encode(line) + b"\n"):
-                    raise errors.Unavailable("The spool took no more, so the run is as it was: free some space, then try again.")
+        """Says it. Raises `NotFound`, `Unavailable`."""
+        lines = [b"\n" + msgspec.json.encode(line) + b"\n" for line in edit.lines(time.time_ns())]
+        self._say(run, self._reader.run(run).attempt, lines)
 
     def remove(self, run: str) -> None:
         """Hides a run from every list. Idempotent. Raises `NotFound`; `OutriderError` where it still runs."""

@@ -7,6 +7,7 @@ Works on the parts that `main` passes in; wires nothing. Whatever may block is d
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import msgspec
 from outrider import spool
 from outrider_agent import changes, errors, layout, model, report
 from outrider_agent.collect import streams
+from outrider_agent.store import answering
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -48,6 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     threads: concurrent.futures.Executor
     report: report.Report
     stop: Callable[[], None]
+    has_store: bool = True
 
 
 class AgentOperations:
@@ -55,7 +58,8 @@ class AgentOperations:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._changes = changes.Changes(parts.layout, parts.database, parts.reader, parts.blobs)
+        say = functools.partial(changes.into_spool, os.fspath(parts.layout.home))
+        self._changes = changes.Changes(parts.layout, parts.database, parts.reader, parts.blobs, say)
         self.last_used = time.monotonic()
         self.waiting = 0
 
@@ -88,6 +92,10 @@ class AgentOperations:
         """Commits what is there, then reads the store. Raises TimeoutError rather than give a partial answer."""
         for run in (question.run, question.parent):
             self._check(run)
+        if not self._parts.has_store:
+            raise errors.Unavailable(
+                "This agent keeps no store; it ships what it collects to a server, and only there can all of it be read."
+            )
         timeout_s = question.timeout
         if question.what == "files":
             await self._drained(question.run, timeout_s)
@@ -99,7 +107,7 @@ class AgentOperations:
                 raise TimeoutError(
                     f"What was logged is not in the store after {timeout_s:g} s ({behind:,} bytes before it); nothing is lost."
                 )
-        return await self._in_thread(self._history, question)
+        return await self._in_thread(answering.answer, self._parts.reader, question)
 
     async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
         """Leaves the request in the run's folder; a run without a keeper, on this machine, has its process told."""
@@ -173,21 +181,6 @@ class AgentOperations:
             except OSError:
                 return False
         return True
-
-    def _history(self, question: model.Question) -> bytes:
-        reader, run = self._parts.reader, question.run
-        if question.what == "runs":
-            found = reader.documents(run=run, experiment=question.experiment, parent=question.parent, recursive=question.recursive)
-            return msgspec.json.encode(found)
-        if run is None:
-            raise errors.NotFound("The question names no run.")
-        if question.what == "files":
-            return msgspec.json.encode(reader.files(run))
-        if question.what == "console":
-            return msgspec.json.encode(reader.console_from(run, question.start))
-        if question.what == "tail":
-            return msgspec.json.encode(reader.tail(run, min(question.count, 1000)))
-        return msgspec.json.encode(reader.metrics(run, recursive=question.recursive, packed=question.packed))
 
     def _check(self, run: str | None) -> None:
         if run is not None and not spool.valid_name(run):

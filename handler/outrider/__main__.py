@@ -39,6 +39,8 @@ COMMANDS = {
     "config": "the settings in force, each with its origin",
     "doctor": "check that Outrider can work here",
     "agent": "run the agent, or stop it",
+    "server": "take what agents of other machines ship, and show it",
+    "token": "who may speak to a server: create, list, revoke",
 }
 
 HELP = """\

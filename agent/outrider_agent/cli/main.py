@@ -52,6 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "the settings in force, each with its origin"),
     "doctor": ("doctor", "check that Outrider can work here"),
     "agent": ("agent", "run the agent, or stop it"),
+    "server": ("server", "take what agents of other machines ship, and show it"),
+    "token": ("token", "who may speak to a server: create, list, revoke"),
 }
 
 EPILOG = """\

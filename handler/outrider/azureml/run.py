@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from outrider.azureml.experiment import Experiment
 
 
-class Run(_run.Run):
-    """A run, under its azureml name. It is always tracked, so it never looks offline."""
-
-    _report: strict.Report | None
+class _Found(_run.Run):
+    """A run, as scripts come by one."""
 
     @classmethod
-    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> Run:  # noqa: ARG003
+    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> Any:  # noqa: ARG003
         """
         The run that this process is in (of `submit`, of `outrider run`, started before), else a new one. The same object each time; nothing
         is asked, nothing waited for. With `allow_offline` False there must be one: else RunEnvironmentException.
@@ -55,6 +53,12 @@ class Run(_run.Run):
     @property
     def _run_id(self) -> str:
         return self.id
+
+
+class Run(_Found):
+    """A run, under its azureml name. It is always tracked, so it never looks offline."""
+
+    _report: strict.Report | None
 
     @property
     def _strict(self) -> strict.Report | None:
