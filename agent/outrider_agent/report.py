@@ -41,6 +41,8 @@ class Report:
 
     def __init__(self, looked: Looked) -> None:
         self._looked = looked
+        #: Bytes that the spool may hold; a reload may change it.
+        self.cap = looked.cap
         self._begun = time.monotonic()
         #: Where the portal is. Set when it is made.
         self.portal: Callable[[], dict[str, Any]] = dict
@@ -53,6 +55,34 @@ class Report:
         if sink.state in ("stuck", "fenced"):
             answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, self._looked.shipper.bug)}"}
         return answer
+
+    def probe(self) -> dict[str, bool]:
+        """What /healthz answers. Live: this is answered. Ready: the sink has been opened. Progress: `health`."""
+        return {"live": True, "ready": self._looked.shipper.deliver is not None, "progress": bool(self.health()["ok"])}
+
+    def hangs(self) -> str | None:
+        """
+        Why only a new start can help; None while one would not: what waits for a disk or a server goes on by itself. Does not block.
+        """
+        shipper = self._looked.shipper
+        if shipper.bug is not None:
+            return f"the sink {shipper.name} has stopped: {shipper.bug}"
+        if shipper.is_frozen():
+            return f"the sink {shipper.name} does not come back from what it does"
+        sink = shipper.statistics()
+        if sink.state == "stuck" and sink.error is None:
+            return f"the sink {sink.name} makes no progress, and has no reason for it"
+        return None
+
+    def line(self) -> str:
+        """How it is, in a line: for `systemctl status`."""
+        sink, alive = self._looked.shipper.statistics(), self._looked.liveness.statistics.alive
+        if self._looked.fullness.measured.full:
+            return f"the spool is full, records are refused: {self._looked.fullness.measured.why}"
+        if sink.error:
+            return f"{sink.pending_bytes:,} bytes wait for the sink {sink.name}: {sink.error}"
+        waits = f"{sink.pending_bytes:,} bytes wait" if sink.pending_bytes else "nothing waits"
+        return f"{alive} runs live, {waits}, {sink.records:,} records delivered"
 
     def status(self) -> dict[str, Any]:
         """The document of GET /status."""
@@ -70,7 +100,7 @@ class Report:
             "sinks": [_sink(sink)],
             "streams": [_stream(one, sink.name) for one in lag],
             "collectors": self._collectors(),
-            "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
+            "spool": {"bytes": measured.bytes, "cap": self.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
             "wrong": self._wrong(sink, refused),
         }

@@ -9,6 +9,7 @@ Nothing else in the agent reads the environment for a setting; the home (OUTRIDE
 from __future__ import annotations
 
 import difflib
+import operator
 import os
 import tomllib
 from pathlib import Path
@@ -19,10 +20,11 @@ import msgspec
 from outrider_agent import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 Meta = msgspec.Meta
 Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "text", "keys", "json"]
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,6 +116,13 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The agent's own log, agent.log in the home."""
 
     level: Annotated[Level, Meta(description="The least severe messages kept: debug, info, warning or error.")] = "info"
+    format: Annotated[
+        Format,
+        Meta(
+            description="Its form on stderr (--foreground): text, keys (one line of key=value), json; "
+            "auto: keys where stderr is the journal, else text. agent.log is JSON."
+        ),
+    ] = "auto"
     max_bytes: Annotated[int, Meta(ge=1 << 16, description="Bytes, then the log becomes agent.log.1 and begins anew.")] = 10_000_000
 
 
@@ -186,7 +195,7 @@ def describe(
 ) -> list[tuple[str, Any, str]]:
     """(key, value, origin) of every setting in force, for `config show`. Raises `SettingsError`."""
     resolved = resolve(overrides, config=config, environ=environ)
-    return [(field.key, getattr(getattr(resolved.settings, field.section), field.name), resolved.origins[field.key]) for field in fields()]
+    return [(field.key, value(resolved.settings, field), resolved.origins[field.key]) for field in fields()]
 
 
 def resolve(overrides: Sequence[str] = (), *, config: str | None = None, environ: Mapping[str, str] | None = None) -> Resolved:
@@ -205,6 +214,21 @@ def resolve(overrides: Sequence[str] = (), *, config: str | None = None, environ
         section, _, name = key.partition(".")
         tree.setdefault(section, {})[name] = value
     return Resolved(msgspec.convert(tree, Settings), origins, file)
+
+
+def value(tree: Settings, field: Field) -> Any:
+    """What the tree has for one setting."""
+    return operator.attrgetter(field.key)(tree)
+
+
+def merged(old: Settings, new: Settings, keys: Collection[str]) -> Settings:
+    """The old settings with the new values of those keys."""
+    sections: dict[str, dict[str, Any]] = {}
+    for field in fields():
+        if field.key in keys:
+            sections.setdefault(field.section, {})[field.name] = value(new, field)
+    replaced = {name: msgspec.structs.replace(getattr(old, name), **changed) for name, changed in sections.items()}
+    return msgspec.structs.replace(old, **replaced)
 
 
 def find_file(config: str | None, environ: Mapping[str, str]) -> Path | None:

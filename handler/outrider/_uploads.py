@@ -10,6 +10,7 @@ import os
 from contextlib import contextmanager
 from time import time_ns
 
+from outrider import _shared
 from outrider._encode import quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -68,7 +69,7 @@ def temporary(home: str) -> Iterator[str]:
     """A name of its own for a new file beside the blobs; what has not been adopted by the end is deleted."""
     folder = os.path.join(home, "blobs", "tmp")
     for path in (home, os.path.dirname(folder), folder):
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        _shared.make_folders(path)
     name = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
         yield name
@@ -84,6 +85,7 @@ def adopt(home: str, path: str) -> tuple[str, int]:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fchmod(fd, 0o600)
+        _shared.share(fd, os.path.dirname(path))
         while chunk := os.read(fd, _CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -99,6 +101,7 @@ def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
     with temporary(home) as name:
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            _shared.share(fd, os.path.dirname(name))
             sha, size = _copy_hashing(source, fd)
             os.fsync(fd)
         finally:
@@ -126,7 +129,7 @@ def _copy_hashing(source: BinaryIO, fd: int) -> tuple[str, int]:
 
 def _name_it(home: str, temporary: str, sha: str) -> None:
     folder = os.path.join(home, "blobs", sha[:2])
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _shared.make_folders(folder)
     final = os.path.join(folder, sha)
     if os.path.exists(final):
         _unlink(temporary)

@@ -41,6 +41,8 @@ ALLOWED = {
     "settings_text": {"settings"},
     "logs": set(),
     "layout": set(),
+    "systemd": set(),
+    "probes": set(),
     "agent_lock": set(),
     "crashpoints": set(),
     "supervise": {"core"},
@@ -49,15 +51,29 @@ ALLOWED = {
     "ship": {"core", "crashpoints"},
     "store": {"core", "crashpoints"},
     "sinks": {"store"},  # the store's sink writes through the store; no other sink may
-    "server": set(),
+    "server": {"probes"},
     # Its shapes are those of `--json`, made by the same pure modules; it reads the store and writes where it is served.
-    "portal": {"cli", "layout", "store"},
+    "portal": {"cli", "layout", "probes", "store"},
     "cli": {"agent_lock", "core", "layout", "settings", "store"},  # reads the store by itself, without the agent
     # The agent as a whole: what it knows, says, does on request, and the order of its life. They get their parts from main.
     "knowledge": {"collect", "ship", "store"},
     "report": {"collect", "layout", "ship", "supervise"},
     "operations": {"collect", "layout", "report", "ship", "store"},
-    "life": {"agent_lock", "collect", "knowledge", "layout", "operations", "portal", "server", "settings", "ship", "store", "supervise"},
+    "service": {"report", "settings", "systemd"},
+    "life": {
+        "agent_lock",
+        "collect",
+        "knowledge",
+        "layout",
+        "operations",
+        "portal",
+        "server",
+        "service",
+        "settings",
+        "ship",
+        "store",
+        "supervise",
+    },
     "main": {"*"},  # wires everything
     "__main__": {"main"},
     "__init__": set(),

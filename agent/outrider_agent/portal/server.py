@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from outrider_agent import layout
+from outrider_agent import layout, probes
 from outrider_agent.portal import api, asking, assets, door, files, live, pages
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     enabled: bool
     port: int
+    #: A listening socket that the service manager handed in: it is served instead of one of our own.
+    handed_in: socket.socket | None = None
 
 
 class Portal:
@@ -105,7 +107,7 @@ class Portal:
             threads=self._threads,
         )
         app = application(asking.Context(given=given, assets=static, closing=self._closing), token)
-        listening = listen(self._parts.port)
+        listening = self._parts.handed_in or listen(self._parts.port)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         await web.SockSite(runner, listening).start()
@@ -150,11 +152,13 @@ def application(context: asking.Context, token: str) -> web.Application:
 
     @web.middleware
     async def touch(request: web.Request, handler: door.Handler) -> web.StreamResponse:
-        context.given.agent.touched()
+        if not probes.is_probe(request.path):  # whoever watches keeps no agent awake
+            context.given.agent.touched()
         return await handler(request)
 
     app = web.Application(middlewares=[guard.check, touch, shown.answer_errors, api.answer_errors], client_max_size=1 << 20)
     app.on_response_prepare.append(guard.sign)
+    app.add_routes(probes.routes(context.given.agent))
     app.add_routes(routes.table())
     app.add_routes(shown.table())
     app.add_routes(
