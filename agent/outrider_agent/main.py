@@ -255,6 +255,8 @@ def _pages(where: layout.Layout, given: Given, asked: operations.AgentOperations
         version=version,
         enabled=values.portal.enabled,
         port=values.portal.port,
+        address=values.portal.address,
+        token_file=values.portal.token_file,
         handed_in=given.sockets[0].dup() if given.sockets else None,
     )
 

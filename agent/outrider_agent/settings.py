@@ -110,6 +110,17 @@ class Portal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int,
         Meta(ge=0, le=65535, description="The port on 127.0.0.1; where it is taken, the next free one. 0: any. `outrider ui` knows it."),
     ] = 7433
+    address: Annotated[
+        str,
+        Meta(
+            description="The address it listens on. 0.0.0.0 is for a container, whose port is published on the host's loopback; "
+            "every request needs the key there as well."
+        ),
+    ] = "127.0.0.1"
+    token_file: Annotated[
+        str,
+        Meta(description="The file that holds its key, 32 to 128 of A-Z a-z 0-9 - _; empty: portal.token in the home, made when missing."),
+    ] = ""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

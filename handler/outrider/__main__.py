@@ -36,6 +36,9 @@ COMMANDS = {
     "config": "the settings in force, each with its origin",
     "doctor": "check that Outrider can work here",
     "agent": "run the agent, or stop it",
+    "service": "the agent as a systemd service: install, uninstall, status",
+    "health": "is the agent live, ready, making progress? for probes: the exit code says it",
+    "flare": "a bundle for support: what the agent says of itself, without secrets and without your data",
 }
 
 HELP = """\

@@ -49,6 +49,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "the settings in force, each with its origin"),
     "doctor": ("doctor", "check that Outrider can work here"),
     "agent": ("agent", "run the agent, or stop it"),
+    "service": ("service", "the agent as a systemd service: install, uninstall, status"),
+    "health": ("health", "is the agent live, ready, making progress? for probes: the exit code says it"),
+    "flare": ("flare", "a bundle for support: what the agent says of itself, without secrets and without your data"),
 }
 
 EPILOG = """\

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import pathlib
 import re
 import secrets
 from typing import TYPE_CHECKING
@@ -65,6 +66,18 @@ def read_token(path: Path) -> str:
         pass
     token = secrets.token_urlsafe(32)
     layout.write_atomically(path, token.encode() + b"\n")
+    return token
+
+
+def given_token(source: str, home: Path) -> str:
+    """The key that somebody put into a file (a secret of a container), kept in the home too. Raises OSError, where it is none as well."""
+    token = pathlib.Path(source).read_text().strip()
+    if not _TOKEN.fullmatch(token):
+        raise OSError(
+            f"{source} (portal.token_file) holds no key: 32 to 128 of A-Z a-z 0-9 - _ are one, as `openssl rand -hex 32` prints it"
+        )
+    if not home.exists() or home.read_text().strip() != token:
+        layout.write_atomically(home, token.encode() + b"\n")
     return token
 
 
