@@ -42,6 +42,8 @@ class Report:
 
     def __init__(self, looked: Looked) -> None:
         self._looked = looked
+        #: Bytes that the spool may hold; a reload may change it.
+        self.cap = looked.cap
         self._begun = time.monotonic()
         #: Where the portal is. Set when it is made.
         self.portal: Callable[[], dict[str, Any]] = dict
@@ -55,6 +57,29 @@ class Report:
         if sink.state in ("stuck", "fenced"):
             answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, first.bug)}"}
         return answer
+
+    def probe(self) -> dict[str, bool]:
+        """What /healthz answers. Live: this is answered. Ready: the sink has been opened. Progress: `health`."""
+        ready = all(one.deliver is not None for one in self._looked.shippers)
+        return {"live": True, "ready": ready, "progress": bool(self.health()["ok"])}
+
+    def hangs(self) -> str | None:
+        """
+        Why only a new start can help; None while one would not: what waits for a disk or a server goes on by itself. Does not block.
+        """
+        return next((reason for one in self._looked.shippers if (reason := _hangs(one))), None)
+
+    def line(self) -> str:
+        """How it is, in a line: for `systemctl status`."""
+        sinks, alive = [one.statistics() for one in self._looked.shippers], self._looked.liveness.statistics.alive
+        if self._looked.fullness.measured.full:
+            return f"the spool is full, records are refused: {self._looked.fullness.measured.why}"
+        waiting = [f"{sink.pending_bytes:,} bytes wait for the sink {sink.name}: {sink.error}" for sink in sinks if sink.error]
+        if waiting:
+            return "; ".join(waiting)
+        pending = max(sink.pending_bytes for sink in sinks)
+        waits = f"{pending:,} bytes wait" if pending else "nothing waits"
+        return f"{alive} runs live, {waits}, {sinks[0].records:,} records delivered"
 
     def status(self) -> dict[str, Any]:
         """The document of GET /status."""
@@ -73,7 +98,7 @@ class Report:
             "sinks": [_sink(sink) for sink in sinks],
             "streams": _streams(lags, first),
             "collectors": self._collectors(),
-            "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
+            "spool": {"bytes": measured.bytes, "cap": self.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
             "wrong": self._wrong(sinks, refused),
         }
@@ -146,6 +171,17 @@ class Report:
 
 def _lines(count: int) -> str:
     return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+def _hangs(ship: shipper.Shipper) -> str | None:
+    if ship.bug is not None:
+        return f"the sink {ship.name} has stopped: {ship.bug}"
+    if ship.is_frozen():
+        return f"the sink {ship.name} does not come back from what it does"
+    sink = ship.statistics()
+    if sink.state == "stuck" and sink.error is None:
+        return f"the sink {sink.name} makes no progress, and has no reason for it"
+    return None
 
 
 def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:

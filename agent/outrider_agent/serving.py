@@ -68,6 +68,10 @@ class ServerOperations:
         answer: dict[str, Any] = {"ok": error is None, "pid": os.getpid(), "version": self._told.version}
         return answer if error is None else {**answer, "reason": error}
 
+    def probe(self) -> dict[str, bool]:
+        """What /healthz answers: it listens, its store is open; and what comes can be committed."""
+        return {"live": True, "ready": True, "progress": bool(self.health()["ok"])}
+
     async def status(self) -> dict[str, Any]:
         """The document of GET /status, in an agent's shape."""
         received, error = self._told.receiver, self._told.receiver.error
