@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from outrider import spool
+from outrider_agent import model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from outrider_agent import layout, model, supervise
+    from outrider_agent import layout, supervise
     from outrider_agent.collect import liveness, outputs
     from outrider_agent.ship import deliver, fullness, shipper
 
@@ -96,12 +97,19 @@ class Report:
                 "uptime_s": round(time.monotonic() - self._begun, 1),
             },
             "sinks": [_sink(sink) for sink in sinks],
-            "streams": _streams(lags, first),
+            "streams": self._streams(lags, first),
             "collectors": self._collectors(),
             "spool": {"bytes": measured.bytes, "cap": self.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
             "wrong": self._wrong(sinks, refused),
         }
+
+    def _streams(self, lags: Mapping[str, Sequence[model.StreamLag]], first: Sequence[model.StreamLag]) -> list[dict[str, Any]]:
+        """Each stream's place in the first sink, and how far each sink is behind: of one that it has not seen yet, by all of it."""
+        seen = self._looked.shippers[0].reader
+        pending = {name: {one.stream: one.pending_bytes for one in found} for name, found in lags.items()}
+        whole = {one.stream: stream.pending(model.START) if (stream := seen.stream(one.stream)) else 0 for one in first}
+        return [_stream(one, {name: found.get(one.stream, whole[one.stream]) for name, found in pending.items()}) for one in first]
 
     def _collectors(self) -> list[dict[str, Any]]:
         seen, collector = self._looked.liveness.statistics, self._looked.outputs
@@ -208,12 +216,6 @@ def _sink(sink: deliver.Statistics) -> dict[str, Any]:
         "pending_bytes": sink.pending_bytes,
         "last_commit_age_s": _rounded(sink.last_commit_age_s),
     }
-
-
-def _streams(lags: Mapping[str, Sequence[model.StreamLag]], first: Sequence[model.StreamLag]) -> list[dict[str, Any]]:
-    """Each stream's place in the first sink, and how far each sink is behind."""
-    pending = {name: {one.stream: one.pending_bytes for one in found} for name, found in lags.items()}
-    return [_stream(one, {name: found.get(one.stream, 0) for name, found in pending.items()}) for one in first]
 
 
 def _stream(lag: model.StreamLag, pending: Mapping[str, int]) -> dict[str, Any]:
