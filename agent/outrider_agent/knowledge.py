@@ -10,14 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 from outrider_agent import errors
-from outrider_agent.collect import roots, streams
+from outrider_agent.collect import container, roots, streams
 from outrider_agent.store import owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from outrider_agent.collect import ledger, outputs
+    from outrider_agent.collect import containers, ledger, outputs
     from outrider_agent.ship import shipper
     from outrider_agent.store import reading
 
@@ -89,17 +89,30 @@ class StoreKnowledge:
         except errors.Unavailable:
             return False
 
+    def before(self, run: str) -> container.Before | None:
+        """For the containers collector: how far a run has come of which the spool has nothing more. Raises `Unavailable`."""
+        try:
+            found = self._reader.run(run)
+        except errors.NotFound:
+            return None
+        return container.Before(found.attempt, found.ended)
+
     def close(self) -> None:
         """Idempotent."""
         self._open_runs.close()
 
 
 class Departures:
-    """May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it."""
+    """
+    May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it; and not
+    while a container of it is followed.
+    """
 
     def __init__(self, finder: roots.RootFinder, known: StoreKnowledge, clock: SystemClock) -> None:
         #: None: no outputs are collected. Set when it is made: the two know one another.
         self.collector: outputs.OutputsCollector | None = None
+        #: None: no containers are followed.
+        self.containers: containers.ContainersCollector | None = None
         self._finder, self._known, self._clock = finder, known, clock
         self._ended: dict[str, float] = {}
         self._with_roots: frozenset[str] = frozenset()
@@ -127,6 +140,8 @@ class Departures:
         """For retention, of any run. Raises `Unavailable`."""
         if not self._known.has_ended(run):
             self._ended.pop(run, None)  # it may have been resumed
+            return False
+        if self.containers is not None and self.containers.keeps(run):
             return False
         if self.collector is None:
             return True

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from outrider_agent import knowledge, operations, settings
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.portal import server as portal
     from outrider_agent.server import control
     from outrider_agent.ship import fullness, shipper
@@ -67,6 +67,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     shipper: shipper.Shipper
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     operations: operations.AgentOperations
@@ -170,6 +171,8 @@ class Agent:
         ]
         if self._parts.outputs is not None:
             found.append(("outputs", supervise.supervise(parts["outputs"], self._parts.outputs.run)))
+        if self._parts.containers is not None:
+            found.append(("containers", supervise.supervise(parts["containers"], self._parts.containers.run)))
         return found
 
     async def _look_for_dead_runs(self) -> None:
@@ -213,6 +216,8 @@ class Agent:
             return True
         if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
             return True
+        if self._parts.containers is not None and self._parts.containers.statistics().running:
+            return True
         return bool(self._parts.shipper.statistics().pending_bytes)
 
     def _on_signal(self, number: int) -> None:
@@ -227,11 +232,11 @@ class Agent:
     async def _drain(self) -> None:
         """In order, up to the deadline; what is left then stays in the spool."""
         deadline = time.monotonic() + self._parts.settings.agent.shutdown_deadline_s
-        if self._parts.outputs is not None:
+        for collector in self._collectors():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
-                    await self._parts.outputs.drain()
-            self._parts.outputs.close()
+                    await collector.drain()
+            collector.close()
         left = max(0.0, deadline - time.monotonic())
         try:
             late = await asyncio.wrap_future(self._parts.shipper.flush(None, None, left))
@@ -246,8 +251,8 @@ class Agent:
         self._parts.shipper.stop()
         if not await asyncio.to_thread(self._parts.shipper.wait_stopped, _CLOSE_S):
             log.warning("sink_did_not_stop", error=f"not within {_CLOSE_S:g} s")
-        if self._parts.outputs is not None and self._ending.why == FENCED:
-            self._parts.outputs.close()
+        for collector in self._collectors() if self._ending.why == FENCED else ():
+            collector.close()
         await self._parts.portal.close()
         await self._parts.server.close()
         self._remove_info()
@@ -255,6 +260,11 @@ class Agent:
             executor.shutdown(wait=False, cancel_futures=True)
         self._parts.knowledge.close()
         self._parts.reader.close()
+
+    def _collectors(self) -> list[containers.ContainersCollector | outputs.OutputsCollector]:
+        """Those that are drained before the sinks: containers first, whose end lets their outputs be taken as whole."""
+        every: tuple[containers.ContainersCollector | outputs.OutputsCollector | None, ...] = (self._parts.containers, self._parts.outputs)
+        return [one for one in every if one is not None]
 
     def _write_info(self) -> None:
         """agent.json: where the socket is, and who serves it."""
