@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from outrider_agent import knowledge, operations, service, settings
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.portal import server as portal
     from outrider_agent.server import control
     from outrider_agent.ship import fullness, shipper
@@ -67,6 +67,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     shippers: Sequence[shipper.Shipper]
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     operations: operations.AgentOperations
@@ -178,6 +179,8 @@ class Agent:
         ]
         if self._parts.outputs is not None:
             found.append(("outputs", supervise.supervise(parts["outputs"], self._parts.outputs.run)))
+        if self._parts.containers is not None:
+            found.append(("containers", supervise.supervise(parts["containers"], self._parts.containers.run)))
         return found
 
     async def _look_for_dead_runs(self) -> None:
@@ -230,6 +233,8 @@ class Agent:
             return True
         if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
             return True
+        if self._parts.containers is not None and self._parts.containers.statistics().running:
+            return True
         return any(one.is_busy() for one in self._parts.shippers)
 
     def _reload(self) -> None:
@@ -252,11 +257,11 @@ class Agent:
         given = self._settings.agent.shutdown_deadline_s
         deadline = time.monotonic() + given
         self._parts.manager.stopping(given)
-        if self._parts.outputs is not None:
+        for collector in self._collectors():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
-                    await self._parts.outputs.drain()
-            self._parts.outputs.close()
+                    await collector.drain()
+            collector.close()
         left = max(0.0, deadline - time.monotonic())
         await asyncio.gather(*(self._flush(one, left) for one in self._parts.shippers))
 
@@ -279,8 +284,8 @@ class Agent:
         for one in self._parts.shippers:
             if not await asyncio.to_thread(one.wait_stopped, _CLOSE_S):
                 log.warning("sink_did_not_stop", sink=one.name, error=f"not within {_CLOSE_S:g} s")
-        if self._parts.outputs is not None and self._ending.why == FENCED:
-            self._parts.outputs.close()
+        for collector in self._collectors() if self._ending.why == FENCED else ():
+            collector.close()
         await self._parts.portal.close()
         await self._parts.server.close()
         self._remove_info()
@@ -288,6 +293,11 @@ class Agent:
             executor.shutdown(wait=False, cancel_futures=True)
         self._parts.knowledge.close()
         self._parts.reader.close()
+
+    def _collectors(self) -> list[containers.ContainersCollector | outputs.OutputsCollector]:
+        """Those that are drained before the sinks: containers first, whose end lets their outputs be taken as whole."""
+        every: tuple[containers.ContainersCollector | outputs.OutputsCollector | None, ...] = (self._parts.containers, self._parts.outputs)
+        return [one for one in every if one is not None]
 
     def _write_info(self) -> None:
         """agent.json: where the socket is, and who serves it."""

@@ -35,7 +35,7 @@ from outrider_agent import (
     systemd,
 )
 from outrider_agent.blobs import local
-from outrider_agent.collect import liveness, outputs, roots
+from outrider_agent.collect import containers, liveness, outputs, roots
 from outrider_agent.core import backoff
 from outrider_agent.portal import server as portal
 from outrider_agent.server import control as server
@@ -179,27 +179,28 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
     if remote is not None and not values.store.enabled:
         known = knowledge.RemoteKnowledge(remote, clock)
     departures = knowledge.Departures(roots.RootFinder(where.spool, clock, remembered=known.remembered), known, clock)
-    collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
-    departures.collector = collector
+    collector = departures.collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
+    followed = departures.containers = _containers(where, values, known) if values.containers.enabled else None
     ships = _shippers(where, values, known, database=database, remote=remote, may_go=departures.may_go, ending=ending, lock=lock)
     known.shipper = ship = ships[0]
     alive = liveness.Liveness(os.fspath(where.home), known, clock)
     full = fullness.Fullness(where.spool, max_bytes=values.spool.max_bytes, reserve_bytes=values.spool.disk_reserve_bytes)
-    parts = {name: supervise.Part(name) for name in ("liveness", "spool", "purge", *(["outputs"] if collector else []))}
+    named = {"liveness": True, "spool": True, "purge": True, "outputs": collector, "containers": followed}
+    parts = {name: supervise.Part(name) for name, there in named.items() if there}
     version, started, threads = installed_version(), time.time_ns(), concurrent.futures.ThreadPoolExecutor(4, "read")
-    told = report.Report(
-        report.Looked(
-            layout=where,
-            version=version,
-            started=started,
-            cap=values.spool.max_bytes,
-            shippers=ships,
-            liveness=alive,
-            fullness=full,
-            outputs=collector,
-            parts=list(parts.values()),
-        )
+    looked = report.Looked(
+        layout=where,
+        version=version,
+        started=started,
+        cap=values.spool.max_bytes,
+        shippers=ships,
+        liveness=alive,
+        fullness=full,
+        outputs=collector,
+        containers=followed,
+        parts=list(parts.values()),
     )
+    told = report.Report(looked)
     asked = operations.AgentOperations(
         operations.Parts(
             layout=where,
@@ -224,6 +225,7 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
         started=started,
         shippers=ships,
         outputs=collector,
+        containers=followed,
         liveness=alive,
         fullness=full,
         operations=asked,
@@ -282,6 +284,22 @@ def _outputs(
         existing=given.existing,
     )
     return outputs.OutputsCollector(where.home, blobs, departures, knowledge.SystemClock(), followed, known=known.artifacts)
+
+
+def _containers(where: layout.Layout, values: settings.Settings, known: knowledge.Knowledge) -> containers.ContainersCollector:
+    given = values.containers
+    chosen = containers.Settings(
+        select=given.select,
+        names=given.names,
+        experiment=given.experiment,
+        docker_folder=given.docker_folder,
+        pods_folder=given.pods_folder,
+        sockets=given.sockets,
+        sweep_interval_s=given.sweep_interval_s,
+        watch=given.watch,
+        reserve_bytes=values.spool.disk_reserve_bytes,
+    )
+    return containers.ContainersCollector(where.home, knowledge.SystemClock(), chosen, known=known.before)
 
 
 def _shippers(

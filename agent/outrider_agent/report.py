@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from outrider_agent import layout, supervise
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.ship import deliver, fullness, shipper
 
 
@@ -35,6 +35,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     parts: Sequence[supervise.Part]
 
 
@@ -117,6 +118,8 @@ class Report:
             "liveness": {"runs": seen.runs, "alive": seen.alive, "unknown": len(seen.unknown)},
             "outputs": msgspec.structs.asdict(collector.statistics()) if collector is not None else {},
         }
+        if self._looked.containers is not None:
+            more["containers"] = msgspec.structs.asdict(self._looked.containers.statistics())
         return [{**part.document(), **more.get(part.name, {})} for part in self._looked.parts]
 
     def _refused(self, lag: Sequence[model.StreamLag]) -> int:
@@ -152,7 +155,7 @@ class Report:
             )
         if error := self.portal().get("error"):
             sentences.append(str(error))
-        return sentences + self._of_runs() + self._of_parts() + self._of_spool()
+        return sentences + self._of_runs() + self._of_parts() + self._of_containers() + self._of_spool()
 
     def _of_runs(self) -> list[str]:
         unknown = self._looked.liveness.statistics.unknown
@@ -171,6 +174,20 @@ class Report:
             for part in self._looked.parts
             if part.state != "running" and part.error
         ]
+
+    def _of_containers(self) -> list[str]:
+        if self._looked.containers is None:
+            return []
+        told = self._looked.containers.statistics()
+        sentences = [f"The container {one}" for one in told.unreadable[:5]]
+        if len(told.unreadable) > 5:
+            sentences.append(f"And {len(told.unreadable) - 5} more containers cannot be followed; `outrider status --json` names them.")
+        if told.waiting:
+            sentences.append(
+                "Containers are not read for now, for the spool or its disk is full; what they write stays in their engine's logs as long "
+                "as it keeps them. Free some disk space."
+            )
+        return sentences
 
     def _of_spool(self) -> list[str]:
         troubles = self._looked.shippers[0].reader.statistics().troubles

@@ -178,7 +178,9 @@ class About:
         except errors.NotFound:
             return routes.Known(ended=ended)
         kept = {one.path: (one.size, one.sha256, one.modified or 0) for one in files if one.source == "outputs"}
-        return routes.Known(ended=ended, outputs=found.outputs, started=found.started, artifacts=kept)
+        return routes.Known(
+            ended=ended, outputs=found.outputs, started=found.started, attempt=found.attempt, ended_at=found.ended, artifacts=kept
+        )
 
 
 def portal_card(url: str) -> bytes:

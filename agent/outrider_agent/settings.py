@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_type_hints
 import msgspec
 
 from outrider_agent import errors
-from outrider_agent.settings_tree import Agent, Http, Log, Outputs, Portal, Server, Settings, Ship, Sinks, Spool, Store
+from outrider_agent.settings_tree import Agent, Containers, Http, Log, Outputs, Portal, Server, Settings, Ship, Sinks, Spool, Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
 __all__ = [
     "Agent",
+    "Containers",
     "Field",
     "Http",
     "Log",

@@ -82,6 +82,30 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = True
 
 
+class Containers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Containers of this machine: what they write, and how they end, without a change to their images."""
+
+    enabled: Annotated[bool, Meta(description="Whether containers are looked for and followed.")] = False
+    select: Annotated[
+        Literal["labeled", "all"],
+        Meta(description="Which: those with a label outrider.…, or all but those with outrider.ignore=true."),
+    ] = "labeled"
+    names: Annotated[tuple[str, ...], Meta(description="And those whose names (Kubernetes: pod/container) match, with * and ?.")] = ()
+    experiment: Annotated[str, Meta(min_length=1, description="The experiment of containers that say none.")] = "containers"
+    docker_folder: Annotated[str, Meta(description="Docker's folder of containers, whose logs are followed as files; empty: none.")] = (
+        "/var/lib/docker/containers"
+    )
+    pods_folder: Annotated[str, Meta(description="Kubernetes' folder of pods' logs; empty: none.")] = "/var/log/pods"
+    sockets: Annotated[
+        tuple[str, ...],
+        Meta(description="Engines' sockets (docker, podman): asked for exit codes, and for logs that are in no file."),
+    ] = ("/var/run/docker.sock", "/run/podman/podman.sock")
+    sweep_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at containers that are quiet.")] = 1.0
+    watch: Annotated[
+        bool, Meta(description="Whether the system's file events hint when to look; without them only the looks find what is new.")
+    ] = True
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The tracking store."""
 
@@ -176,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     spool: Spool = Spool()
     ship: Ship = Ship()
     outputs: Outputs = Outputs()
+    containers: Containers = Containers()
     store: Store = Store()
     sinks: Sinks = Sinks()
     server: Server = Server()
