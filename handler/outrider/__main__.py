@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "one run in one screen",
     "metrics": "a run's metrics, or the points of one",
     "logs": "what a run logged and printed, by time; -f follows it",
+    "extract": "the metrics that would be read from a log",
     "artifacts": "the files a run left",
     "download": "copy a run's files here, verified",
     "ui": "the portal: prints the address that opens it in a browser",

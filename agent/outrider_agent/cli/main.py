@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "one run in one screen"),
     "metrics": ("metrics", "a run's metrics, or the points of one"),
     "logs": ("logs", "what a run logged and printed, by time; -f follows it"),
+    "extract": ("extract", "the metrics that would be read from a log"),
     "artifacts": ("artifacts", "the files a run left"),
     "download": ("artifacts", "copy a run's files here, verified"),
     "ui": ("ui", "the portal: prints the address that opens it in a browser"),
