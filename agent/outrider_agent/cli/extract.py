@@ -35,13 +35,18 @@ def configure(parser: argparse.ArgumentParser, _name: str) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("files", metavar="FILE", nargs="+", help="a log, also a .gz; - for standard input")
     parser.add_argument("--json", action="store_true", help="an object a line")
+    add_rules(parser)
+    parser.set_defaults(handler=extract)
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """The options for rules of one's own."""
     parser.add_argument(
         "--metric", metavar="RULE", action="append", default=[], help="NAME=PATTERN, the number in brackets; may be repeated"
     )
     parser.add_argument(
         "--rules", metavar="FILE", action="append", default=[], help="rules of a file (TOML or JSON): docs/reading-output.md"
     )
-    parser.set_defaults(handler=extract)
 
 
 def extract(args: argparse.Namespace) -> int:

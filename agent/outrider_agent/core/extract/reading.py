@@ -9,9 +9,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """
     The metrics of one line (or of the lines of one block).
 
-    `line` counts from 1, `offset` and `length` are bytes of the output; of a block they are those of the line that closed it.
-    `step` is the finest axis known (global step, iteration, else the epoch's number), `total` how many of it there are; `epoch` stands
-    beside it. `split` and `rank` are as printed, `rule` names what read it (`kv`, `dict`, `table`, `bar` …).
+    `line` counts from 1, `offset` and `length` are bytes of the output; of a block they are those of the line that closed it. `step` is
+    the finest axis known (global step, iteration, else the epoch's number), `total` how many of it there are; `epoch` stands beside it;
+    `is_batch`: the step counts batches within that epoch. `split` and `rank` are as printed, `rule` names what read it (`kv`, `dict`,
+    `table`, `bar` …).
     """
 
     line: int
@@ -24,3 +25,4 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     total: float | None = None
     split: str | None = None
     rank: int | None = None
+    is_batch: bool = False

@@ -57,7 +57,10 @@ class Timeline:
             now.step = step
         if total is not None:
             now.count, now.total = step if step is not None else epoch, total
-        self._emit(metrics, made.rule, self._finest(made, epoch, step, total), now.epoch, total=total, split=made.split, rank=rank)
+        finest = self._finest(made, epoch, step, total)
+        is_batch = made.is_batch and finest == step
+        more = {"total": total, "split": made.split, "rank": rank, "is_batch": is_batch}
+        self._emit(metrics, made.rule, finest, now.epoch, **more)
 
     def _finest(self, made: plan.Plan, epoch: float | None, step: float | None, total: float | None) -> float | None:
         now = self._context
