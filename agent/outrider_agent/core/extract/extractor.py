@@ -128,9 +128,9 @@ class Extractor:
     def _repeat(self, pattern: plan.Pattern, line: bytes, lines: list[bytes], place: int) -> bool:
         """A line of a known shape: read by its pattern, if nothing around it says otherwise."""
         last = lines[place - 1] if place else self._context.above[-1].encode() if self._context.above else b""
-        if last.rstrip()[-1:] == b":" or (found := pattern.read(line)) is None:
+        if last.rstrip()[-1:] == b":" or b'File "' in last or (found := pattern.read(line)) is None:
             return False
-        self._timeline.apply(pattern.plan, found.__getitem__)
+        self._timeline.repeat(pattern, found)
         return True
 
     def _look(self, line: bytes, shape: bytes, lines: list[bytes], place: int) -> None:

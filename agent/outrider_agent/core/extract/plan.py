@@ -235,8 +235,14 @@ class Pattern:
     def __init__(self, text: str, plan: Plan) -> None:
         self.plan = plan
         spans = [span for _, span in plan.values] + [span for span in (plan.epoch, plan.step, plan.total, plan.rank) if span]
-        self._groups = {span: number for number, span in enumerate(sorted(set(spans)), 1)}
+        self._groups = {span: number for number, span in enumerate(sorted(set(spans)))}
         self._match = re.compile(self._source(text)).match
+        #: Places in what `read` gives, of the metrics and of the axes.
+        self.names = tuple(name for name, _ in plan.values)
+        self.values = tuple(self._groups[span] for _, span in plan.values)
+        self.epoch, self.step, self.total, self.rank = (
+            None if span is None else self._groups[span] for span in (plan.epoch, plan.step, plan.total, plan.rank)
+        )
 
     def _source(self, text: str) -> bytes:
         parts: list[bytes] = []
@@ -255,13 +261,10 @@ class Pattern:
                 at = last
         return b"".join([*parts, _digits(text[at:stop])])
 
-    def read(self, line: bytes) -> dict[Span, bytes] | None:
+    def read(self, line: bytes) -> tuple[bytes, ...] | None:
         """The texts at the plan's places; None where the line is not of that shape after all."""
         match = self._match(line)
-        if match is None:
-            return None
-        groups = match.groups()
-        return {span: groups[number - 1] for span, number in self._groups.items()}
+        return None if match is None else match.groups()
 
 
 def _digits(text: str) -> bytes:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: A value behind `:` or `=`, a decimal, a bar, a brace, the count of a progress bar. Each begins with a rare character: that makes it fast.
-#: Not the seconds of a time, nor the digits of a name (`python3.11`).
+#: A value behind `:` or `=`, a decimal, a bar, a brace. Each begins with a rare character: that makes it fast.
+#: Not the seconds of a time, nor the digits of a name (`python3.11`), nor a protocol's version.
 _VALUE = re.compile(
-    rb"[:=.|{/\xe2](?:"
+    rb"[:=.|{\xe2](?:"
     rb"(?<=[:=])(?<![0-9][:=])[ \t]*['\"\[({]{0,3}[-+]?\.?(?:[0-9]|[nN]a[nN]|[iI]nf)"
-    rb"|(?<=\.)(?<![A-Za-z_][0-9]\.)(?<!:[0-9][0-9]\.)[0-9]"
-    rb"|(?<=\|)|(?<=\xe2)\x94[\x82\x83]|(?<=\{)(?=[ \t]*(?:\n|['\"a-zA-Z]|\Z))|(?<=/)(?=[0-9]+ \[[0-9]))"
+    rb"|(?<=\.)(?<![A-Za-z_][0-9]\.)(?<!:[0-9][0-9]\.)(?<!/[0-9]\.)[0-9]"
+    rb"|(?<=\|)|(?<=\xe2)\x94[\x82\x83]|(?<=\{)(?=[ \t]*(?:\n|['\"a-zA-Z]|\Z)))"
 )
 #: Words of time: a heading is nothing but one of them and a number. Without their first letter, which may be large.
-_WORDS = (b"poch", b"POCH", b"tep", b"iter", b"Iter", b"ound", b"pdate", b"atch", b"pisode", b"ick ")
+_WORDS = (b"poch", b"tep", b"iter", b"Iter")
 _NUMBER = re.compile(rb"[a-z]*[ :#=\[(]*[0-9]")
 
 
@@ -36,7 +36,7 @@ def candidates(block: bytes, ends: Sequence[int]) -> list[int]:
         at = block.find(word)
         while at >= 0:
             at += len(word)
-            if _NUMBER.match(block, at if word[-1:] != b" " else at - 1):
+            if _NUMBER.match(block, at):
                 places.add(bisect_left(ends, at))
             at = block.find(word, at)
     return sorted(places)

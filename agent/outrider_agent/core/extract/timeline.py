@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _EVALUATION = frozenset({"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"})
 
+Axes = tuple[float | None, float | None, float | None]  # epoch, step, total
+
 
 class Timeline:
     """Gathers readings in `found`; keeps the context's epoch, step and progress. `place`: line, offset and length of the line at hand."""
@@ -42,7 +44,6 @@ class Timeline:
     def apply(self, made: plan.Plan, text_of: Callable[[plan.Span], bytes]) -> None:
         """What a plan says of a line; `text_of` gives the text at a place."""
         epoch, step, total = (_number(text_of(span)) if span else None for span in (made.epoch, made.step, made.total))
-        now = self._context
         if made.kind == plan.AXIS:
             self._heading(epoch, step, total)
             return
@@ -51,6 +52,23 @@ class Timeline:
         if made.kind == plan.CANDIDATE:
             self._candidate(metrics, rank)
             return
+        self._points(made, (epoch, step, total), metrics, rank)
+
+    def repeat(self, pattern: plan.Pattern, texts: tuple[bytes, ...]) -> None:
+        """The same for a line of a shape that is known: `texts` are those at its places."""
+        try:
+            metrics = {name: float(texts[place]) for name, place in zip(pattern.names, pattern.values, strict=True)}
+        except ValueError:  # thousands
+            metrics = {name: _number(texts[place]) for name, place in zip(pattern.names, pattern.values, strict=True)}
+        epoch = None if pattern.epoch is None else _number(texts[pattern.epoch])
+        step = None if pattern.step is None else _number(texts[pattern.step])
+        total = None if pattern.total is None else _number(texts[pattern.total])
+        rank = None if pattern.rank is None else int(texts[pattern.rank])
+        self._points(pattern.plan, (epoch, step, total), metrics, rank)
+
+    def _points(self, made: plan.Plan, axes: Axes, metrics: dict[str, float], rank: int | None) -> None:
+        epoch, step, total = axes
+        now = self._context
         if epoch is not None:
             now.epoch, now.step, now.header = epoch, None, None
         if step is not None:
@@ -59,8 +77,22 @@ class Timeline:
             now.count, now.total = step if step is not None else epoch, total
         finest = self._finest(made, epoch, step, total)
         is_batch = made.is_batch and finest == step
-        more = {"total": total, "split": made.split, "rank": rank, "is_batch": is_batch}
-        self._emit(metrics, made.rule, finest, now.epoch, **more)
+        line, offset, length = self.place
+        self.found.append(
+            Reading(
+                line=line,
+                offset=offset,
+                length=length,
+                metrics=metrics,
+                rule=made.rule,
+                step=finest,
+                epoch=now.epoch,
+                total=total,
+                split=made.split,
+                rank=rank,
+                is_batch=is_batch,
+            )
+        )
 
     def _finest(self, made: plan.Plan, epoch: float | None, step: float | None, total: float | None) -> float | None:
         now = self._context
