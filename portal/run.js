@@ -5,6 +5,7 @@ import { ago, commandLine, duration, plain, safe, size, value } from "./format.j
 import { html } from "./html.js";
 import { Log, LogView } from "./log.js";
 import { Metrics, MetricsView } from "./metrics.js";
+import { Printed } from "./printed.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
 
@@ -24,6 +25,7 @@ function App() {
   return html`
     ${gone.value && html`<p class="notice" role="status">This run was deleted. What is shown here is what was last seen.</p>`}
     <${Head} run=${run.value} />
+    <${Printed} run=${data.run.run_id} isOver=${run.value.ended !== null} names=${[...metrics.curves.value.values()].filter((curve) => curve.series.source === "printed").map((curve) => curve.series.name)} />
     <div class="columns">
       <div>
         <${MetricsView} metrics=${metrics} run=${run.value} />

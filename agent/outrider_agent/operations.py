@@ -19,11 +19,11 @@ import msgspec
 from outrider import spool
 from outrider_agent import errors, layout, model, report
 from outrider_agent.collect import streams
-from outrider_agent.store import editing
+from outrider_agent.store import editing, printed
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from outrider_agent import protocols
@@ -110,6 +110,11 @@ class AgentOperations:
         self._check(run)
         blobs = await self._in_thread(self._delete, run)
         return {"run": run, "deleted": True, "blobs": blobs}
+
+    async def reread(self, run: str, rules: Sequence[Any]) -> int:
+        """Reads what the run printed again, from the bytes in the store, and by these rules too."""
+        self._check(run)
+        return await self._in_thread(printed.reread, self._parts.database, run, rules)
 
     def stop(self) -> None:
         """Ends the agent in order."""

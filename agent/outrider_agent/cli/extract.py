@@ -114,6 +114,11 @@ def read_rules(options: list[str], files: list[str]) -> list[rules.Rule]:
     return found
 
 
+def made_rule(pattern: str, name: str | None) -> rules.Rule:
+    """One rule. Raises `BadRule`."""
+    return rules.Rule(pattern, name, f"user: {name or pattern}")
+
+
 def as_json(reading: Reading) -> str:
     """One object. Numbers that are not finite are spelled as docs/spool.md does."""
     return json.dumps(

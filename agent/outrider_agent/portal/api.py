@@ -10,7 +10,7 @@ from aiohttp import web
 
 from outrider_agent import errors
 from outrider_agent.cli import documents, journal
-from outrider_agent.portal import asking, door, shapes
+from outrider_agent.portal import asking, door, printed, shapes
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Routes:
             web.get(f"{run}/console", self.console),
             web.get(f"{run}/artifacts", self.artifacts),
             web.post(f"{run}/cancel", self.cancel),
+            *printed.Routes(self._context).table(),
         ]
 
     async def experiments(self, _request: web.Request) -> web.Response:

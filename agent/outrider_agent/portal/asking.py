@@ -16,7 +16,7 @@ from outrider_agent.portal import assets, shapes
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from outrider_agent import protocols
     from outrider_agent.store import browsing, watch
@@ -36,6 +36,10 @@ class Asked(Protocol):
 
     async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
         """Asks for the run to be canceled."""
+        ...
+
+    async def reread(self, run: str, rules: Sequence[Any]) -> int:
+        """Reads what the run printed again, and by these rules of the user's; how many points there are."""
         ...
 
 

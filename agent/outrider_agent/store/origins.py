@@ -38,6 +38,16 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that looks like numbers, and that no rule read."""
+
+    attempt: int
+    fd: int
+    line: int
+    offset: int
+    text: str | None
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a run's console says of it. `share`: how much is done, from 0 to 1; `eta_s`: at the pace so far; `unread`: lines that look like
@@ -73,9 +83,12 @@ class Origins(reading.Reader):
 
     def line(self, run_id: str, origin: Origin) -> str | None:
         """The line as a terminal left it; None where its bytes are not in the store any more."""
-        stop = origin.offset + origin.length
-        given = {"attempt": origin.attempt, "fd": origin.fd, "start": origin.offset, "stop": stop}
-        data, at = b"", origin.offset
+        return self._text(run_id, origin.attempt, origin.fd, origin.offset, origin.length)
+
+    def _text(self, run_id: str, attempt: int, fd: int, start: int, length: int) -> str | None:
+        stop = start + length
+        given = {"attempt": attempt, "fd": fd, "start": start, "stop": stop}
+        data, at = b"", start
         for row in self._rows(SQL.bytes_at, run_id=run_id, **given):
             offset, chunk = row[0], bytes(row[1])
             if offset > at:
@@ -91,6 +104,15 @@ class Origins(reading.Reader):
             for place, where in enumerate(points.parse(row[2])):
                 if where[0] == attempt and where[1] == fd and start <= where[2] < stop:
                     found.append((str(row[0]), row[1] + place))
+        return found
+
+    def unread(self, run_id: str) -> list[Unread]:
+        """The last lines of a run that look like numbers and that no rule read."""
+        found = []
+        for row in self._rows(SQL.states, run_id=run_id):
+            for line, offset, length in points.parse(row[2]).get("unread_at", []):
+                text = self._text(run_id, row[0], row[1], offset, length)
+                found.append(Unread(attempt=row[0], fd=row[1], line=line, offset=offset, text=text))
         return found
 
     def progress(self, run_id: str, now: int) -> Progress:

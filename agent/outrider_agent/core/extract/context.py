@@ -11,6 +11,8 @@ from outrider_agent.core.extract.reading import Reading  # noqa: TC001 (msgspec 
 
 #: So many names may be on probation at a time.
 CANDIDATES = 256
+#: The places of so many lines that nobody read are remembered.
+UNREAD = 20
 
 
 class Candidate(msgspec.Struct):
@@ -34,6 +36,7 @@ class Context(msgspec.Struct):
     count: float | None = None  # how far the run is, of `total`
     total: float | None = None
     unread: int = 0  # lines that look like numbers and that no rule read
+    unread_at: list[tuple[int, int, int]] = []  # the last of them: line, offset, length
     above: list[str] = []
     columns: list[tuple[str, int, int]] = []
     is_ruled: bool = False

@@ -195,7 +195,7 @@ class Extractor:
 
     def _missed(self, found: plan.Found, shape: bytes) -> None:
         if any(field.is_measured and not names.is_never(field.name) and field.is_strong for field in found.fields):
-            self._context.unread += 1
+            self._timeline.missed()
         else:
             self._remember(shape, None)
 

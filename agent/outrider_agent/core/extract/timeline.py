@@ -31,6 +31,12 @@ class Timeline:
         now = self._context
         return (now.count, now.total) if now.count is not None and now.total else None
 
+    def missed(self) -> None:
+        """The line at hand looks like numbers, and nothing read it."""
+        now = self._context
+        now.unread += 1
+        now.unread_at = [*now.unread_at, self.place][-context.UNREAD :]
+
     def user(self, found: rules.Read, name: str) -> bool:
         """What a user's rule found in the line. Metrics?"""
         metrics, step, epoch = found

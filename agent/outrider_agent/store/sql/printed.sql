@@ -65,6 +65,10 @@ WHERE r.run_id = :run_id AND s.name = :name AND s.source = 'printed' ORDER BY o.
 SELECT s.name, o.first, o.places FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
 WHERE r.run_id = :run_id AND s.source = 'printed' ORDER BY s.series_key, o.first;
 
+-- name: states
+-- The state of reading of a run's newest attempt.
+SELECT g.attempt, g.fd, g.state FROM readings g JOIN runs r USING (run_key) WHERE r.run_id = :run_id AND g.attempt = r.attempt ORDER BY g.fd;
+
 -- name: bytes_at
 -- The chunks that hold some bytes of a console.
 SELECT c."offset", c.data FROM console c JOIN runs r USING (run_key)
