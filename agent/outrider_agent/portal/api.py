@@ -11,7 +11,7 @@ from aiohttp import web
 from outrider_agent import changes, errors
 from outrider_agent.cli import compare, documents, journal
 from outrider_agent.core import query as language
-from outrider_agent.portal import asking, door, shapes
+from outrider_agent.portal import asking, door, printed, shapes
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Routes:
             web.post(f"{run}/delete", self.remove),
             web.post(f"{run}/restore", self.restore),
             web.delete(run, self.purge),
+            *printed.Routes(self._context).table(),
         ]
 
     async def experiments(self, _request: web.Request) -> web.Response:

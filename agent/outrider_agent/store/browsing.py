@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from outrider_agent.core import points as packing
-from outrider_agent.store import filtering, queries, reading, records
+from outrider_agent.store import filtering, origins, queries, reading, records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -115,7 +115,7 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
     versions: int
 
 
-class Browser(reading.Reader):
+class Browser(origins.Origins):
     """A store's contents, as the portal asks for them."""
 
     def overviews(self) -> list[Overview]:
