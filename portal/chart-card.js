@@ -46,7 +46,7 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null }
   const read = hover ?? (pinned !== null && chart?.plot ? chart.readAt(pinned) : null);
   const last = lines.length === 1 && only ? value(only.curve.series.last) : "";
   const hide = (/** @type {Given} */ line, /** @type {boolean} */ isSolo) => setHidden(toggled(hidden, lines, line, isSolo));
-  return html`<article class=${`card chart${isFull ? " full" : ""}`} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
+  return html`<article class=${`card chart${isFull ? " full" : ""}`} aria-label=${title} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
     <header>
       <h3 title=${title}>${title}</h3>
       <p class="readout" aria-live="polite">${lines.length === 1 ? html`<${Readout} read=${read} axis=${axis} last=${last} best=${best} />` : read && html`<span class="dim">${axis} ${figure(read.at)}</span>`}</p>

@@ -100,7 +100,7 @@ function Cells({ name, table, label }) {
   const names = Object.keys(table.columns);
   const height = Math.max(0, ...names.map((column) => (table.columns[column] ?? []).length));
   const rows = Array.from({ length: height }, (_, place) => names.map((column) => table.columns[column]?.[place] ?? null));
-  return html`<article class="card chart tablecard"><header><h3><bdi>${plain(name)}</bdi>${label && html` <span class="dim"><bdi>${label}</bdi></span>`}</h3><span class="dim small">${plural(table.count, "row")}</span></header>
+  return html`<article class="card chart tablecard" aria-label=${plain(name)}><header><h3><bdi>${plain(name)}</bdi>${label && html` <span class="dim"><bdi>${label}</bdi></span>`}</h3><span class="dim small">${plural(table.count, "row")}</span></header>
     <${CellTable} cells=${{ columns: names.map(plain), rows }} />
     ${table.count > height && html`<footer class="dim small">the first ${height.toLocaleString("en")} of them; outrider export has all</footer>`}
   </article>`;
