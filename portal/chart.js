@@ -9,7 +9,10 @@ import { colourOf, dashOf, token } from "./palette.js";
 /** @import { Range } from "./chart-look.js" */
 /** @typedef {import("uplot")} Plot */
 /** What is drawn as one line. `place`: its colour. @typedef {{ label: string, place: number, drawn: Drawn }} Line */
-/** @typedef {{ whole?: boolean, log: boolean, logX?: boolean, smooth?: number }} Scales whole: what stands along the axis are whole numbers */
+/**
+ * `whole`: what stands along the axis are whole numbers. `sync`: charts of one such name follow one another's pointer.
+ * @typedef {{ whole?: boolean, log: boolean, logX?: boolean, smooth?: number, sync?: string }} Scales
+ */
 /** @typedef {{ at: number, rows: { line: Line, value: number | null, least: number | null, most: number | null }[], near: Line | null, left: number }} Hover */
 /** @typedef {{ zoom: (range: Range | null, box: Range | null) => void, hover: (hover: Hover | null) => void, pin: (at: number) => void }} Told */
 
@@ -122,7 +125,7 @@ export class Chart {
       padding: [10, 18, 0, 0],
       focus: { alpha: this.lines.length > 1 ? 0.35 : 1 },
       cursor: {
-        sync: { key: "run", setSeries: false, scales: ["x", null], filters: { pub: isMove, sub: isMove } },
+        sync: { key: this.scales.sync ?? "run", setSeries: false, scales: ["x", null], filters: { pub: isMove, sub: isMove } },
         points: { show: this.lines.length <= BANDS, size: 7 },
         focus: { prox: this.lines.length > 1 ? 30 : -1 },
         drag: { x: true, y: false, setScale: false },
@@ -212,9 +215,10 @@ export class Chart {
     return { at, rows: /** @type {any} */ (rows.filter((row) => row !== null)), near, left: this.plot.valToPos(at, "x") / (this.plot.over.clientWidth || 1) };
   }
 
-  /** @param {number} at */
+  /** The values there; null where the chart has nothing. @param {number} at */
   readAt(at) {
-    return this.read(nearest(this.over.x, at));
+    const { x } = this.over;
+    return at >= (x[0] ?? 0) && at <= (x.at(-1) ?? 0) ? this.read(nearest(x, at)) : null;
   }
 
   /** Moves the crosshair by places, and all that follow it. @param {number} by */
