@@ -16,7 +16,21 @@ from pathlib import Path
 
 from benchmarks import figures
 
-NAMES = ["calls", "hook", "imports", "overhead", "output", "submit", "ingest", "reading", "charts", "history", "latency", "idle"]
+NAMES = [
+    "calls",
+    "hook",
+    "imports",
+    "overhead",
+    "output",
+    "submit",
+    "ingest",
+    "shipping",
+    "reading",
+    "charts",
+    "history",
+    "latency",
+    "idle",
+]
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 

@@ -109,7 +109,7 @@ function saveDrawing(drawing, title) {
     for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "text-anchor"]) part.setAttribute(name === "font" ? "style" : name, name === "font" ? `font:${style.font}` : style.getPropertyValue(name));
   });
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  save(new Blob([copy.outerHTML], { type: "image/svg+xml" }), fileName(title, "svg"));
+  save(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }), fileName(title, "svg"));
 }
 
 const MOST_ROWS = 1000;

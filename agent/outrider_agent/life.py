@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import time
@@ -20,12 +19,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from outrider import spool
 from outrider_agent import agent_lock, errors, layout, supervise
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
     from typing import Any
 
     from outrider_agent import knowledge, operations, settings
@@ -43,7 +41,9 @@ STOPPED, IDLE, FENCED = "stopped", "idle", "fenced"
 AT_ONCE = 5
 
 #: How often the agent looks whether it still owns its home, and whether it is idle.
-_GUARD_S = 1.0
+GUARD_S = 1.0
+#: Between two looks for runs that were deleted long ago.
+_PURGE_S = 3600.0
 #: A frozen predecessor that holds the store's write lock is killed after so long.
 _LOCKED_S = 2.0
 #: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
@@ -65,14 +65,14 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     lock: agent_lock.AgentLock
     version: str
     started: int
-    shipper: shipper.Shipper
+    shippers: Sequence[shipper.Shipper]
     outputs: outputs.OutputsCollector | None
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     operations: operations.AgentOperations
     server: control.Server
     portal: portal.Portal
-    knowledge: knowledge.StoreKnowledge
+    knowledge: knowledge.Knowledge
     reader: reading.Reader
     threads: concurrent.futures.ThreadPoolExecutor
     looker: concurrent.futures.ThreadPoolExecutor
@@ -146,7 +146,8 @@ class Agent:
             await self._parts.server.start()
             await self._parts.portal.start()
             self._write_info()
-            self._parts.shipper.start()
+            for one in self._parts.shippers:
+                one.start()
             log.info("agent_started", pid=os.getpid(), version=self._parts.version, home=os.fspath(self._parts.layout.home))
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work, name=name) for name, work in self._work()]
@@ -166,6 +167,7 @@ class Agent:
         found: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("liveness", supervise.supervise(parts["liveness"], self._look_for_dead_runs)),
             ("spool", supervise.supervise(parts["spool"], self._measure_spool)),
+            ("purge", supervise.supervise(parts["purge"], self._purge_deleted_runs)),
             ("guard", self._guard()),
         ]
         if self._parts.outputs is not None:
@@ -190,9 +192,18 @@ class Agent:
             took = await self._loop.run_in_executor(self._parts.looker, look)
             await asyncio.sleep(max(pause, min(_MEASURE_STRETCH * pause, _SHARE * took), _MEASURE_SHARE * took))
 
+    async def _purge_deleted_runs(self) -> None:
+        """For good, once they have been deleted for so long."""
+        kept_s = self._parts.settings.store.keep_deleted_s
+        while True:
+            purged = await self._loop.run_in_executor(self._parts.threads, self._parts.operations.purge_older, kept_s)
+            if purged:
+                log.info("deleted_runs_purged", runs=purged)
+            await asyncio.sleep(_PURGE_S)
+
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""
-        pause = min(_GUARD_S, max(0.1, self._parts.settings.agent.idle_exit_s / 2))
+        pause = min(GUARD_S, max(0.1, self._parts.settings.agent.idle_exit_s / 2))
         while True:
             await asyncio.sleep(pause)
             if not self._parts.lock.is_mine():
@@ -213,7 +224,7 @@ class Agent:
             return True
         if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
             return True
-        return bool(self._parts.shipper.statistics().pending_bytes)
+        return any(one.is_busy() for one in self._parts.shippers)
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1
@@ -233,19 +244,24 @@ class Agent:
                     await self._parts.outputs.drain()
             self._parts.outputs.close()
         left = max(0.0, deadline - time.monotonic())
+        await asyncio.gather(*(self._flush(one, left) for one in self._parts.shippers))
+
+    async def _flush(self, ship: shipper.Shipper, left: float) -> None:
         try:
-            late = await asyncio.wrap_future(self._parts.shipper.flush(None, None, left))
+            late = await asyncio.wrap_future(ship.flush(None, None, left))
         except errors.Unavailable as exc:
-            log.warning("not_flushed", error=str(exc))
+            log.warning("not_flushed", sink=ship.name, error=str(exc))
         else:
             if late:
-                log.warning("left_in_the_spool", streams=len(late), bytes=sum(one.pending_bytes for one in late))
+                log.warning("left_in_the_spool", sink=ship.name, streams=len(late), bytes=sum(one.pending_bytes for one in late))
 
     async def _close(self) -> None:
         """What was opened is closed, in the other order; what is a successor's is left alone."""
-        self._parts.shipper.stop()
-        if not await asyncio.to_thread(self._parts.shipper.wait_stopped, _CLOSE_S):
-            log.warning("sink_did_not_stop", error=f"not within {_CLOSE_S:g} s")
+        for one in self._parts.shippers:
+            one.stop()
+        for one in self._parts.shippers:
+            if not await asyncio.to_thread(one.wait_stopped, _CLOSE_S):
+                log.warning("sink_did_not_stop", sink=one.name, error=f"not within {_CLOSE_S:g} s")
         if self._parts.outputs is not None and self._ending.why == FENCED:
             self._parts.outputs.close()
         await self._parts.portal.close()
@@ -258,17 +274,7 @@ class Agent:
 
     def _write_info(self) -> None:
         """agent.json: where the socket is, and who serves it."""
-        content = {
-            "v": 1,
-            "pid": os.getpid(),
-            "boot": spool.boot_id(),
-            "host": spool.hostname(),
-            "socket": os.fspath(self._parts.server.path),
-            "started": self._parts.started,
-            "start_time": agent_lock.start_time(os.getpid()),
-            "version": self._parts.version,
-        }
-        data = json.dumps(content).encode() + b"\n"
+        data = agent_lock.card(os.fspath(self._parts.server.path), self._parts.started, self._parts.version)
         try:
             layout.write_atomically(self._parts.layout.info, data)
         except OSError:

@@ -94,7 +94,10 @@ def configure(*, path: Path, level: str, max_bytes: int, foreground: bool) -> Fi
     """Sends the log to `path`, or to stderr in the foreground. The file, to be closed last."""
     file = None if foreground else File(path, max_bytes)
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if foreground else structlog.processors.JSONRenderer(default=str)
+        # Plain: the values of variables may be secrets, and have no place in a log.
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if foreground
+        else structlog.processors.JSONRenderer(default=str)
     )
     processors: list[Any] = [
         structlog.processors.add_log_level,

@@ -15,7 +15,7 @@ import msgspec
 from outrider import spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from outrider_agent import layout, model, supervise
     from outrider_agent.collect import liveness, outputs
@@ -29,7 +29,8 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     started: int
     cap: int
-    shipper: shipper.Shipper
+    #: The first one is the store's, where there is a store.
+    shippers: Sequence[shipper.Shipper]
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     outputs: outputs.OutputsCollector | None
@@ -47,17 +48,19 @@ class Report:
 
     def health(self) -> dict[str, Any]:
         """`ok` is false when something is pending and nothing moves, and when a sink has stopped for good."""
-        sink = self._looked.shipper.statistics()
+        first = self._looked.shippers[0]
+        sink = first.statistics()
         progress = {"pending_bytes": sink.pending_bytes, "records": sink.records, "last_commit_age_s": _rounded(sink.last_commit_age_s)}
         answer: dict[str, Any] = {"ok": True, "pid": os.getpid(), "version": self._looked.version, "progress": progress}
         if sink.state in ("stuck", "fenced"):
-            answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, self._looked.shipper.bug)}"}
+            answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, first.bug)}"}
         return answer
 
     def status(self) -> dict[str, Any]:
         """The document of GET /status."""
-        looked, lag = self._looked, self._looked.shipper.lag()
-        sink, refused = looked.shipper.statistics(), self._refused(lag)
+        looked, lags = self._looked, {one.name: one.lag() for one in self._looked.shippers}
+        first = lags[looked.shippers[0].name]
+        sinks, refused = [one.statistics() for one in looked.shippers], self._refused(first)
         measured = looked.fullness.measured
         return {
             "agent": {
@@ -67,12 +70,12 @@ class Report:
                 "home": os.fspath(looked.layout.home),
                 "uptime_s": round(time.monotonic() - self._begun, 1),
             },
-            "sinks": [_sink(sink)],
-            "streams": [_stream(one, sink.name) for one in lag],
+            "sinks": [_sink(sink) for sink in sinks],
+            "streams": _streams(lags, first),
             "collectors": self._collectors(),
             "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
-            "wrong": self._wrong(sink, refused),
+            "wrong": self._wrong(sinks, refused),
         }
 
     def _collectors(self) -> list[dict[str, Any]]:
@@ -89,10 +92,13 @@ class Report:
         counts = [spool.counters(f"{root}/{one.stream.run}/{one.stream.writer}/lock").get("refused", 0) for one in lag]
         return sum(count for count in counts if isinstance(count, int))
 
-    def _wrong(self, sink: deliver.Statistics, refused: int) -> list[str]:
-        sentences = []
-        if sink.error or sink.state in ("stuck", "fenced"):
-            sentences.append(_of_sink(sink, self._looked.shipper.bug))
+    def _wrong(self, sinks: Sequence[deliver.Statistics], refused: int) -> list[str]:
+        sentences = [
+            _of_sink(sink, ship.bug)
+            for sink, ship in zip(sinks, self._looked.shippers, strict=True)
+            if sink.error or sink.state in ("stuck", "fenced")
+        ]
+        sink = sinks[0]
         measured = self._looked.fullness.measured
         if measured.full:
             sentences.append(
@@ -134,7 +140,7 @@ class Report:
         ]
 
     def _of_spool(self) -> list[str]:
-        troubles = self._looked.shipper.reader.statistics().troubles
+        troubles = self._looked.shippers[0].reader.statistics().troubles
         return [f"In the spool: {one.place}: {one.message}." for one in troubles[-5:]]
 
 
@@ -168,14 +174,20 @@ def _sink(sink: deliver.Statistics) -> dict[str, Any]:
     }
 
 
-def _stream(lag: model.StreamLag, sink: str) -> dict[str, Any]:
+def _streams(lags: Mapping[str, Sequence[model.StreamLag]], first: Sequence[model.StreamLag]) -> list[dict[str, Any]]:
+    """Each stream's place in the first sink, and how far each sink is behind."""
+    pending = {name: {one.stream: one.pending_bytes for one in found} for name, found in lags.items()}
+    return [_stream(one, {name: found.get(one.stream, 0) for name, found in pending.items()}) for one in first]
+
+
+def _stream(lag: model.StreamLag, pending: Mapping[str, int]) -> dict[str, Any]:
     return {
         "run": lag.stream.run,
         "writer": lag.stream.writer,
         "alive": lag.alive,
         "segment": lag.position.segment,
         "offset": lag.position.offset,
-        "pending": {sink: lag.pending_bytes},
+        "pending": dict(pending),
     }
 
 

@@ -9,6 +9,7 @@ Nothing else in the agent reads the environment for a setting; the home (OUTRIDE
 from __future__ import annotations
 
 import difflib
+import operator
 import os
 import tomllib
 from pathlib import Path
@@ -97,7 +98,53 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The tracking store."""
 
+    enabled: Annotated[
+        bool, Meta(description="Whether this agent keeps one; without it everything goes to sinks.http.url, and only there can it be read.")
+    ] = True
     path: Annotated[str, Meta(description="The SQLite file; empty: outrider.db in the home.")] = ""
+    keep_deleted_s: Annotated[
+        float, Meta(ge=0, description="Seconds that a run deleted in the portal can be brought back; then it is purged.")
+    ] = 2_592_000.0
+
+
+class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another Outrider over HTTP: a central server (docs/server.md)."""
+
+    url: Annotated[str, Meta(description="Where the server is, as in https://outrider.example.org; empty: nothing is shipped there.")] = ""
+    token_file: Annotated[str, Meta(description="The file that holds the token which `outrider token create` printed on the server.")] = ""
+    ca_file: Annotated[
+        str, Meta(description="Certificates (PEM) that the server's must be signed by; empty: those that the system trusts.")
+    ] = ""
+    compress: Annotated[bool, Meta(description="Whether records travel compressed.")] = True
+    timeout_s: Annotated[float, Meta(gt=0, description="Seconds that the server may take for one answer; then it is asked again.")] = 30.0
+    part_bytes: Annotated[
+        int, Meta(ge=1 << 16, le=64 << 20, description="Bytes of an artifact that travel in one part; an upload goes on after the last.")
+    ] = 8 << 20
+    max_lag_bytes: Annotated[
+        int,
+        Meta(
+            ge=1 << 20,
+            description="Bytes that this sink may be behind where a store is there too; past it, it jumps over a recorded gap.",
+        ),
+    ] = 4 << 30
+
+
+class Sinks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where records go besides the store: one section each."""
+
+    http: Http = Http()
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`outrider server`: what agents ship to (docs/server.md)."""
+
+    address: Annotated[str, Meta(description="The address it listens on; 0.0.0.0: every one of this machine's.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="The port it listens on. 0: any; portal.json in the home says which.")] = 7434
+    require_token: Annotated[bool, Meta(description="Whether agents need a token. On any address but loopback they always do.")] = True
+    max_body_bytes: Annotated[
+        int, Meta(ge=1 << 16, description="Bytes of one request's body at most, and of what it holds when it is unpacked.")
+    ] = 64 << 20
+    body_timeout_s: Annotated[float, Meta(gt=0, description="Seconds in which a request's body has to have come.")] = 60.0
 
 
 class Portal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +172,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ship: Ship = Ship()
     outputs: Outputs = Outputs()
     store: Store = Store()
+    sinks: Sinks = Sinks()
+    server: Server = Server()
     portal: Portal = Portal()
     log: Log = Log()
 
@@ -157,7 +206,12 @@ class Field(NamedTuple):
     @property
     def variable(self) -> str:
         """Its name in the environment."""
-        return f"OUTRIDER_{self.section}_{self.name}".upper()
+        return f"{prefix(self.section)}{self.name.upper()}"
+
+
+def prefix(section: str) -> str:
+    """How the variables of a section begin."""
+    return f"OUTRIDER_{section.upper().replace('.', '_')}_"
 
 
 class Resolved(NamedTuple):
@@ -170,10 +224,19 @@ class Resolved(NamedTuple):
 
 def fields() -> Iterator[Field]:
     """Every setting, in the order of the tree."""
-    for section in msgspec.structs.fields(Settings):
-        for field in msgspec.structs.fields(section.type):
-            annotation = get_type_hints(section.type, include_extras=True)[field.name]
-            yield Field(section.name, field.name, annotation.__origin__, field.default, annotation.__metadata__[0].description)
+    for section, struct in sections():
+        for field in msgspec.structs.fields(struct):
+            annotation = get_type_hints(struct, include_extras=True)[field.name]
+            yield Field(section, field.name, annotation.__origin__, field.default, annotation.__metadata__[0].description)
+
+
+def sections() -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """Every section with its struct; one within another has a name of two words, as in TOML."""
+    for outer in msgspec.structs.fields(Settings):
+        inner = [
+            field for field in msgspec.structs.fields(outer.type) if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        ]
+        yield from [(f"{outer.name}.{field.name}", field.type) for field in inner] or [(outer.name, outer.type)]
 
 
 def load(overrides: Sequence[str] = (), *, config: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -181,12 +244,25 @@ def load(overrides: Sequence[str] = (), *, config: str | None = None, environ: M
     return resolve(overrides, config=config, environ=environ).settings
 
 
+def check(given: Settings) -> None:
+    """Raises `SettingsError` where an agent with these would lose what it collects."""
+    if not given.store.enabled and not given.sinks.http.url:
+        raise errors.SettingsError(
+            "store.enabled is off and sinks.http.url is empty: what is collected would go nowhere. Nothing was started; scripts go on, and "
+            "the spool keeps what they log. Set one of the two."
+        )
+    if given.sinks.http.url and not given.sinks.http.url.startswith(("http://", "https://")):
+        raise errors.SettingsError(
+            f"sinks.http.url = {given.sinks.http.url!r} does not begin with https:// or http://. Nothing was started."
+        )
+
+
 def describe(
     overrides: Sequence[str] = (), *, config: str | None = None, environ: Mapping[str, str] | None = None
 ) -> list[tuple[str, Any, str]]:
     """(key, value, origin) of every setting in force, for `config show`. Raises `SettingsError`."""
     resolved = resolve(overrides, config=config, environ=environ)
-    return [(field.key, getattr(getattr(resolved.settings, field.section), field.name), resolved.origins[field.key]) for field in fields()]
+    return [(field.key, operator.attrgetter(field.key)(resolved.settings), resolved.origins[field.key]) for field in fields()]
 
 
 def resolve(overrides: Sequence[str] = (), *, config: str | None = None, environ: Mapping[str, str] | None = None) -> Resolved:
@@ -200,10 +276,13 @@ def resolve(overrides: Sequence[str] = (), *, config: str | None = None, environ
         for key, value, origin in layer:
             values[key] = _checked(known[key], value, origin)
             origins[key] = origin
-    tree: dict[str, dict[str, Any]] = {}
+    tree: dict[str, Any] = {}
     for key, value in values.items():
-        section, _, name = key.partition(".")
-        tree.setdefault(section, {})[name] = value
+        *above, name = key.split(".")
+        branch = tree
+        for section in above:
+            branch = branch.setdefault(section, {})
+        branch[name] = value
     return Resolved(msgspec.convert(tree, Settings), origins, file)
 
 
@@ -231,14 +310,24 @@ def _from_file(path: Path | None, known: Mapping[str, Field]) -> Iterator[tuple[
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise errors.SettingsError(f"The settings file {path} cannot be read: {exc}.") from exc
-    sections = {field.section for field in known.values()}
-    for section, content in document.items():
-        if section not in sections:
-            raise errors.SettingsError(f"{path}: there is no section [{section}].{_suggest(section, sections)}")
+    there = {field.section for field in known.values()}
+    outer = {section.partition(".")[0] for section in there} - there
+    for section, content in _sections_of(document, outer):
+        if section not in there | outer:
+            raise errors.SettingsError(f"{path}: there is no section [{section}].{_suggest(section, there)}")
         if not isinstance(content, dict):
             raise errors.SettingsError(f"{path}: {section} is a section; write [{section}] on a line of its own and its keys below.")
         for name, value in content.items():
             yield _known(f"{section}.{name}", known, str(path)), value, str(path)
+
+
+def _sections_of(document: Mapping[str, Any], outer: set[str]) -> Iterator[tuple[str, Any]]:
+    """A file's sections; those within another one by both names."""
+    for section, content in document.items():
+        if section in outer and isinstance(content, dict):
+            yield from ((f"{section}.{name}", inner) for name, inner in content.items())
+        else:
+            yield section, content
 
 
 def _from_environment(environ: Mapping[str, str], known: Mapping[str, Field]) -> Iterator[tuple[str, Any, str]]:
@@ -246,7 +335,7 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, Field]) ->
         if environ.get(variable):
             yield key, _parsed(known[key], environ[variable], variable), variable
     variables = {field.variable: field for field in known.values()}
-    prefixes = tuple({f"OUTRIDER_{field.section}_".upper() for field in known.values()})
+    prefixes = tuple({prefix(field.section) for field in known.values()})
     for variable, text in environ.items():
         if not variable.startswith(prefixes) or variable in ALIASES or variable in NOT_SETTINGS:
             continue
@@ -291,9 +380,8 @@ def _parsed(field: Field, text: str, origin: str) -> Any:
 
 
 def _checked(field: Field, value: Any, origin: str) -> Any:
-    section = {part.name: part.type for part in msgspec.structs.fields(Settings)}[field.section]
     try:
-        struct = msgspec.convert({field.name: value}, section)
+        struct = msgspec.convert({field.name: value}, dict(sections())[field.section])
     except msgspec.ValidationError as exc:
         reason = str(exc).split(" - at ")[0]
         raise errors.SettingsError(

@@ -24,6 +24,7 @@ COMMANDS = {
     "experiments": "list experiments",
     "runs": "list runs, newest first",
     "show": "one run in one screen",
+    "compare": "what differs between runs",
     "metrics": "a run's metrics, or the points of one",
     "logs": "what a run logged and printed, by time; -f follows it",
     "artifacts": "the files a run left",
@@ -38,6 +39,8 @@ COMMANDS = {
     "config": "the settings in force, each with its origin",
     "doctor": "check that Outrider can work here",
     "agent": "run the agent, or stop it",
+    "server": "take what agents of other machines ship, and show it",
+    "token": "who may speak to a server: create, list, revoke",
 }
 
 HELP = """\

@@ -30,9 +30,8 @@ def run(home: str | None, run_id: str) -> Document:
     if answer is None:
         from outrider import _local
 
-        return _local.run(home, run_id)
-    found: Document = answer["runs"][0]
-    return found
+        return _told(_local.run(home, run_id))
+    return _told(answer["runs"][0])
 
 
 def runs(home: str | None, *, experiment: str | None = None, parent: str | None = None, recursive: bool = False) -> list[Document]:
@@ -41,29 +40,35 @@ def runs(home: str | None, *, experiment: str | None = None, parent: str | None 
         return []
     answer = ask(home, what="runs", experiment=experiment, parent=parent, recursive=recursive)
     if answer is not None:
-        found: list[Document] = answer["runs"]
-        return found
+        return [_told(one) for one in answer["runs"]]
     from outrider import _local
 
-    every = _local.runs(home)
+    every = [_told(one) for one in _local.runs(home)]
     if parent is not None:
         below = _below(every, parent, recursive=recursive)
         every = [one for one in every if one["run"] in below]
     return [one for one in every if experiment is None or one["experiment"] == experiment]
 
 
+def _told(document: Document) -> Document:
+    """A run's snapshot is among its properties too; which one it is may change once, and then that one is."""
+    if document.get("snapshot"):
+        document["properties"] = {**(document.get("properties") or {}), "ContentSnapshotId": document["snapshot"]}
+    return document
+
+
 def metrics(home: str | None, run_id: str, *, recursive: bool = False) -> dict[str, Document]:
     """The payload (see `_metrics`) of the run, and with `recursive` of every run below it, by run id."""
     if home is None:
         return {run_id: {"series": [], "rows": [], "figures": []}}
-    answer = ask(home, what="metrics", run=run_id, recursive=recursive)
+    answer = ask(home, what="metrics", run=run_id, recursive=recursive, packed=True)
     if answer is not None:
         found: dict[str, Document] = answer["runs"]
         return found
     ids = [run_id, *(one["run"] for one in runs(home, parent=run_id, recursive=True))] if recursive else [run_id]
     from outrider import _local
 
-    return {one: _local.metrics(home, one) for one in ids}
+    return _local.metrics(home, ids)
 
 
 def files(home: str | None, run_id: str) -> dict[str, Document]:

@@ -46,21 +46,26 @@ ALLOWED = {
     "supervise": {"core"},
     "blobs": set(),
     "collect": {"core", "crashpoints"},
-    "ship": {"core", "crashpoints"},
+    "ship": {"core", "crashpoints", "layout"},
     "store": {"core", "crashpoints"},
-    "sinks": {"store"},  # the store's sink writes through the store; no other sink may
+    "sinks": {"core", "store"},  # the store's sink writes through the store; no other sink may
     "server": set(),
+    "receive": {"blobs", "core"},
     # Its shapes are those of `--json`, made by the same pure modules; it reads the store and writes where it is served.
-    "portal": {"cli", "layout", "store"},
+    "portal": {"changes", "cli", "core", "layout", "store"},
     "cli": {"agent_lock", "core", "layout", "settings", "store"},  # reads the store by itself, without the agent
     # A run as others take it: of the command line's shapes, the portal's charts, the store's rows.
     "export": {"blobs", "cli", "core", "portal", "store"},
     # The agent as a whole: what it knows, says, does on request, and the order of its life. They get their parts from main.
     "knowledge": {"collect", "ship", "store"},
     "report": {"collect", "layout", "ship", "supervise"},
-    "operations": {"collect", "layout", "report", "ship", "store"},
+    "changes": {"layout", "store"},
+    "operations": {"changes", "collect", "layout", "report", "ship", "store"},
     "life": {"agent_lock", "collect", "knowledge", "layout", "operations", "portal", "server", "settings", "ship", "store", "supervise"},
+    # A server as a whole: what can be asked of it. It gets its parts from serve.
+    "serving": {"changes", "layout", "receive", "store"},
     "main": {"*"},  # wires everything
+    "serve": {"*"},  # wires a server
     "__main__": {"main"},
     "__init__": set(),
 }

@@ -42,7 +42,7 @@ class LocalBlobs:
         self._folder = Path(folder)
         self._temporary = self._folder / "tmp"
         self._now = now
-        with _as_unavailable():
+        with as_unavailable():
             self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._remove_leftovers()
 
@@ -59,7 +59,7 @@ class LocalBlobs:
         """
         temporary = self._temporary / uuid.uuid4().hex
         try:
-            with _as_unavailable():
+            with as_unavailable():
                 self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
                 target = io.FileIO(temporary, "x+b", opener=_private)
             with target:
@@ -73,6 +73,11 @@ class LocalBlobs:
                 temporary.unlink(missing_ok=True)
         return sha, size
 
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Takes a file of the same file system that is known to have this content; durable when it returns. Raises `Unavailable`."""
+        with as_unavailable(), io.FileIO(path, "rb") as whole:
+            self._publish(whole, path, sha256)
+
     def open(self, sha256: str) -> BinaryIO:
         """Opens it for reading. Raises `NotFound`."""
         try:
@@ -82,7 +87,7 @@ class LocalBlobs:
 
     def delete(self, sha256: str) -> None:
         """Forgets it. Idempotent."""
-        with _as_unavailable():
+        with as_unavailable():
             self._place(sha256).unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path | None:
@@ -96,7 +101,7 @@ class LocalBlobs:
 
     def _publish(self, target: io.FileIO, temporary: Path, sha: str) -> None:
         place = self._place(sha)
-        with _as_unavailable():
+        with as_unavailable():
             os.fsync(target.fileno())
             if not place.parent.is_dir():
                 place.parent.mkdir(mode=0o700, exist_ok=True)
@@ -132,9 +137,9 @@ def _copy(target: io.FileIO, source: BinaryIO) -> tuple[str, int]:
     while chunk := source.read(_CHUNK):
         digest.update(chunk)
         size += len(chunk)
-        with _as_unavailable():
+        with as_unavailable():
             _write(target, chunk)
-    with _as_unavailable():
+    with as_unavailable():
         target.truncate(size)
     return digest.hexdigest(), size
 
@@ -172,7 +177,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _as_unavailable() -> Iterator[None]:
+def as_unavailable() -> Iterator[None]:
+    """What says that the folder may work later becomes `Unavailable`."""
     try:
         yield
     except OSError as error:

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "experiments": ("runs", "list experiments"),
     "runs": ("runs", "list runs, newest first"),
     "show": ("show", "one run in one screen"),
+    "compare": ("compare", "what differs between runs"),
     "metrics": ("metrics", "a run's metrics, or the points of one"),
     "logs": ("logs", "what a run logged and printed, by time; -f follows it"),
     "artifacts": ("artifacts", "the files a run left"),
@@ -51,6 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "the settings in force, each with its origin"),
     "doctor": ("doctor", "check that Outrider can work here"),
     "agent": ("agent", "run the agent, or stop it"),
+    "server": ("server", "take what agents of other machines ship, and show it"),
+    "token": ("token", "who may speak to a server: create, list, revoke"),
 }
 
 EPILOG = """\

@@ -8,6 +8,7 @@ Readers: read-only connections that see committed transactions only.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,11 @@ def translated(path: str) -> Iterator[None]:
                 f"{path} is damaged ({exc}). The spool holds what is not committed; move the file away or restore a copy, then start again"
             ) from exc
         raise
+
+
+def make(path: str) -> None:
+    """Makes the file where there is none: nobody else's to read, as SQLite would not. Raises OSError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def writer(path: str) -> sqlite3.Connection:

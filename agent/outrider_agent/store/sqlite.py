@@ -49,8 +49,7 @@ class SqliteStore:
         self._streams: dict[model.StreamId, int] = {}
         Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with connect.translated(self.path):
-            # Made here so that it is nobody else's to read.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            connect.make(self.path)
             self._connection = connect.writer(self.path)
             try:
                 migrate.migrate(self._connection, self.path)

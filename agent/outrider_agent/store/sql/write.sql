@@ -281,6 +281,14 @@ INSERT INTO set_aside (stream_key, segment, "offset", length, reason, data) VALU
 -- Deletes a run and all that hangs on it (ON DELETE CASCADE).
 DELETE FROM runs WHERE run_id = :run;
 
+-- name: remove_run
+-- Hides a run, or shows it again (NULL); its number and its data stay. None where there is no such run.
+UPDATE runs SET removed = CASE WHEN :removed IS NULL THEN NULL ELSE coalesce(removed, :removed) END WHERE run_id = :run RETURNING run_key;
+
+-- name: removed_before
+-- Runs that were hidden before that moment, for good now.
+SELECT run_id FROM runs WHERE removed < :before ORDER BY removed;
+
 -- name: remember_deleted
 -- What a deleted run's streams still bring is passed over.
 INSERT INTO deleted_runs (run_id, deleted) VALUES (:run, :now) ON CONFLICT DO NOTHING;
