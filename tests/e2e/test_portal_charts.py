@@ -103,7 +103,7 @@ def downloaded(page, title, item):
 def test_each_kind_of_value_has_its_chart(portal, window):
     """A list, a name again, rows and a table of two columns: a line; another table: a table; a number: a tile; texts: a list; images."""
     seen = window(width=1440)
-    page = seen.open(f"/runs/{run_id(portal, 'first')}")
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 5)
     for title in ("fibonacci", "again", "loss", "Cosine wave: cos over angle", "Sine wave: sin over angle"):
         assert page.locator(f"{card(title)} canvas").count() == 1, title
@@ -114,19 +114,20 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     assert page.locator(f"{card('people')} canvas").count() == 0
     assert page.inner_text(".tile:has-text('accuracy') p") == "0.9731"
     assert page.inner_text("tr:has-text('phase') .values").split("\n") == ["warm up", "done"]
+    assert "3 not a number, the first at step 9" in page.inner_text(card("loss"))
+    seen.shot("charts-every-kind")
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=images")
     seen.wait("[...document.querySelectorAll('.picture img')].some(img => img.complete && img.naturalWidth === 60)")
     assert "3 of 3 pictures" in page.inner_text(".picture")
     before = page.get_attribute(".picture img", "src")
     page.fill(".picture input[type=range]", "0")
     seen.wait("before => document.querySelector('.picture img').getAttribute('src') !== before", before)
-    assert "3 not a number, the first at step 9" in page.inner_text(card("loss"))
-    seen.shot("charts-every-kind")
 
 
 def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(portal, window):
     """Shift and a drag zoom both ways; a click pins every chart; smoothing, scales and zoom come back with the link."""
     seen = window()
-    page = seen.open(f"/runs/{run_id(portal, 'first')}")
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 3)
     box = page.locator(f"{card('loss')} .u-over").bounding_box()
     left, top, wide, high = box["x"], box["y"], box["width"], box["height"]
@@ -149,7 +150,7 @@ def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(porta
     drawn(again, 3)
     assert page.input_value("input[aria-label=Smoothing]") == "0.9"
     assert page.get_attribute("button:text('log y')", "aria-pressed") == "true"
-    again.wait("document.querySelector('.readout').innerText.includes('step')")
+    again.wait("document.querySelector('article[aria-label=loss] .readout').innerText.includes('step 1')")
     again.shot("charts-zoomed")
     page.click("button:text('Whole range')")
     again.wait("!location.hash.includes('x=') && !location.hash.includes('y=')")
@@ -159,7 +160,7 @@ def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(porta
 def test_a_chart_is_read_by_keys_and_as_a_table(portal, window):
     """Arrows move the crosshair and the value is told; the table has the same numbers."""
     seen = window()
-    page = seen.open(f"/runs/{run_id(portal, 'first')}")
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 3)
     page.focus(f"{card('fibonacci')} .plot")
     for _ in range(3):
@@ -174,7 +175,7 @@ def test_a_chart_is_read_by_keys_and_as_a_table(portal, window):
 def test_a_chart_is_a_picture_a_drawing_and_numbers(portal, window):
     """From its menu."""
     seen = window()
-    page = seen.open(f"/runs/{run_id(portal, 'first')}")
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 3)
     name, picture = downloaded(page, "again", "PNG")
     assert (name, picture[:4]) == ("again.png", b"\x89PNG")
@@ -206,7 +207,7 @@ def test_the_curves_are_those_of_the_accuracy_table(portal, window):
     """What is drawn, as numbers, is what outrider.sklearn makes of the same document: macro, micro and every class."""
     run = run_id(portal, "strong")
     table = document(portal, run, "accuracy_table")
-    page = window(width=1440).open(f"/runs/{run}")
+    page = window(width=1440).open(f"/runs/{run}?tab=charts")
     page.wait_for_selector(card("ROC"))
     for title, (curve, x, y) in CURVES.items():
         rows = list(csv.reader(downloaded(page, title, "CSV")[1].decode().splitlines()))[1:]
@@ -227,7 +228,7 @@ def point(page, title, at):
 def test_a_models_charts_share_a_threshold_and_a_cut_off(portal, window, dark):
     """Moved in one, it is moved in all; counts or percent; each says itself in words."""
     seen = window(width=1440, dark=dark)
-    page = seen.open(f"/runs/{run_id(portal, 'strong')}")
+    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
     page.wait_for_selector(card("Feature importance"))
     titles = [
         "Confusion matrix",
@@ -263,7 +264,7 @@ def test_a_models_charts_share_a_threshold_and_a_cut_off(portal, window, dark):
 def test_a_question_mark_shows_a_poor_and_an_ideal_example(portal, window):
     """Drawn by the same code, with a sentence on how to read it."""
     seen = window(width=1440)
-    page = seen.open(f"/runs/{run_id(portal, 'strong')}")
+    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
     page.wait_for_selector(card("Feature importance"))
     buttons = page.locator("button.ask")
     assert buttons.count() == 9
@@ -278,7 +279,7 @@ def test_a_question_mark_shows_a_poor_and_an_ideal_example(portal, window):
 def test_iterations_lie_over_one_another(portal, window):
     """A parent's candidates in the same charts: which, is chosen, and in the address."""
     seen = window(width=1440)
-    page = seen.open(f"/runs/{run_id(portal, 'parent')}")
+    page = seen.open(f"/runs/{run_id(portal, 'parent')}?tab=charts")
     page.wait_for_selector(card("Feature importance"))
     assert page.locator(f"{card('Confusion matrix')} .matrices svg").count() == 2
     assert page.locator(f"{card('Predicted against true')} path.line.average").count() == 2
@@ -291,7 +292,7 @@ def test_iterations_lie_over_one_another(portal, window):
 def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
     """And whoever wrote it scripts nothing."""
     seen = window()
-    page = seen.open(f"/runs/{run_id(portal, 'broken')}")
+    page = seen.open(f"/runs/{run_id(portal, 'broken')}?tab=charts")
     page.wait_for_selector(".broken >> nth=2")
     text = page.inner_text(".model-charts")
     assert "ragged cannot be drawn as confusion matrix: data.matrix[1] has 1 entries, not 2" in text
@@ -304,7 +305,7 @@ def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
 def test_charts_fit_a_phone(portal, window, name):
     """360 pixels wide, nothing scrolls sideways."""
     seen = window(width=360, height=740)
-    page = seen.open(f"/runs/{run_id(portal, name)}")
+    page = seen.open(f"/runs/{run_id(portal, name)}?tab={'charts' if name == 'strong' else 'metrics'}")
     page.wait_for_selector(card("Feature importance") if name == "strong" else card("people"))
     assert not seen.is_too_wide()
     seen.shot(f"phone-charts-{name}")
@@ -345,7 +346,7 @@ def test_an_exported_page_opens_from_a_file_without_a_network(portal, browser, t
 def test_all_scripts_and_styles_together_are_light(portal, window):
     """At most 120 kB for everything that charts load, as sent."""
     seen = window()
-    page = seen.open(f"/runs/{run_id(portal, 'strong')}")
+    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
     page.wait_for_selector(card("Feature importance"))
     static = {url for url in seen.asked if "/static/" in url}
     assert sum(len(portal.ask(url.removeprefix(portal.url), Accept_Encoding="gzip").body) for url in static) <= 120_000
