@@ -36,7 +36,7 @@ DRAW = """async ([lines, buckets]) => {
   const columns = (run) => {
     const x = Array.from({ length: buckets }, (_, at) => at * 10);
     const last = x.map((at) => Math.exp(-at / 3000) + Math.sin(at / 97 + run) / 10 + run / 50);
-    return { x, last, min: last.map((at) => at - 0.02), max: last.map((at) => at + 0.02), bad: x.map(() => 0) };
+    return { x, last, min: last.map((at) => at - 0.02), max: last.map((at) => at + 0.02), bad: x.map(() => 0), odd: x.map(() => "") };
   };
   const given = Array.from({ length: lines }, (_, run) => ({ label: `run ${run}`, place: run, drawn: columns(run) }));
   const chart = new Chart(box, { whole: true, log: false }, { zoom() {}, hover() {}, pin() {} });
@@ -92,7 +92,7 @@ def drawn(home, rounds):
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(f"{where['url']}?token={key}")
-            page.goto(f"{where['url']}runs/bench")
+            page.goto(f"{where['url']}runs/bench?tab=metrics")
             page.wait_for_selector(".plot canvas")
             found = [page.evaluate(DRAW, [LINES, BUCKETS]) for _ in range(rounds + 1)][1:]
         finally:

@@ -113,11 +113,13 @@ function Notes({ lines, chart, look, across }) {
   const drawn = chart?.lines ?? [];
   const bad = drawn.reduce((sum, line) => sum + line.drawn.bad.reduce((all, one) => all + one, 0), 0);
   const first = drawn.flatMap((line) => line.drawn.x[line.drawn.bad.findIndex((one) => one > 0)] ?? []);
+  const kinds = new Set(drawn.flatMap((line) => line.drawn.odd).join(""));
+  const which = [["N", "NaN"], ["+", "+∞"], ["-", "−∞"]].filter(([kind]) => kinds.has(kind ?? "")).map(([, word]) => word).join(", ");
   const isBelow = look.log.value && lines.some(({ curve }) => curve.series.min !== null && curve.series.min <= 0);
   const [low, high] = across ? [null, null] : look.range.value ?? [null, null];
   const isOutside = low !== null && drawn.length > 0 && drawn.every((line) => !line.drawn.x.some((at) => at >= low && at <= (high ?? at)));
   const isLeft = look.logX.value && drawn.some((line) => line.drawn.x.some((at) => at <= 0));
-  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="NaN or infinite: marked red on the axis">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}`}${isOutside && " · nothing within this range"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
+  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="A mark on the axis is NaN; a triangle at the upper or lower edge an infinity">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}${which && `: ${which}`}`}${isOutside && " · nothing within this range"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
 }
 
 /** The same in words. @param {string} title @param {Given[]} lines @param {Look} look */

@@ -73,7 +73,7 @@ export class Chart {
     if (!this.scales.logX || drawn.x.every((at) => at > 0)) return drawn;
     const keep = drawn.x.map((at) => at > 0);
     const kept = (/** @type {any[]} */ column) => column.filter((_, place) => keep[place]);
-    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad) };
+    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad), odd: kept(drawn.odd) };
   }
 
   get hasBands() {
@@ -231,18 +231,22 @@ export class Chart {
     if (at !== undefined) plot.setCursor({ left: plot.valToPos(at, "x"), top: plot.over.clientHeight / 2 }, true);
   }
 
-  /** Where values were no number. @param {Plot} plot */
+  /** Where values were no number: a mark on the axis, for infinities a triangle at the edge that they lie beyond. @param {Plot} plot */
   marks(plot) {
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio || 1;
-    const bottom = bbox.top + bbox.height;
+    const [top, bottom] = [bbox.top, bbox.top + bbox.height];
     ctx.save();
     ctx.fillStyle = token("failed");
     for (const { drawn } of this.lines) {
       for (let place = 0; place < drawn.bad.length; place++) {
         if (!drawn.bad[place]) continue;
         const left = plot.valToPos(drawn.x[place] ?? 0, "x", true);
-        if (left >= bbox.left - 1 && left <= bbox.left + bbox.width + 1) ctx.fillRect(left - ratio, bottom - 9 * ratio, 2 * ratio, 9 * ratio);
+        if (left < bbox.left - 1 || left > bbox.left + bbox.width + 1) continue;
+        const odd = drawn.odd[place] ?? "";
+        if (odd.includes("+")) triangle(ctx, left, top, 9 * ratio);
+        if (odd.includes("-")) triangle(ctx, left, bottom, -9 * ratio);
+        if (odd === "" || odd.includes("N")) ctx.fillRect(left - ratio, bottom - 9 * ratio, 2 * ratio, 9 * ratio);
       }
     }
     ctx.restore();
@@ -263,6 +267,16 @@ export class Chart {
     ctx.stroke();
     ctx.restore();
   }
+}
+
+/** With its tip at the edge. @param {CanvasRenderingContext2D} brush @param {number} x @param {number} edge @param {number} deep downwards */
+function triangle(brush, x, edge, deep) {
+  const half = Math.abs(deep) / 2;
+  brush.beginPath();
+  brush.moveTo(x, edge);
+  brush.lineTo(x - half, edge + deep);
+  brush.lineTo(x + half, edge + deep);
+  brush.fill();
 }
 
 /** Charts follow one another's pointer; a selection is the chart's own. @param {string} kind */

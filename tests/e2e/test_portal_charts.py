@@ -115,6 +115,7 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     assert page.inner_text(".tile:has-text('accuracy') p") == "0.9731"
     assert page.inner_text("tr:has-text('phase') .values").split("\n") == ["warm up", "done"]
     assert "3 not a number, the first at step 9" in page.inner_text(card("loss"))
+    assert ": NaN, +∞" in page.inner_text(card("loss"))
     seen.shot("charts-every-kind")
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=images")
     seen.wait("[...document.querySelectorAll('.picture img')].some(img => img.complete && img.naturalWidth === 60)")
