@@ -21,6 +21,8 @@ export const HEIGHT = 190;
 const FEW = 60;
 /** So many lines have a band each; of more it would be one grey. */
 const BANDS = 6;
+/** Of so many lines the others fade where the pointer is near one; of more each move would draw all of them anew. */
+const FADED = 20;
 const CLICK_PX = 4;
 /** Steps are whole numbers. */
 const WHOLE = Array.from({ length: 40 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
@@ -123,7 +125,7 @@ export class Chart {
       ...this.size,
       legend: { show: false },
       padding: [10, 18, 0, 0],
-      focus: { alpha: this.lines.length > 1 ? 0.35 : 1 },
+      focus: { alpha: this.lines.length > 1 && this.lines.length <= FADED ? 0.35 : 1 },
       cursor: {
         sync: { key: this.scales.sync ?? "run", setSeries: false, scales: ["x", null], filters: { pub: isMove, sub: isMove } },
         points: { show: this.lines.length <= BANDS, size: 7 },
