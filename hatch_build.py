@@ -26,6 +26,8 @@ SOURCES = ROOT / "portal"
 STATIC = ROOT / "agent" / "outrider_agent" / "portal" / "static"
 VENDOR = STATIC / "vendor"
 STAMP = VENDOR / "of.sha256"
+#: The units and the example of the settings, which `outrider service` puts in place: beside the package in the wheel, here in a checkout.
+UNITS = ROOT / "systemd"
 
 #: What of each library is shipped: file in node_modules -> name in static/vendor.
 SHIPPED = {
@@ -190,9 +192,11 @@ else:
             needless = os.environ.get(SKIP) or not SOURCES.is_dir() or is_current() or npm() is not None
             return [] if needless else [NODE]
 
-        def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             """Before anything is packed."""
             fill(required=version != "editable")
+            if version != "editable" and self.target_name == "wheel" and UNITS.is_dir():
+                build_data["force_include"][str(UNITS)] = "outrider_agent/units"
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ function Losses({ run }) {
   const refused = (run.gaps ?? []).reduce((sum, gap) => sum + gap.records, 0);
   const sentences = (run.notes ?? []).filter((note) => (note.level ?? 30) >= 30).map((note) => note.message);
   if (refused) sentences.push(`${refused.toLocaleString("en")} records were refused here: ${run.gaps?.[0]?.why ?? "the reason is not known"}.`);
+  const unsure = (run.gaps ?? []).find((gap) => !gap.records);
+  if (unsure) sentences.push(`Something may be missing here: ${unsure.why ?? "the reason is not known"}.`);
   if (run.set_aside?.length) sentences.push(`Lines that could not be read were set aside: outrider show ${run.run_id} lists them.`);
   return sentences.map((sentence) => html`<p class="notice">${plain(sentence)}</p>`);
 }

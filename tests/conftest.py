@@ -24,6 +24,15 @@ def home(tmp_path, monkeypatch):
     return path
 
 
+@pytest.fixture(scope="session")
+def docker():
+    """A Docker engine of this session's own (docker_rig.py). Whoever uses it removes its containers, or names them by its own test."""
+    from docker_rig import Engine
+
+    with Engine() as engine:
+        yield engine
+
+
 def not_run(config):
     """The tests that neither passed nor failed: skipped, or expected to fail."""
     reporter = config.pluginmanager.getplugin("terminalreporter")

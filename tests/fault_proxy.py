@@ -37,6 +37,10 @@ class Proxy:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def damaged(self):
+        """How many requests did not pass as they came."""
+        return sum(count for fault, count in self.happened.items() if fault != "pass")
+
     def close(self):
         self._closing.set()
         self._listening.shutdown(socket.SHUT_RDWR)

@@ -160,7 +160,7 @@ def _try_lock(path: Path) -> int | None:
         return None
     if _identity(path) == _identity(descriptor):
         with contextlib.suppress(OSError):  # who holds it is for people: a full disk must not keep an agent from starting
-            _write(descriptor)
+            _write(path, descriptor)
         return descriptor
     os.close(descriptor)
     return None
@@ -181,14 +181,15 @@ def _replace(path: Path, judged: tuple[int, int] | None) -> AgentLock | None:
         descriptor = spool.lock_file(os.fspath(temporary))
         if descriptor is None:
             return None
-        _write(descriptor)
+        _write(path, descriptor)
         temporary.replace(path)
         return AgentLock(path, descriptor, predecessor)
     finally:
         os.close(guard)
 
 
-def _write(descriptor: int) -> None:
+def _write(path: Path, descriptor: int) -> None:
+    spool.share(descriptor, path.parent)  # who shares the home asks whether an agent lives
     content = {
         "pid": os.getpid(),
         "boot": spool.boot_id(),

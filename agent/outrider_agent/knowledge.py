@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from outrider_agent import errors
-from outrider_agent.collect import roots, streams
+from outrider_agent.collect import container, roots, streams
 from outrider_agent.store import owners
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from outrider_agent import protocols
-    from outrider_agent.collect import ledger, outputs
+    from outrider_agent.collect import containers, ledger, outputs
     from outrider_agent.ship import shipper
     from outrider_agent.store import reading
 
@@ -92,6 +92,14 @@ class StoreKnowledge:
         except errors.Unavailable:
             return False
 
+    def before(self, run: str) -> container.Before | None:
+        """For the containers collector: how far a run has come of which the spool has nothing more. Raises `Unavailable`."""
+        try:
+            found = self._reader.run(run)
+        except errors.NotFound:
+            return None
+        return container.Before(found.attempt, found.ended)
+
     def close(self) -> None:
         """Idempotent."""
         self._open_runs.close()
@@ -121,6 +129,16 @@ class Answer(Protocol):
     @property
     def started(self) -> int | None:
         """When it began, ns."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Its newest one."""
+        ...
+
+    @property
+    def ended_at(self) -> int | None:
+        """When that ended, ns."""
         ...
 
     @property
@@ -167,6 +185,11 @@ class RemoteKnowledge:
         found = self._server.about(run)
         return None if found.started is None else roots.Remembered(tuple(found.outputs or ()), found.started)
 
+    def before(self, run: str) -> container.Before | None:
+        """As `StoreKnowledge.before`. Raises `Unavailable`."""
+        found = self._server.about(run)
+        return None if found.started is None else container.Before(found.attempt, found.ended_at)
+
     def artifacts(self, run: str) -> dict[str, ledger.Kept]:
         """The last versions of a run's artifacts. Raises `Unavailable`."""
         return dict(self._server.about(run).artifacts)
@@ -180,11 +203,16 @@ Knowledge = StoreKnowledge | RemoteKnowledge
 
 
 class Departures:
-    """May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it."""
+    """
+    May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it; and not
+    while a container of it is followed.
+    """
 
     def __init__(self, finder: roots.RootFinder, known: Knowledge, clock: SystemClock) -> None:
         #: None: no outputs are collected. Set when it is made: the two know one another.
         self.collector: outputs.OutputsCollector | None = None
+        #: None: no containers are followed.
+        self.containers: containers.ContainersCollector | None = None
         self._finder, self._known, self._clock = finder, known, clock
         self._ended: dict[str, float] = {}
         self._with_roots: frozenset[str] = frozenset()
@@ -212,6 +240,8 @@ class Departures:
         """For retention, of any run. Raises `Unavailable`."""
         if not self._known.has_ended(run):
             self._ended.pop(run, None)  # it may have been resumed
+            return False
+        if self.containers is not None and self.containers.keeps(run):
             return False
         if self.collector is None:
             return True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from outrider import spool
 from outrider_agent import errors
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def prepare(layout: Layout) -> None:
-    """Makes the home's folders, private to their user. Idempotent. Raises `HomeUnusable` where it cannot serve."""
+    """Makes the home's folders, private to their user or group. Idempotent. Raises `HomeUnusable` where it cannot serve."""
     try:
         _private(layout.home)
         _private(layout.spool)
@@ -133,7 +134,7 @@ def prepare(layout: Layout) -> None:
 
 
 def _private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spool.make_folders(folder)
 
 
 def _probe(home: Path) -> None:
@@ -187,10 +188,11 @@ def _unescape(text: str) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replaces a small file of state: temporary file, fsync, rename. Raises OSError."""
+    """Replaces a small file of state, 0600 (0640 where the home is shared): temporary file, fsync, rename. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
+        spool.share(descriptor, path.parent)
         os.write(descriptor, data)
         os.fsync(descriptor)
     finally:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from typing import Any
 
-    from outrider_agent import knowledge, operations, settings
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent import knowledge, operations, service, settings
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.portal import server as portal
     from outrider_agent.server import control
     from outrider_agent.ship import fullness, shipper
@@ -67,6 +67,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     shippers: Sequence[shipper.Shipper]
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     operations: operations.AgentOperations
@@ -77,6 +78,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     threads: concurrent.futures.ThreadPoolExecutor
     looker: concurrent.futures.ThreadPoolExecutor
     supervised: dict[str, supervise.Part]
+    manager: service.Service
+    reloader: service.Reloader
 
 
 class Ending:
@@ -134,6 +137,7 @@ class Agent:
 
     def __init__(self, parts: Parts, ending: Ending, *, idle_exit: bool) -> None:
         self._parts, self._ending, self._idle_exit = parts, ending, idle_exit
+        self._settings = parts.settings
         self._signals = 0
 
     async def run(self) -> str:
@@ -142,12 +146,14 @@ class Agent:
         self._ending.bind(self._loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
             await self._parts.server.start()
             await self._parts.portal.start()
             self._write_info()
             for one in self._parts.shippers:
                 one.start()
+            self._parts.manager.ready()
             log.info("agent_started", pid=os.getpid(), version=self._parts.version, home=os.fspath(self._parts.layout.home))
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work, name=name) for name, work in self._work()]
@@ -169,16 +175,19 @@ class Agent:
             ("spool", supervise.supervise(parts["spool"], self._measure_spool)),
             ("purge", supervise.supervise(parts["purge"], self._purge_deleted_runs)),
             ("guard", self._guard()),
+            ("service", self._parts.manager.run()),
         ]
         if self._parts.outputs is not None:
             found.append(("outputs", supervise.supervise(parts["outputs"], self._parts.outputs.run)))
+        if self._parts.containers is not None:
+            found.append(("containers", supervise.supervise(parts["containers"], self._parts.containers.run)))
         return found
 
     async def _look_for_dead_runs(self) -> None:
         while True:
             seen = await self._loop.run_in_executor(self._parts.looker, self._parts.liveness.look)
             rest = 0.0 if seen.undecided else min(_LOOK_AT_LEAST_S, _SHARE * seen.took_s)
-            await asyncio.sleep(max(self._parts.settings.agent.liveness_interval_s, rest))
+            await asyncio.sleep(max(self._settings.agent.liveness_interval_s, rest))
 
     async def _measure_spool(self) -> None:
         def look() -> float:
@@ -187,8 +196,8 @@ class Agent:
             self._parts.fullness.look()
             return time.thread_time() - began
 
-        pause = self._parts.settings.spool.check_interval_s
         while True:
+            pause = self._settings.spool.check_interval_s
             took = await self._loop.run_in_executor(self._parts.looker, look)
             await asyncio.sleep(max(pause, min(_MEASURE_STRETCH * pause, _SHARE * took), _MEASURE_SHARE * took))
 
@@ -203,8 +212,8 @@ class Agent:
 
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""
-        pause = min(GUARD_S, max(0.1, self._parts.settings.agent.idle_exit_s / 2))
         while True:
+            pause = min(GUARD_S, max(0.1, self._settings.agent.idle_exit_s / 2))
             await asyncio.sleep(pause)
             if not self._parts.lock.is_mine():
                 self._ending.fenced("agent.lock is another agent's now, or is gone")
@@ -215,7 +224,7 @@ class Agent:
         """Nothing pending, no run alive, and no request for a while."""
         if self._is_busy():
             self._parts.operations.touched()
-        return time.monotonic() - self._parts.operations.last_used >= self._parts.settings.agent.idle_exit_s
+        return time.monotonic() - self._parts.operations.last_used >= self._settings.agent.idle_exit_s
 
     def _is_busy(self) -> bool:
         """The cheapest question first: it is asked every second."""
@@ -224,7 +233,15 @@ class Agent:
             return True
         if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
             return True
+        if self._parts.containers is not None and self._parts.containers.statistics().running:
+            return True
         return any(one.is_busy() for one in self._parts.shippers)
+
+    def _reload(self) -> None:
+        """SIGHUP."""
+        self._parts.manager.reloading()
+        self._settings = self._parts.reloader.reload()
+        self._parts.manager.ready()
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1
@@ -237,12 +254,14 @@ class Agent:
 
     async def _drain(self) -> None:
         """In order, up to the deadline; what is left then stays in the spool."""
-        deadline = time.monotonic() + self._parts.settings.agent.shutdown_deadline_s
-        if self._parts.outputs is not None:
+        given = self._settings.agent.shutdown_deadline_s
+        deadline = time.monotonic() + given
+        self._parts.manager.stopping(given)
+        for collector in self._collectors():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
-                    await self._parts.outputs.drain()
-            self._parts.outputs.close()
+                    await collector.drain()
+            collector.close()
         left = max(0.0, deadline - time.monotonic())
         await asyncio.gather(*(self._flush(one, left) for one in self._parts.shippers))
 
@@ -253,7 +272,10 @@ class Agent:
             log.warning("not_flushed", sink=ship.name, error=str(exc))
         else:
             if late:
-                log.warning("left_in_the_spool", sink=ship.name, streams=len(late), bytes=sum(one.pending_bytes for one in late))
+                left_bytes = int(sum(one.pending_bytes for one in late))
+                reason = "not delivered in time; kept for the next start"
+                log.warning("left_in_the_spool", sink=ship.name, streams=len(late), bytes=left_bytes, error=reason)
+                self._parts.manager.ended(left_bytes)
 
     async def _close(self) -> None:
         """What was opened is closed, in the other order; what is a successor's is left alone."""
@@ -262,8 +284,8 @@ class Agent:
         for one in self._parts.shippers:
             if not await asyncio.to_thread(one.wait_stopped, _CLOSE_S):
                 log.warning("sink_did_not_stop", sink=one.name, error=f"not within {_CLOSE_S:g} s")
-        if self._parts.outputs is not None and self._ending.why == FENCED:
-            self._parts.outputs.close()
+        for collector in self._collectors() if self._ending.why == FENCED else ():
+            collector.close()
         await self._parts.portal.close()
         await self._parts.server.close()
         self._remove_info()
@@ -271,6 +293,11 @@ class Agent:
             executor.shutdown(wait=False, cancel_futures=True)
         self._parts.knowledge.close()
         self._parts.reader.close()
+
+    def _collectors(self) -> list[containers.ContainersCollector | outputs.OutputsCollector]:
+        """Those that are drained before the sinks: containers first, whose end lets their outputs be taken as whole."""
+        every: tuple[containers.ContainersCollector | outputs.OutputsCollector | None, ...] = (self._parts.containers, self._parts.outputs)
+        return [one for one in every if one is not None]
 
     def _write_info(self) -> None:
         """agent.json: where the socket is, and who serves it."""

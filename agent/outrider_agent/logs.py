@@ -1,5 +1,5 @@
 """
-The agent's own log: structlog, JSON lines in agent.log, or readable lines on stderr with --foreground.
+The agent's own log: structlog, JSON lines in agent.log, or lines on stderr with --foreground: for people, for the journal, or JSON.
 
 An event is a fixed snake_case name; the data are keys. Nothing else of the agent writes to a terminal.
 """
@@ -7,6 +7,7 @@ An event is a fixed snake_case name; the data are keys. Nothing else of the agen
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -43,6 +44,11 @@ class File:
 
     def flush(self) -> None:
         """Nothing is buffered."""
+
+    def reopen(self, max_bytes: int) -> None:
+        """The next line goes to the file that has the name then: somebody may have moved this one away."""
+        self._max_bytes = max_bytes
+        self.close()
 
     def close(self) -> None:
         """Idempotent."""
@@ -90,31 +96,53 @@ class Collapse:
         return event
 
 
-def configure(*, path: Path, level: str, max_bytes: int, foreground: bool) -> File | None:
-    """Sends the log to `path`, or to stderr in the foreground. The file, to be closed last."""
+#: What the journal takes from the beginning of a line (sd-daemon(3)); the rest of it is the message.
+_PRIORITIES = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "exception": "<3>"}
+
+
+def configure(*, path: Path, level: str, max_bytes: int, foreground: bool, form: str = "text") -> File | None:
+    """Sends the log to `path` as JSON, or to stderr in the foreground, as text, keys or json. The file, to be closed last."""
     file = None if foreground else File(path, max_bytes)
-    renderer: Any = (
-        # Plain: the values of variables may be secrets, and have no place in a log.
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        if foreground
-        else structlog.processors.JSONRenderer(default=str)
-    )
-    processors: list[Any] = [
-        structlog.processors.add_log_level,
-        Collapse(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-    ]
-    if not foreground:
+    form = form if foreground else "json"
+    processors: list[Any] = [structlog.processors.add_log_level, Collapse()]
+    if form != "keys":  # the journal has the time
+        processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+    processors.append(structlog.processors.StackInfoRenderer())
+    if form != "text":
         processors.append(structlog.processors.format_exc_info)
+    renderers: dict[str, Any] = {
+        # Plain: the values of variables may be secrets, and have no place in a log.
+        "text": structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        "keys": _for_the_journal,
+        "json": structlog.processors.JSONRenderer(default=str),
+    }
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[*processors, renderers[form]],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr if file is None else file),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     _route_library_warnings()
     return file
+
+
+def set_level(level: str) -> None:
+    """The least severe messages kept from now on."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]))
+
+
+def _for_the_journal(_logger: Any, method: str, event: structlog.typing.EventDict) -> str:
+    """One line: the priority, the event's name, key=value; what has spaces or more lines is quoted as JSON."""
+    event.pop("level", None)
+    name = event.pop("event", "")
+    pairs = [f"{key}={_quoted(value)}" for key, value in event.items()]
+    return " ".join([f"{_PRIORITIES.get(method, '<6>')}{name}", *pairs])
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    plain = text.isprintable() and not any(char in ' "=' for char in text)
+    return text if plain and text else json.dumps(text)
 
 
 def _route_library_warnings() -> None:

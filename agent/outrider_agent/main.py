@@ -16,12 +16,26 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from outrider import control, spool
-from outrider_agent import agent_lock, errors, knowledge, layout, life, logs, operations, report, settings, supervise
+from outrider_agent import (
+    agent_lock,
+    errors,
+    knowledge,
+    layout,
+    life,
+    logs,
+    operations,
+    report,
+    service,
+    settings,
+    supervise,
+    systemd,
+)
 from outrider_agent.blobs import local
-from outrider_agent.collect import liveness, outputs, roots
+from outrider_agent.collect import containers, liveness, outputs, roots
 from outrider_agent.core import backoff
 from outrider_agent.portal import server as portal
 from outrider_agent.server import control as server
@@ -30,6 +44,7 @@ from outrider_agent.sinks import http, store
 from outrider_agent.store import browsing, history, watch
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
 OK, FAILED, USAGE, ALREADY_RUNNING, FENCED = 0, 1, 2, 3, 4
@@ -82,19 +97,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         layout.prepare(where)
     except (errors.SettingsError, errors.HomeUnusable) as exc:
         return _refuse(str(exc), USAGE)
-    file = logs.configure(path=where.log, level=values.log.level, max_bytes=values.log.max_bytes, foreground=arguments.foreground)
+    file = logs.configure(
+        path=where.log,
+        level=values.log.level,
+        max_bytes=values.log.max_bytes,
+        foreground=arguments.foreground,
+        form=_form(values.log.format),
+    )
     try:
-        return _serve(where, values, idle_exit=arguments.idle_exit)
+        given = Given(
+            values=values,
+            load=lambda: settings.load(overrides, config=arguments.config),
+            file=file,
+            notifier=systemd.Notifier(os.environ),
+            sockets=systemd.handed_in(os.environ),
+        )
+        return _serve(where, given, idle_exit=arguments.idle_exit)
     finally:
         if file is not None:
             file.close()
 
 
-def _serve(where: layout.Layout, values: settings.Settings, *, idle_exit: bool) -> int:
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outside gives a daemon at its start. `load` reads the settings again; `sockets` are those of the service manager."""
+
+    values: settings.Settings
+    load: Callable[[], settings.Settings]
+    file: logs.File | None
+    notifier: systemd.Notifier
+    sockets: list[socket.socket]
+
+
+def _form(wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    return "keys" if systemd.is_journal(2, os.environ) else "text"
+
+
+def _serve(where: layout.Layout, given: Given, *, idle_exit: bool) -> int:
     """Holds the lock while the agent runs."""
     log = structlog.get_logger(part="agent")
     try:
-        lock = agent_lock.acquire(where.lock, answers=lambda: answers(where), patience_s=values.agent.takeover_after_s)
+        lock = agent_lock.acquire(where.lock, answers=lambda: answers(where), patience_s=given.values.agent.takeover_after_s)
     except errors.AlreadyRunning as exc:
         return _refuse(str(exc), ALREADY_RUNNING)
     except OSError as exc:
@@ -103,7 +147,7 @@ def _serve(where: layout.Layout, values: settings.Settings, *, idle_exit: bool) 
         log.warning("took_over_from_a_silent_agent", pid=lock.predecessor.get("pid"))
     try:
         while True:
-            ended = asyncio.run(_live(where, values, lock, idle_exit=idle_exit))
+            ended = asyncio.run(_live(where, given, lock, idle_exit=idle_exit))
             # A run that began while an idle agent was leaving found its lock held, and started none: so this one stays.
             if ended != life.IDLE or not liveness.is_anybody_alive(os.fspath(where.spool), time.time()):
                 break
@@ -118,13 +162,14 @@ def _serve(where: layout.Layout, values: settings.Settings, *, idle_exit: bool) 
     return FENCED if ended == life.FENCED else OK
 
 
-async def _live(where: layout.Layout, values: settings.Settings, lock: agent_lock.AgentLock, *, idle_exit: bool) -> str:
+async def _live(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, *, idle_exit: bool) -> str:
     ending = life.Ending()
-    return await life.Agent(wire(where, values, lock, ending), ending, idle_exit=idle_exit).run()
+    return await life.Agent(wire(where, given, lock, ending), ending, idle_exit=idle_exit).run()
 
 
-def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.AgentLock, ending: life.Ending) -> life.Parts:
+def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending: life.Ending) -> life.Parts:
     """Makes the parts of an agent, and says to each what it must know of the others."""
+    values = given.values
     clock = knowledge.SystemClock()
     database = Path(values.store.path) if values.store.path else where.database
     reads = history.Historian(database)
@@ -134,27 +179,28 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
     if remote is not None and not values.store.enabled:
         known = knowledge.RemoteKnowledge(remote, clock)
     departures = knowledge.Departures(roots.RootFinder(where.spool, clock, remembered=known.remembered), known, clock)
-    collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
-    departures.collector = collector
+    collector = departures.collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
+    followed = departures.containers = _containers(where, values, known) if values.containers.enabled else None
     ships = _shippers(where, values, known, database=database, remote=remote, may_go=departures.may_go, ending=ending, lock=lock)
     known.shipper = ship = ships[0]
     alive = liveness.Liveness(os.fspath(where.home), known, clock)
     full = fullness.Fullness(where.spool, max_bytes=values.spool.max_bytes, reserve_bytes=values.spool.disk_reserve_bytes)
-    parts = {name: supervise.Part(name) for name in ("liveness", "spool", "purge", *(["outputs"] if collector else []))}
+    named = {"liveness": True, "spool": True, "purge": True, "outputs": collector, "containers": followed}
+    parts = {name: supervise.Part(name) for name, there in named.items() if there}
     version, started, threads = installed_version(), time.time_ns(), concurrent.futures.ThreadPoolExecutor(4, "read")
-    told = report.Report(
-        report.Looked(
-            layout=where,
-            version=version,
-            started=started,
-            cap=values.spool.max_bytes,
-            shippers=ships,
-            liveness=alive,
-            fullness=full,
-            outputs=collector,
-            parts=list(parts.values()),
-        )
+    looked = report.Looked(
+        layout=where,
+        version=version,
+        started=started,
+        cap=values.spool.max_bytes,
+        shippers=ships,
+        liveness=alive,
+        fullness=full,
+        outputs=collector,
+        containers=followed,
+        parts=list(parts.values()),
     )
+    told = report.Report(looked)
     asked = operations.AgentOperations(
         operations.Parts(
             layout=where,
@@ -169,7 +215,7 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
             has_store=values.store.enabled,
         )
     )
-    web = portal.Portal(_portal(where, values, database, blobs, asked))
+    web = portal.Portal(_pages(where, given, asked, blobs, version))
     told.portal = web.describe
     return life.Parts(
         layout=where,
@@ -179,6 +225,7 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
         started=started,
         shippers=ships,
         outputs=collector,
+        containers=followed,
         liveness=alive,
         fullness=full,
         operations=asked,
@@ -189,21 +236,35 @@ def wire(where: layout.Layout, values: settings.Settings, lock: agent_lock.Agent
         threads=threads,
         looker=concurrent.futures.ThreadPoolExecutor(1, "liveness"),
         supervised=parts,
+        manager=service.Service(given.notifier, told),
+        reloader=service.Reloader(values, given.load, lambda new: _apply(new, full, told, given.file)),
     )
 
 
-def _portal(
-    where: layout.Layout, values: settings.Settings, database: Path, blobs: local.LocalBlobs, asked: operations.AgentOperations
-) -> portal.Parts:
+def _apply(new: settings.Settings, full: fullness.Fullness, told: report.Report, file: logs.File | None) -> None:
+    """Tells the parts of settings that were read again (`service.RELOADED`); what `life` needs it looks up itself."""
+    full.limit(max_bytes=new.spool.max_bytes, reserve_bytes=new.spool.disk_reserve_bytes)
+    told.cap = new.spool.max_bytes
+    logs.set_level(new.log.level)
+    if file is not None:
+        file.reopen(new.log.max_bytes)
+
+
+def _pages(where: layout.Layout, given: Given, asked: operations.AgentOperations, blobs: local.LocalBlobs, version: str) -> portal.Parts:
+    values = given.values
+    database = Path(values.store.path) if values.store.path else where.database
     return portal.Parts(
         layout=where,
         store=browsing.Browser(database),
         changes=watch.Changes(database),
         blobs=blobs,
         agent=asked,
-        version=installed_version(),
+        version=version,
         enabled=values.portal.enabled and values.store.enabled,
         port=values.portal.port,
+        address=values.portal.address,
+        token_file=values.portal.token_file,
+        handed_in=given.sockets[0].dup() if given.sockets else None,
     )
 
 
@@ -223,6 +284,22 @@ def _outputs(
         existing=given.existing,
     )
     return outputs.OutputsCollector(where.home, blobs, departures, knowledge.SystemClock(), followed, known=known.artifacts)
+
+
+def _containers(where: layout.Layout, values: settings.Settings, known: knowledge.Knowledge) -> containers.ContainersCollector:
+    given = values.containers
+    chosen = containers.Settings(
+        select=given.select,
+        names=given.names,
+        experiment=given.experiment,
+        docker_folder=given.docker_folder,
+        pods_folder=given.pods_folder,
+        sockets=given.sockets,
+        sweep_interval_s=given.sweep_interval_s,
+        watch=given.watch,
+        reserve_bytes=values.spool.disk_reserve_bytes,
+    )
+    return containers.ContainersCollector(where.home, knowledge.SystemClock(), chosen, known=known.before)
 
 
 def _shippers(

@@ -71,6 +71,10 @@ class AgentOperations:
         """Progress, not a pulse."""
         return self._parts.report.health()
 
+    def probe(self) -> dict[str, bool]:
+        """What /healthz answers."""
+        return self._parts.report.probe()
+
     async def status(self) -> dict[str, Any]:
         """The status document."""
         return await self._in_thread(self._parts.report.status)

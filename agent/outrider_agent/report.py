@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from outrider import spool
+from outrider_agent import model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from outrider_agent import layout, model, supervise
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent import layout, supervise
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.ship import deliver, fullness, shipper
 
 
@@ -34,6 +35,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     parts: Sequence[supervise.Part]
 
 
@@ -42,6 +44,8 @@ class Report:
 
     def __init__(self, looked: Looked) -> None:
         self._looked = looked
+        #: Bytes that the spool may hold; a reload may change it.
+        self.cap = looked.cap
         self._begun = time.monotonic()
         #: Where the portal is. Set when it is made.
         self.portal: Callable[[], dict[str, Any]] = dict
@@ -55,6 +59,29 @@ class Report:
         if sink.state in ("stuck", "fenced"):
             answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, first.bug)}"}
         return answer
+
+    def probe(self) -> dict[str, bool]:
+        """What /healthz answers. Live: this is answered. Ready: the sink has been opened. Progress: `health`."""
+        ready = all(one.deliver is not None for one in self._looked.shippers)
+        return {"live": True, "ready": ready, "progress": bool(self.health()["ok"])}
+
+    def hangs(self) -> str | None:
+        """
+        Why only a new start can help; None while one would not: what waits for a disk or a server goes on by itself. Does not block.
+        """
+        return next((reason for one in self._looked.shippers if (reason := _hangs(one))), None)
+
+    def line(self) -> str:
+        """How it is, in a line: for `systemctl status`."""
+        sinks, alive = [one.statistics() for one in self._looked.shippers], self._looked.liveness.statistics.alive
+        if self._looked.fullness.measured.full:
+            return f"the spool is full, records are refused: {self._looked.fullness.measured.why}"
+        waiting = [f"{sink.pending_bytes:,} bytes wait for the sink {sink.name}: {sink.error}" for sink in sinks if sink.error]
+        if waiting:
+            return "; ".join(waiting)
+        pending = max(sink.pending_bytes for sink in sinks)
+        waits = f"{pending:,} bytes wait" if pending else "nothing waits"
+        return f"{alive} runs live, {waits}, {sinks[0].records:,} records delivered"
 
     def status(self) -> dict[str, Any]:
         """The document of GET /status."""
@@ -71,12 +98,19 @@ class Report:
                 "uptime_s": round(time.monotonic() - self._begun, 1),
             },
             "sinks": [_sink(sink) for sink in sinks],
-            "streams": _streams(lags, first),
+            "streams": self._streams(lags, first),
             "collectors": self._collectors(),
-            "spool": {"bytes": measured.bytes, "cap": looked.cap, "full": measured.full, "refused": refused},
+            "spool": {"bytes": measured.bytes, "cap": self.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
             "wrong": self._wrong(sinks, refused),
         }
+
+    def _streams(self, lags: Mapping[str, Sequence[model.StreamLag]], first: Sequence[model.StreamLag]) -> list[dict[str, Any]]:
+        """Each stream's place in the first sink, and how far each sink is behind: of one that it has not seen yet, by all of it."""
+        seen = self._looked.shippers[0].reader
+        pending = {name: {one.stream: one.pending_bytes for one in found} for name, found in lags.items()}
+        whole = {one.stream: stream.pending(model.START) if (stream := seen.stream(one.stream)) else 0 for one in first}
+        return [_stream(one, {name: found.get(one.stream, whole[one.stream]) for name, found in pending.items()}) for one in first]
 
     def _collectors(self) -> list[dict[str, Any]]:
         seen, collector = self._looked.liveness.statistics, self._looked.outputs
@@ -84,6 +118,8 @@ class Report:
             "liveness": {"runs": seen.runs, "alive": seen.alive, "unknown": len(seen.unknown)},
             "outputs": msgspec.structs.asdict(collector.statistics()) if collector is not None else {},
         }
+        if self._looked.containers is not None:
+            more["containers"] = msgspec.structs.asdict(self._looked.containers.statistics())
         return [{**part.document(), **more.get(part.name, {})} for part in self._looked.parts]
 
     def _refused(self, lag: Sequence[model.StreamLag]) -> int:
@@ -119,7 +155,7 @@ class Report:
             )
         if error := self.portal().get("error"):
             sentences.append(str(error))
-        return sentences + self._of_runs() + self._of_parts() + self._of_spool()
+        return sentences + self._of_runs() + self._of_parts() + self._of_containers() + self._of_spool()
 
     def _of_runs(self) -> list[str]:
         unknown = self._looked.liveness.statistics.unknown
@@ -139,6 +175,20 @@ class Report:
             if part.state != "running" and part.error
         ]
 
+    def _of_containers(self) -> list[str]:
+        if self._looked.containers is None:
+            return []
+        told = self._looked.containers.statistics()
+        sentences = [f"The container {one}" for one in told.unreadable[:5]]
+        if len(told.unreadable) > 5:
+            sentences.append(f"And {len(told.unreadable) - 5} more containers cannot be followed; `outrider status --json` names them.")
+        if told.waiting:
+            sentences.append(
+                "Containers are not read for now, for the spool or its disk is full; what they write stays in their engine's logs as long "
+                "as it keeps them. Free some disk space."
+            )
+        return sentences
+
     def _of_spool(self) -> list[str]:
         troubles = self._looked.shippers[0].reader.statistics().troubles
         return [f"In the spool: {one.place}: {one.message}." for one in troubles[-5:]]
@@ -146,6 +196,17 @@ class Report:
 
 def _lines(count: int) -> str:
     return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+def _hangs(ship: shipper.Shipper) -> str | None:
+    if ship.bug is not None:
+        return f"the sink {ship.name} has stopped: {ship.bug}"
+    if ship.is_frozen():
+        return f"the sink {ship.name} does not come back from what it does"
+    sink = ship.statistics()
+    if sink.state == "stuck" and sink.error is None:
+        return f"the sink {sink.name} makes no progress, and has no reason for it"
+    return None
 
 
 def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:
@@ -172,12 +233,6 @@ def _sink(sink: deliver.Statistics) -> dict[str, Any]:
         "pending_bytes": sink.pending_bytes,
         "last_commit_age_s": _rounded(sink.last_commit_age_s),
     }
-
-
-def _streams(lags: Mapping[str, Sequence[model.StreamLag]], first: Sequence[model.StreamLag]) -> list[dict[str, Any]]:
-    """Each stream's place in the first sink, and how far each sink is behind."""
-    pending = {name: {one.stream: one.pending_bytes for one in found} for name, found in lags.items()}
-    return [_stream(one, {name: found.get(one.stream, 0) for name, found in pending.items()}) for one in first]
 
 
 def _stream(lag: model.StreamLag, pending: Mapping[str, int]) -> dict[str, Any]:

@@ -68,6 +68,10 @@ class ServerOperations:
         answer: dict[str, Any] = {"ok": error is None, "pid": os.getpid(), "version": self._told.version}
         return answer if error is None else {**answer, "reason": error}
 
+    def probe(self) -> dict[str, bool]:
+        """What /healthz answers: it listens, its store is open; and what comes can be committed."""
+        return {"live": True, "ready": True, "progress": bool(self.health()["ok"])}
+
     async def status(self) -> dict[str, Any]:
         """The document of GET /status, in an agent's shape."""
         received, error = self._told.receiver, self._told.receiver.error
@@ -174,7 +178,9 @@ class About:
         except errors.NotFound:
             return routes.Known(ended=ended)
         kept = {one.path: (one.size, one.sha256, one.modified or 0) for one in files if one.source == "outputs"}
-        return routes.Known(ended=ended, outputs=found.outputs, started=found.started, artifacts=kept)
+        return routes.Known(
+            ended=ended, outputs=found.outputs, started=found.started, attempt=found.attempt, ended_at=found.ended, artifacts=kept
+        )
 
 
 def portal_card(url: str) -> bytes:

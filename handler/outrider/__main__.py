@@ -41,6 +41,9 @@ COMMANDS = {
     "agent": "run the agent, or stop it",
     "server": "take what agents of other machines ship, and show it",
     "token": "who may speak to a server: create, list, revoke",
+    "service": "the agent as a systemd service: install, uninstall, status",
+    "health": "is the agent live, ready, making progress? for probes: the exit code says it",
+    "flare": "a bundle for support: what the agent says of itself, without secrets and without your data",
 }
 
 HELP = """\

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
-from outrider import _signals, record, spool
+from outrider import _shared, _signals, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _mark_partial(home: str, run: str) -> None:
     folder = os.path.join(home, "spool", run)
     try:
         if not any(not name.startswith(".") for name in (os.listdir(folder) if os.path.isdir(folder) else [])):
-            os.makedirs(folder, 0o700, exist_ok=True)
+            _shared.make_folders(folder)
             os.close(os.open(os.path.join(folder, ".shipped"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         _signals.pass_on(error)  # the writer finds out what it is, and counts

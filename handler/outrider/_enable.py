@@ -187,7 +187,7 @@ def known() -> list[str]:
 def _note(folder: str) -> None:
     kept = [*known(), folder]
     try:
-        os.makedirs(spool.home(), mode=0o700, exist_ok=True)
+        spool.make_folders(spool.home())
         _put(_notes(), "".join(f"{one}\n" for one in dict.fromkeys(kept)))
     except OSError as error:
         _launch.complain(f"cannot note it in {_notes()} ({error.strerror}): it is enabled, but `outrider enable --list` will not show it")

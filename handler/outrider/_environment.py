@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from outrider import spool
+from outrider import _shared, spool
 from outrider._conda import CondaDependencies
 from outrider._section import Section
 
@@ -122,7 +122,7 @@ class Environment(Section):
         if not self.name:
             raise ValueError("an environment without a name cannot be registered: Environment('name')")
         folder = _folder(self.name)
-        os.makedirs(folder, 0o700, exist_ok=True)
+        _shared.make_folders(folder)
         newest = _newest(folder)
         said = {**self.as_dict(), "version": None}
         if newest and {**_read(folder, newest), "version": None} == json.loads(json.dumps(said)):
@@ -134,6 +134,7 @@ class Environment(Section):
                 fd = os.open(os.path.join(folder, f"{newest}.json"), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             except FileExistsError:
                 continue
+            _shared.share(fd, folder)
             with open(fd, "w", encoding="utf-8") as file:
                 json.dump({**said, "version": str(newest)}, file)
             self.version = str(newest)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: How long the agent may take to commit what is there, seconds; the answer itself may take longer.
 _DEADLINE_S = 5.0
 _ANSWER_S = 60.0
+#: One that does not even say that it is there (stopped, or starved) is not waited for again so soon, seconds.
+_SILENCE_S = 30.0
+_HEARD_S = 1.0
 
 
 def run(home: str | None, run_id: str) -> Document:
@@ -139,7 +142,8 @@ def ask(home: str, **question: Any) -> Document | None:
     """
     from outrider import control
 
-    if control.agent_info(home) is None:
+    agent = control.agent_info(home)
+    if agent is None or not _answers(home, agent.get("pid")):
         return None
     body = {**{key: value for key, value in question.items() if value is not None}, "timeout": _DEADLINE_S}
     try:
@@ -150,6 +154,31 @@ def ask(home: str, **question: Any) -> Document | None:
         asked = question.get("run") or question.get("parent")
         raise RunNotFound(f"There is no run {asked!r} in {home}. `outrider runs` lists those there are.")
     return answer if status == 200 and isinstance(answer, dict) else None
+
+
+def _answers(home: str, pid: Any) -> bool:
+    """
+    Does that agent answer at all? Asked where it has not answered within the last second: one that was stopped holds its socket open, and
+    nobody should wait a minute for what the store and the spool say as well.
+    """
+    from time import monotonic
+
+    from outrider import control
+
+    known, until, heard = _agents.get(home, (None, 0.0, False))
+    if known == pid and monotonic() < until:
+        return heard
+    try:
+        control.request(home, "GET", "/health", timeout=_DEADLINE_S)
+    except control.ControlError:
+        _agents[home] = (pid, monotonic() + _SILENCE_S, False)
+        return False
+    _agents[home] = (pid, monotonic() + _HEARD_S, True)
+    return True
+
+
+#: Of each home's agent: its pid, until when it need not be asked again, and whether it answered.
+_agents: dict[str, tuple[Any, float, bool]] = {}
 
 
 def flush(run_id: str, writer: Any, timeout: float) -> bool:

@@ -14,7 +14,7 @@ import sys
 import time
 from types import SimpleNamespace
 
-from outrider import _definition, _facts, _git, _launch, _submit, _workfolder, record, spool
+from outrider import _definition, _facts, _git, _launch, _shared, _submit, _workfolder, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def main() -> NoReturn:
     try:
         spec = json.loads(sys.stdin.buffer.read())
         work = folder_of(spec["home"], spec["run"])
-        os.makedirs(work, 0o700)
+        _shared.make_folders(os.path.dirname(work))
+        _shared.make_folder(work)
         if os.fork() > 0:
             os._exit(0)
         nowhere = os.open(os.devnull, os.O_RDWR)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 
+from outrider import _shared
+
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Any, Dict
@@ -23,12 +25,12 @@ _FILE = "about.json"
 def add(home: str, kind: str, name: str, about: About) -> int:
     """Keeps it as the next version of that name; the version. Raises OSError."""
     folder = _folder(home, kind, name)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _shared.make_folders(folder)
     version = max(_numbers(folder), default=0)
     while True:
         version += 1
         try:
-            os.mkdir(os.path.join(folder, str(version)), 0o700)
+            _shared.make_folder(os.path.join(folder, str(version)))
         except FileExistsError:  # another process was quicker
             continue
         inner = os.path.join(folder, str(version))

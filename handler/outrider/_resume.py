@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from outrider import record, spool
+from outrider import _shared, record, spool
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, str], "dict[str, Any] | None"]
 
-_AGENTS_OWN = ("agent-", "outputs-")
+_AGENTS_OWN = ("agent-", "outputs-", "container-")
 _LOCKLESS_ALIVE_S = 86_400
 _BEGINNING = 1 << 18
 
@@ -63,7 +63,7 @@ def begin(home: str, text: str, ask: Ask) -> Earlier:
     run, known = named(home, text, ask)
     folder = os.path.join(home, "spool", run)
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        _shared.make_folders(folder)
         mark = os.path.join(folder, ".resume")
         lock = spool.lock_file(mark)
         if lock is None:

@@ -10,7 +10,7 @@ import os
 import stat
 import time
 
-from outrider import _locks, _signals, record
+from outrider import _locks, _shared, _signals, record
 from outrider._encode import json_text, line
 
 TYPE_CHECKING = False  # typing is an import too
@@ -236,6 +236,7 @@ class Stream:
         temporary = os.path.join(self.directory, "lock.tmp")
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with _locks.closed_on_error(fd):
+            _shared.share(fd, self.directory, _shared.LOCK)
             _write_whole(fd, _padded(self._block))
             _locks.lock(fd)
             os.rename(temporary, os.path.join(self.directory, "lock"))
@@ -245,6 +246,7 @@ class Stream:
         temporary = os.path.join(self.directory, f".{number:08d}.tmp")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with _locks.closed_on_error(fd):
+            _shared.share(fd, self.directory)
             self._head.update(seg=number, t=time.time_ns())
             _write_whole(fd, line(self._head))
             _locks.lock(fd)
@@ -253,7 +255,7 @@ class Stream:
 
 
 def _make_folders(home: str, run: str, writer: str) -> str:
-    """Makes the stream's folder, and those above it that are missing; ours 0700."""
+    """Makes the stream's folder, and those above it that are missing; ours 0700, or as the home where it is shared."""
     if not is_there(home):
         os.makedirs(os.path.dirname(home), exist_ok=True)
     path = os.path.join(home, "spool", run, writer)
@@ -271,7 +273,7 @@ def _make_folders(home: str, run: str, writer: str) -> str:
 
 def _make_folder(path: str) -> None:
     try:
-        os.mkdir(path, 0o700)
+        _shared.make_folder(path)
     except FileExistsError:
         return
 

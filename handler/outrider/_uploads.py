@@ -11,7 +11,7 @@ import stat
 from contextlib import contextmanager
 from time import time_ns
 
-from outrider import _signals
+from outrider import _shared, _signals
 from outrider._encode import quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -51,7 +51,7 @@ def _keep(home: str, path: Any) -> tuple[str, int, int]:
         sha = _kept.get(identity)
         if sha is not None and os.path.exists(_path(home, sha)):
             return sha, status.st_size, status.st_mtime_ns
-        sha, size = _shared(home, file) or _copy(home, file)
+        sha, size = _reflinked(home, file) or _copy(home, file)
         after = os.fstat(file.fileno())
     is_settled = max(status.st_mtime_ns, status.st_ctime_ns) < begun - _SETTLED_NS and after.st_ctime_ns == status.st_ctime_ns
     if is_settled and stat.S_ISREG(status.st_mode):
@@ -68,13 +68,14 @@ _SETTLED_NS = 100_000_000  #: a file may change again within one tick of its fil
 _FICLONE = 0x40049409  # linux/fs.h: share another file's extents, copy on write
 
 
-def _shared(home: str, source: BinaryIO) -> tuple[str, int] | None:
+def _reflinked(home: str, source: BinaryIO) -> tuple[str, int] | None:
     """The blob of a file, sharing its extents; None where the file system cannot."""
     import fcntl
 
     with temporary(home) as name:
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            _shared.share(fd, os.path.dirname(name))
             fcntl.ioctl(fd, _FICLONE, source.fileno())
         except OSError as error:
             _signals.pass_on(error)
@@ -112,7 +113,7 @@ def temporary(home: str) -> Iterator[str]:
     """A name of its own for a new file beside the blobs; what has not been adopted by the end is deleted."""
     folder = os.path.join(home, "blobs", "tmp")
     for path in (home, os.path.dirname(folder), folder):
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        _shared.make_folders(path)
     name = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
         yield name
@@ -128,6 +129,7 @@ def adopt(home: str, path: str) -> tuple[str, int]:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fchmod(fd, 0o600)
+        _shared.share(fd, os.path.dirname(path))
         while chunk := os.read(fd, _CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -143,6 +145,7 @@ def _copy(home: str, source: BinaryIO) -> tuple[str, int]:
     with temporary(home) as name:
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            _shared.share(fd, os.path.dirname(name))
             sha, size = _copy_hashing(source, fd)
             os.fsync(fd)
         finally:
@@ -175,7 +178,7 @@ def _path(home: str, sha: str) -> str:
 def _name_it(home: str, temporary: str, sha: str) -> None:
     final = _path(home, sha)
     folder = os.path.dirname(final)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _shared.make_folders(folder)
     if os.path.exists(final):
         _unlink(temporary)
         return

@@ -15,6 +15,7 @@ from _thread import RLock, get_ident
 from outrider import _signals, _stream
 from outrider._encode import line
 from outrider._locks import NotRegular, is_locked, lock_file, open_regular
+from outrider._shared import is_shared, make_folder, make_folders, share
 from outrider._stream import Stream, boot_id, counters, hostname, irregular, segment_path, segments
 
 TYPE_CHECKING = False  # typing is an import too
@@ -30,13 +31,17 @@ __all__ = [
     "hostname",
     "irregular",
     "is_locked",
+    "is_shared",
     "line",
     "lock_file",
+    "make_folder",
+    "make_folders",
     "new_run_id",
     "open_regular",
     "read_lines",
     "segment_path",
     "segments",
+    "share",
     "valid_name",
 ]
 

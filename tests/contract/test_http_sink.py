@@ -298,17 +298,18 @@ def test_a_large_upload_never_holds_up_the_metrics_that_come_after_it(server, si
 
 
 def test_a_blob_that_is_something_else_here_is_given_up_and_its_record_goes(server, sink, home, run):
-    """A damaged disk: the file's record says what was; nothing waits for ever."""
+    """A damaged disk: the record says what was; nothing waits for ever, no sink stops for it. Of a small one of a script, too."""
     sha = keep(sink, b"x" * 1000)
     path = sink._uploads._blobs.path(sha)
     path.chmod(0o600)
     path.write_bytes(b"y" * 1000)
     StreamFiles(home / "spool", run, "outputs-1").append(art(sha, 1000))
+    StreamFiles(home / "spool", f"{run}-b", "py-1").append(art(sha, 1000))
     delivering = loop(sink, home)
     until(lambda: delivering.step(urgent=True, sweep=True) >= 0 and not any(one.pending_bytes for one in delivering.lag()), 60)
     assert not on_server(server, sha)
     with reading.Reader(server.home / "outrider.db") as store:
-        assert [one.sha256 for one in store.artifacts(run)] == [sha]
+        assert [one.sha256 for one in store.artifacts(run) + store.artifacts(f"{run}-b")] == [sha, sha]
 
 
 def test_what_is_not_here_is_not_waited_for(server, sink, files):

@@ -18,12 +18,15 @@ from outrider_agent.store import reading
 SEED = int(os.environ.get("FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
 
 
+#: So many requests are damaged before the way is free again, where there is so much to ship.
+ENOUGH = 40
+
+
 def pending(home):
-    """How far the http sink of a home's agent is behind, in bytes."""
+    """How far the http sink of a home's agent is behind, in bytes, of what its first sink has seen."""
     status, answer = control.request(str(home), "GET", "/status", timeout=20)
     assert status == 200, answer
-    (sink,) = [one for one in answer["sinks"] if one["name"] == "http"]
-    return sink["pending_bytes"]
+    return sum(one["pending"]["http"] for one in answer["streams"])
 
 
 def shipped(home):
@@ -70,11 +73,13 @@ class Campaign(rounds.Campaign):
         if self.agent is not None:
             self.agent.kill()
             self.agent = None
-        self.proxy.faults = False
         if self.server.process.poll() is not None:
             self.server.start()
         self.server.wait_ready()
         with agents.running(self.home, **self.more) as agent:
+            control.request(str(self.home), "POST", "/flush", {"run": None, "timeout": 0.0}, timeout=60)  # now all of the spool was seen
+            until(lambda: self.proxy.damaged() > ENOUGH or pending(self.home) == 0, 90, "nothing gets through what is damaged now and then")
+            self.proxy.faults = False
             shipped(self.home)
             compared = compare(self.server.home, self.rounds)
             if self.has_store:
@@ -121,7 +126,7 @@ def test_what_is_shipped_is_there_once_in_hundreds_of_kills(home, tmp_path, part
 
 def test_two_agents_that_ship_the_same_streams_double_nothing(home, tmp_path):
     """Law 3: a stream's cursor on the server is compared and set; who comes second goes on from the truth."""
-    found = [oracle.burst(home, tmp_path, 3000, processes=2) for _ in range(3)]
+    found = [oracle.burst(home, tmp_path, 1000, processes=2) for _ in range(3)]
     twin = tmp_path / "twin"
     shutil.copytree(home / "spool", twin / "spool")
     with servers.serving(tmp_path / "central") as server:
@@ -129,4 +134,4 @@ def test_two_agents_that_ship_the_same_streams_double_nothing(home, tmp_path):
         with agents.running(home, **given), agents.running(twin, **given):
             for one in (home, twin):
                 shipped(one)
-            assert compare(server.home, found) == 3 * 2 * 3 * 3000
+            assert compare(server.home, found) == 3 * 2 * 3 * 1000

@@ -95,3 +95,11 @@ def test_in_the_foreground_nothing_is_written_to_the_file(tmp_path, restored, ca
     assert logs.configure(path=tmp_path / "agent.log", level="info", max_bytes=70_000, foreground=True) is None
     structlog.get_logger().info("agent_started", pid=5)
     assert not (tmp_path / "agent.log").exists()
+
+
+def test_a_line_for_the_journal_has_its_priority_and_its_keys(tmp_path, restored, capsys):
+    """Rule: what journald takes from a line's beginning (sd-daemon(3)), then the event and its data; always one line."""
+    logs.configure(path=tmp_path / "agent.log", level="info", max_bytes=70_000, foreground=True, form="keys")
+    structlog.get_logger(part="test").warning("sink_unavailable", error='no "room"\nat all', pid=1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == '<4>sink_unavailable part=test error="no \\"room\\"\\nat all" pid=1'

@@ -37,10 +37,13 @@ ALLOWED = {
     "errors": set(),
     "model": set(),
     "protocols": set(),
-    "settings": set(),
+    "settings_tree": set(),
+    "settings": {"settings_tree"},
     "settings_text": {"settings"},
     "logs": set(),
     "layout": set(),
+    "systemd": set(),
+    "probes": set(),
     "agent_lock": set(),
     "crashpoints": set(),
     "supervise": {"core"},
@@ -49,10 +52,10 @@ ALLOWED = {
     "ship": {"core", "crashpoints", "layout"},
     "store": {"core", "crashpoints"},
     "sinks": {"core", "store"},  # the store's sink writes through the store; no other sink may
-    "server": set(),
+    "server": {"probes"},
     "receive": {"blobs", "core"},
     # Its shapes are those of `--json`, made by the same pure modules; it reads the store and writes where it is served.
-    "portal": {"changes", "cli", "core", "layout", "store"},
+    "portal": {"changes", "cli", "core", "layout", "probes", "store"},
     "cli": {"agent_lock", "core", "layout", "settings", "store"},  # reads the store by itself, without the agent
     # A run as others take it: of the command line's shapes, the portal's charts, the store's rows.
     "export": {"blobs", "cli", "core", "portal", "store"},
@@ -61,7 +64,21 @@ ALLOWED = {
     "report": {"collect", "layout", "ship", "supervise"},
     "changes": {"layout", "store"},
     "operations": {"changes", "collect", "layout", "report", "ship", "store"},
-    "life": {"agent_lock", "collect", "knowledge", "layout", "operations", "portal", "server", "settings", "ship", "store", "supervise"},
+    "service": {"report", "settings", "systemd"},
+    "life": {
+        "agent_lock",
+        "collect",
+        "knowledge",
+        "layout",
+        "operations",
+        "portal",
+        "server",
+        "service",
+        "settings",
+        "ship",
+        "store",
+        "supervise",
+    },
     # A server as a whole: what can be asked of it. It gets its parts from serve.
     "serving": {"changes", "layout", "receive", "store"},
     "main": {"*"},  # wires everything

@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from outrider import spool
 from outrider_agent import errors
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LocalBlobs:
         self._temporary = self._folder / "tmp"
         self._now = now
         with as_unavailable():
-            self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+            spool.make_folders(self._temporary)
             self._remove_leftovers()
 
     def has(self, sha256: str) -> bool:
@@ -60,7 +61,7 @@ class LocalBlobs:
         temporary = self._temporary / uuid.uuid4().hex
         try:
             with as_unavailable():
-                self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+                spool.make_folders(self._temporary)
                 target = io.FileIO(temporary, "x+b", opener=_private)
             with target:
                 sha, size = _fill(target, source)
@@ -104,7 +105,7 @@ class LocalBlobs:
         with as_unavailable():
             os.fsync(target.fileno())
             if not place.parent.is_dir():
-                place.parent.mkdir(mode=0o700, exist_ok=True)
+                spool.make_folders(place.parent)
                 _sync_folder(self._folder)
             temporary.rename(place)
             _sync_folder(place.parent)
@@ -165,7 +166,9 @@ def _clone(target: io.FileIO, source: BinaryIO) -> bool:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    descriptor = os.open(path, flags, 0o600)
+    spool.share(descriptor, os.path.dirname(path))  # noqa: PTH120
+    return descriptor
 
 
 def _sync_folder(folder: Path) -> None:

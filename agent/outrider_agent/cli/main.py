@@ -54,6 +54,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agent": ("agent", "run the agent, or stop it"),
     "server": ("server", "take what agents of other machines ship, and show it"),
     "token": ("token", "who may speak to a server: create, list, revoke"),
+    "service": ("service", "the agent as a systemd service: install, uninstall, status"),
+    "health": ("health", "is the agent live, ready, making progress? for probes: the exit code says it"),
+    "flare": ("flare", "a bundle for support: what the agent says of itself, without secrets and without your data"),
 }
 
 EPILOG = """\

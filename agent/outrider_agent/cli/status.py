@@ -187,11 +187,36 @@ def _print_streams(streams: list[dict[str, Any]]) -> None:
     if not active:
         output.say("no run writes at the moment, and nothing is on its way")
         return
-    active.sort(key=lambda one: -sum(one.get("pending", {}).values()))
-    columns = [output.Column("RUN"), output.Column("STREAM"), output.Column("WRITER"), output.Column("BEHIND", fold=True)]
-    output.table(columns, [_stream_row(one) for one in active[:SHOWN]])
+    active.sort(key=lambda one: -_behind(one))
     if len(active) > SHOWN:
-        output.say(f"… and {len(active) - SHOWN} more")
+        _print_runs(active)
+        return
+    columns = [output.Column("RUN"), output.Column("STREAM"), output.Column("WRITER"), output.Column("BEHIND", fold=True)]
+    output.table(columns, [_stream_row(one) for one in active])
+
+
+def _print_runs(active: list[dict[str, Any]]) -> None:
+    """On a host with many runs a line is a run, the furthest behind first; `--json` has every stream."""
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for one in active:
+        runs.setdefault(one["run"], []).append(one)
+    columns = [output.Column("RUN"), output.Column("STREAMS", right=True), output.Column("ALIVE", right=True)]
+    ordered = sorted(runs.items(), key=lambda item: -sum(map(_behind, item[1])))
+    output.table([*columns, output.Column("BEHIND", right=True)], [[run, *_summed(streams)] for run, streams in ordered[:SHOWN]])
+    if len(ordered) > SHOWN:
+        rest = [one for _, streams in ordered[SHOWN:] for one in streams]
+        streams, alive, behind = _summed(rest)
+        output.say(f"… and {len(ordered) - SHOWN} more runs: {streams} streams, {alive} alive, {behind} behind")
+
+
+def _summed(streams: list[dict[str, Any]]) -> list[str]:
+    behind = sum(map(_behind, streams))
+    return [f"{len(streams):,}", f"{sum(bool(one.get('alive')) for one in streams):,}", fmt.size(behind) if behind else "nothing"]
+
+
+def _behind(stream: dict[str, Any]) -> int:
+    """By the sink that is the furthest behind: what two of them wait for is one amount on disk."""
+    return max(stream.get("pending", {}).values(), default=0)
 
 
 def _stream_row(stream: dict[str, Any]) -> output.Row:

@@ -51,6 +51,14 @@ class Asked(Protocol):
         """Purges the run."""
         ...
 
+    def probe(self) -> Mapping[str, bool]:
+        """The answers of /healthz."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """The status document: /metrics is made of it."""
+        ...
+
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What `main` hands in."""

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from outrider_agent import layout
+from outrider_agent import layout, probes
 from outrider_agent.portal import api, asking, assets, door, files, live, pages, tabular
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     enabled: bool
     port: int
+    address: str = ADDRESS
+    token_file: str = ""
+    #: A listening socket that the service manager handed in: it is served instead of one of our own.
+    handed_in: socket.socket | None = None
 
 
 class Portal:
@@ -96,7 +100,7 @@ class Portal:
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        token = await loop.run_in_executor(self._threads, door.read_token, self._parts.layout.portal_token)
+        token = await loop.run_in_executor(self._threads, self._token)
         static = await loop.run_in_executor(self._threads, assets.Assets)
         given = asking.Given(
             store=self._parts.store,
@@ -107,13 +111,18 @@ class Portal:
             threads=self._threads,
         )
         app = application(asking.Context(given=given, assets=static, closing=self._closing), door.Door(token, static))
-        listening = listen(self._parts.port)
+        listening = self._parts.handed_in or listen(self._parts.port, self._parts.address)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         await web.SockSite(runner, listening).start()
         self._runner, self.port = runner, listening.getsockname()[1]
         await loop.run_in_executor(self._threads, self._write_info)
         log.info("portal_started", port=self.port, charts=static.is_whole)
+
+    def _token(self) -> str:
+        """The key: the one that is given, which `outrider ui` finds in the home then, else the home's own. Raises OSError."""
+        own = self._parts.layout.portal_token
+        return door.given_token(self._parts.token_file, own) if self._parts.token_file else door.read_token(own)
 
     def _write_info(self) -> None:
         """portal.json: where it is. The key is in a file of its own."""
@@ -127,14 +136,14 @@ class Portal:
                 self._parts.layout.portal.unlink()
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket at that port of loopback, else at one of the next, else at any. Raises OSError when there is none at all."""
+def listen(port: int, address: str = ADDRESS) -> socket.socket:
+    """A listening socket at that port of the address, else at one of the next, else at any. Raises OSError when there is none at all."""
     last: OSError | None = None
     for candidate in (*range(port, min(port + TRIED, 65536)), 0) if port else (0,):
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind((ADDRESS, candidate))
+            server.bind((address, candidate))
             server.listen(_BACKLOG)
             server.setblocking(False)
         except OSError as exc:
@@ -152,11 +161,13 @@ def application(context: asking.Context, guard: door.Door, more: Iterable[web.Ro
 
     @web.middleware
     async def touch(request: web.Request, handler: door.Handler) -> web.StreamResponse:
-        context.given.agent.touched()
+        if not probes.is_probe(request.path):  # whoever watches keeps no agent awake
+            context.given.agent.touched()
         return await handler(request)
 
     app = web.Application(middlewares=[guard.check, touch, shown.answer_errors, api.answer_errors], client_max_size=1 << 20)
     app.on_response_prepare.append(guard.sign)
+    app.add_routes(probes.routes(context.given.agent))
     app.add_routes(routes.table())
     app.add_routes(shown.table())
     app.add_routes(tabular.Tables(context).table())

@@ -7,24 +7,25 @@ What a route does is in `Operations`, which `main` passes in; nothing here reads
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from outrider_agent import errors, model
+from outrider import spool
+from outrider_agent import errors, model, probes
 from outrider_agent.server import peers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
-
 log = structlog.get_logger(part="control")
 
 #: So long may a request wait at most, whatever it asks for.
 LONGEST_WAIT_S = 24 * 3600.0
 _SHUTDOWN_S = 1.0
+_FOLDER = web.AppKey("folder", Path)
 
 T = TypeVar("T")
 
@@ -37,6 +38,10 @@ class Operations(Protocol):
 
     def health(self) -> dict[str, Any]:
         """Is there progress? `ok`, and the reason where not."""
+        ...
+
+    def probe(self) -> Mapping[str, bool]:
+        """The answers of /healthz."""
         ...
 
     async def status(self) -> dict[str, Any]:
@@ -90,7 +95,9 @@ class Server:
         """Listens. Raises OSError."""
         listening = peers.listen(self.path)
         self._identity = peers.identity(self.path)
-        self._runner = web.AppRunner(application(self._operations), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
+        self._runner = web.AppRunner(
+            application(self._operations, self.path.parent), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
 
@@ -104,10 +111,12 @@ class Server:
         await runner.cleanup()
 
 
-def application(operations: Operations) -> web.Application:
-    """The routes."""
+def application(operations: Operations, folder: Path) -> web.Application:
+    """The routes, for a socket in that folder."""
     routes = Routes(operations)
     app = web.Application(middlewares=[_answer_errors, _only_its_user], client_max_size=16 << 20)
+    app[_FOLDER] = folder
+    app.add_routes(probes.routes(operations))
     app.add_routes(
         [
             web.get("/health", routes.health),
@@ -212,10 +221,11 @@ async def _answer_errors(request: web.Request, handler: Callable[[web.Request], 
 
 @web.middleware
 async def _only_its_user(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """The file's mode keeps others out; the kernel's word on who is there is the second lock on the door."""
+    """The file's mode keeps others out, the kernel's word on who is there is a second lock; who shares the home may ask."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     uid = peers.uid_of(connection) if connection is not None else None
-    if not peers.is_welcome(uid):
+    is_shared = spool.is_shared(request.config_dict[_FOLDER])
+    if not peers.is_welcome(uid) and not (is_shared and peers.may_ask(request.method, request.path)):
         log.warning("stranger_refused", uid=uid)
         return _json({"error": "This agent serves another user."}, status=403)
     return await handler(request)

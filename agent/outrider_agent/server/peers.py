@@ -11,6 +11,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from outrider import spool
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +24,8 @@ def listen(path: Path) -> socket.socket:
     """
     A listening unix socket at `path`, 0600 from its first moment; whatever had the name is replaced in one step. Raises OSError.
 
+    In a home that users share it is their group's too (0660): they may ask, and `may_ask` says what.
+
     It is bound under a temporary name and renamed: a client finds the old one or the new one, never none. Its mode is set before it has a
     name (Linux takes the socket's mode over at bind), so that the process's umask, which all threads share, is left alone.
     """
@@ -31,7 +35,7 @@ def listen(path: Path) -> socket.socket:
     try:
         os.fchmod(server.fileno(), 0o600)
         server.bind(os.fspath(temporary))
-        temporary.chmod(0o600)
+        temporary.chmod(0o660 if spool.is_shared(path.parent) else 0o600)
         server.listen(_BACKLOG)
         server.setblocking(False)
         temporary.replace(path)
@@ -63,3 +67,8 @@ def uid_of(connection: socket.socket) -> int | None:
 def is_welcome(uid: int | None) -> bool:
     """Only the agent's own user, and root."""
     return uid is not None and uid in (os.getuid(), 0)
+
+
+def may_ask(method: str, path: str) -> bool:
+    """What those may who share the home without being its user: look, and have delivered what they wrote. Not end, cancel or delete."""
+    return method == "GET" or path in ("/flush", "/history")

@@ -44,6 +44,10 @@ class Fullness:
         self._reserve_bytes = reserve_bytes
         self.measured = Measured()
 
+    def limit(self, *, max_bytes: int, reserve_bytes: int) -> None:
+        """From the next look on these are the limits."""
+        self._max_bytes, self._reserve_bytes = max_bytes, reserve_bytes
+
     def look(self) -> Measured:
         """Measures, and sets or clears the flag. Raises OSError when the spool cannot be read."""
         used, status = size_of(os.fspath(self._spool)), os.statvfs(self._spool)

@@ -43,6 +43,7 @@ _IDLE_RETENTION_S = 5.0
 _FLUSH_LOOK_S = 0.02
 
 Late = list[model.StreamLag]
+Cursors = list["Mapping[model.StreamId, model.Position]"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +114,28 @@ class Requests:
                 request.answer.set_exception(error)
 
 
+class Broom:
+    """Gives back what was passed: soon after something was committed, else now and then, however costly a look is."""
+
+    def __init__(self, retained: retention.Retention, clock: protocols.Clock, interval_s: float) -> None:
+        self._retention, self._clock, self._interval_s = retained, clock, interval_s
+        self._swept, self._idle_s = (0.0, -1), _IDLE_RETENTION_S
+
+    def sweep(self, commits: int, cursors: Callable[[], Cursors]) -> None:
+        """One look, if it is time for one. `commits`: how many there were; `cursors`: how far every sink is."""
+        now = self._clock.monotonic()
+        since = now - self._swept[0]
+        if since < self._interval_s or (commits == self._swept[1] and since < self._idle_s):
+            return
+        self._swept = (now, commits)
+        began = time.thread_time()
+        try:
+            self._retention.sweep(cursors())
+        except errors.Unavailable as exc:
+            log.warning("retention_waits", error=str(exc))
+        self._idle_s = max(_IDLE_RETENTION_S, _SWEEP_SHARE * (time.thread_time() - began))
+
+
 class Shipper:
     """
     `open_sink` is called in the thread, until it succeeds. `may_go`: may what is left of an ended run be deleted? None: this sink gives
@@ -147,8 +170,7 @@ class Shipper:
         self._requests = Requests()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._swept, self._idle_sweep_s = (0.0, -1), _IDLE_RETENTION_S
-        self._retention = None if may_go is None else retention.Retention(reader, may_go)
+        self._broom = None if may_go is None else Broom(retention.Retention(reader, may_go), clock, options.retention_interval_s)
         self._others, self._jumps = others, jumps
         self._thread = threading.Thread(target=self._run, name=f"ship-{name}", daemon=True)
 
@@ -276,7 +298,8 @@ class Shipper:
             self._answer(delivering, requests)
         if delay <= 0:
             return 0.0
-        self._sweep(delivering)
+        if self._broom is not None:
+            self._broom.sweep(delivering.commits, lambda: [self.cursors(), *(other() for other in self._others)])
         if requests:
             return min(delay, _FLUSH_LOOK_S)
         last = delivering.last_commit
@@ -304,20 +327,6 @@ class Shipper:
         for request in self._requests.all():
             if now >= request.deadline:
                 self._requests.settle(request, request.late(self.lag()))
-
-    def _sweep(self, delivering: deliver.Deliver) -> None:
-        """Gives back what was passed: soon after something was committed, else now and then."""
-        now, commits = self._clock.monotonic(), delivering.commits
-        pause = self._options.retention_interval_s if commits != self._swept[1] else self._idle_sweep_s
-        if self._retention is None or now - self._swept[0] < max(pause, self._options.retention_interval_s):
-            return
-        self._swept = (now, commits)
-        began = time.thread_time()
-        try:
-            self._retention.sweep([self.cursors(), *(other() for other in self._others)])
-        except errors.Unavailable as exc:
-            log.warning("retention_waits", error=str(exc))
-        self._idle_sweep_s = max(_IDLE_RETENTION_S, _SWEEP_SHARE * (time.thread_time() - began))
 
     def _unavailable(self, exc: errors.Unavailable) -> None:
         if self._error != str(exc):

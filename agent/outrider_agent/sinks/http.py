@@ -48,6 +48,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool
     outputs: list[str] | None = None
     started: int | None = None
+    attempt: int = 1
+    ended_at: int | None = None
     artifacts: dict[str, tuple[int, str, int]] = {}
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
 import random
 import threading
+import time
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
@@ -34,8 +36,8 @@ log = structlog.get_logger(part="http")
 SMALL_BYTES, MOST_SMALL = 1 << 20, 32
 #: The agent's own streams that carry nothing but files.
 OF_FILES = "outputs-"
-#: Of so many blobs it is remembered that the server has them.
-REMEMBERED = 100_000
+#: It is remembered that the server has a blob, of so many and for so long: with the last run that named it, it would be deleted there.
+REMEMBERED, KNOWN_S = 100_000, 10.0
 _LARGE_LANES, _SMALL_LANES = 2, 4
 
 
@@ -52,7 +54,8 @@ class Uploads:
         self._to, self._blobs, self._part_bytes = to, blobs, part_bytes
         self._owed = state / "owed"
         self._lock = threading.Lock()
-        self._there: set[str] = set()
+        self._there: dict[str, float] = {}
+        self._given_up: set[str] = set()
         self._waits: dict[model.StreamId, set[str]] = {}
         self._under_way: set[str] = set()
         self._parts = 0  # how many answers came
@@ -65,14 +68,15 @@ class Uploads:
         """What may go now. Raises `Unavailable` where the server cannot be asked."""
         named = [list(naming.blobs(piece.data)) for piece in batch.slices]
         self._learn({sha for found in named for _, sha in found})
-        small = MOST_SMALL
+        small, waiting = MOST_SMALL, set(self.held)
         admitted: list[model.Slice] = []
         for piece, found in zip(batch.slices, named, strict=True):
-            if piece.stream in self.held:
+            if piece.stream in waiting:
                 continue
             missing = [(offset, sha) for offset, sha in found if self._is_missing(sha)]
             if piece.stream.writer.startswith(OF_FILES):
                 if missing:
+                    waiting.add(piece.stream)
                     self._hold(piece.stream, {sha for _, sha in missing})
                     piece = cut(piece, missing[0][0])  # noqa: PLW2901 (the rest of it waits)
             else:
@@ -105,15 +109,15 @@ class Uploads:
 
     def _is_missing(self, sha: str) -> bool:
         """Is it here, and not known to be there? What is not here cannot be sent."""
-        return sha not in self._there and naming.is_sha256(sha) and self._blobs.has(sha)
+        is_known = time.monotonic() - self._there.get(sha, -math.inf) < KNOWN_S or sha in self._given_up
+        return not is_known and naming.is_sha256(sha) and self._blobs.has(sha)
 
     def _send(self, names: Iterable[str], small: int) -> int:
         """Small ones now, as many as are left; the others are owed. Returns how many are left."""
         for sha in names:
             if small > 0 and self._size(sha) <= SMALL_BYTES:
                 small -= 1
-                self._to.wait(self._upload(sha))
-                self._done(sha)
+                self._to.wait(self._send_now(sha))
             else:
                 self._owe(sha)
         return small
@@ -153,7 +157,7 @@ class Uploads:
         while True:
             try:
                 async with self._lanes[self._size(sha) > self._part_bytes]:
-                    await self._upload(sha)
+                    await self._send_now(sha)
             except errors.Unavailable as exc:
                 if parts != self._parts:  # something got through since: this failure is a first one
                     delays, parts = backoff.Backoff(cap_s=15.0).delays(random.random), self._parts
@@ -161,11 +165,17 @@ class Uploads:
                 log.warning("upload_waits", sha256=sha, error=str(exc))
                 await asyncio.sleep(max(next(delays), exc.retry_after_s))
                 continue
-            except (errors.NotFound, errors.Rejected, OSError) as exc:
-                log.error("upload_given_up", sha256=sha, error=f"{exc} The file's record goes on without its bytes.")  # noqa: TRY400
             self.trouble = None
-            self._done(sha)
             return
+
+    async def _send_now(self, sha: str) -> None:
+        """It is there afterwards, or was given up for a reason that stays. Raises `Unavailable`."""
+        try:
+            await self._upload(sha)
+        except (errors.NotFound, errors.Rejected, OSError) as exc:
+            self._given_up.add(sha)
+            log.error("upload_given_up", sha256=sha, error=f"{exc} The file's record goes on without its bytes.")  # noqa: TRY400
+        self._done(sha)
 
     async def _upload(self, sha: str) -> None:
         """Part after part, from where the server has it. Raises `Unavailable`, `Rejected`, `NotFound`."""
@@ -201,7 +211,7 @@ class Uploads:
         with self._lock:
             if len(self._there) >= REMEMBERED:
                 self._there.clear()
-            self._there.add(sha)
+            self._there[sha] = time.monotonic()
             self._under_way.discard(sha)
             for names in self._waits.values():
                 names.discard(sha)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from outrider import spool
 from outrider_agent import errors
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ def translated(path: str) -> Iterator[None]:
 
 
 def make(path: str) -> None:
-    """Makes the file where there is none: nobody else's to read, as SQLite would not. Raises OSError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    """Makes the file where there is none: nobody else's to read, as SQLite would not, but where the home is shared. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    spool.share(descriptor, os.path.dirname(path))  # noqa: PTH120 -- a text, as SQLite takes it
+    os.close(descriptor)
 
 
 def writer(path: str) -> sqlite3.Connection:
