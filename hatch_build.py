@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def fill_vendor() -> None:
 
 
 def copy_own() -> None:
-    """Our own scripts and styles, as they are."""
+    """Our own scripts and styles; scripts without their comments, a quarter of what would be sent."""
     STATIC.mkdir(parents=True, exist_ok=True)
     own = {path.name: path for kind in ("*.js", "*.css", "*.svg") for path in SOURCES.glob(kind)}
     for path in STATIC.iterdir():
@@ -116,8 +117,18 @@ def copy_own() -> None:
             path.unlink()
     for name, path in own.items():
         target = STATIC / name
-        if not target.is_file() or target.read_bytes() != path.read_bytes():
-            shutil.copyfile(path, target)
+        content = without_comments(path.read_text("utf-8")) if path.suffix == ".js" else path.read_text("utf-8")
+        if not target.is_file() or target.read_text("utf-8") != content:
+            target.write_text(content, "utf-8")
+
+
+#: A comment for the type checker, or one that has its line for itself: these are the forms that our scripts have.
+COMMENT = re.compile(r"/\*\*(?:[^*]|\*(?!/))*\*/ ?|^[ \t]*//[^\n]*$", re.MULTILINE)
+
+
+def without_comments(source: str) -> str:
+    """The script without its comments; lines stay where they are, so that what a browser reports is found."""
+    return COMMENT.sub(lambda found: "\n" * found[0].count("\n"), source)
 
 
 def fill(*, required: bool) -> None:

@@ -27,6 +27,7 @@ NAMES = [
     "printed",
     "shipping",
     "reading",
+    "charts",
     "history",
     "latency",
     "idle",

@@ -43,10 +43,10 @@ def flush(home, seconds=120.0):
 
 
 @contextlib.contextmanager
-def running():
-    """Yields (home, process) of an agent that answers."""
+def running(kept=None):
+    """Yields (home, process) of an agent that answers; in a home of its own, or in one that is there."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
+        home = kept or Path(folder)
         command = [sys.executable, "-m", "outrider_agent", "--home", str(home), "--foreground"]
         process = subprocess.Popen(
             command, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -42,11 +42,11 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null }
     if (parts().includes(`chart=${encodeURIComponent(title)}`)) card.current?.scrollIntoView({ block: "center" });
   }, []);
   const [only] = lines;
-  const pinned = look.pinned.value;
+  const pinned = across ? null : look.pinned.value;
   const read = hover ?? (pinned !== null && chart?.plot ? chart.readAt(pinned) : null);
   const last = lines.length === 1 && only ? value(only.curve.series.last) : "";
   const hide = (/** @type {Given} */ line, /** @type {boolean} */ isSolo) => setHidden(toggled(hidden, lines, line, isSolo));
-  return html`<article class=${`card chart${isFull ? " full" : ""}`} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
+  return html`<article class=${`card chart${isFull ? " full" : ""}`} aria-label=${title} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
     <header>
       <h3 title=${title}>${title}</h3>
       <p class="readout" aria-live="polite">${lines.length === 1 ? html`<${Readout} read=${read} axis=${axis} last=${last} best=${best} />` : read && html`<span class="dim">${axis} ${figure(read.at)}</span>`}</p>
@@ -113,9 +113,13 @@ function Notes({ lines, chart, look, across }) {
   const drawn = chart?.lines ?? [];
   const bad = drawn.reduce((sum, line) => sum + line.drawn.bad.reduce((all, one) => all + one, 0), 0);
   const first = drawn.flatMap((line) => line.drawn.x[line.drawn.bad.findIndex((one) => one > 0)] ?? []);
+  const kinds = new Set(drawn.flatMap((line) => line.drawn.odd).join(""));
+  const which = [["N", "NaN"], ["+", "+∞"], ["-", "−∞"]].filter(([kind]) => kinds.has(kind ?? "")).map(([, word]) => word).join(", ");
   const isBelow = look.log.value && lines.some(({ curve }) => curve.series.min !== null && curve.series.min <= 0);
+  const [low, high] = across ? [null, null] : look.range.value ?? [null, null];
+  const isOutside = low !== null && drawn.length > 0 && drawn.every((line) => !line.drawn.x.some((at) => at >= low && at <= (high ?? at)));
   const isLeft = look.logX.value && drawn.some((line) => line.drawn.x.some((at) => at <= 0));
-  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="NaN or infinite: marked red on the axis">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}`}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
+  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="A mark on the axis is NaN; a triangle at the upper or lower edge an infinity">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}${which && `: ${which}`}`}${isOutside && " · nothing within this range"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
 }
 
 /** The same in words. @param {string} title @param {Given[]} lines @param {Look} look */
@@ -209,14 +213,15 @@ function useChart(box, how) {
   const isSeen = useSeen(box);
   const skin = useSkin();
   const [axis, log, logX, smooth] = [look.axis.value, look.log.value, look.logX.value, look.smooth.value];
-  const [range, upwards, pinned] = [across ? null : look.range.value, look.boxes.value[title] ?? null, look.pinned.value];
+  const [own, setOwn] = useState(/** @type {{ range: Range | null, upwards: Range | null }} */ ({ range: null, upwards: null }));
+  const [range, upwards, pinned] = [across ? own.range : look.range.value, across ? own.upwards : look.boxes.value[title] ?? null, across ? null : look.pinned.value];
   const keys = lines.map((line) => line.curve.key + line.label).join();
   useEffect(() => {
     if (!box.current || isTable) return undefined;
-    const made = new Chart(box.current, { whole: axis === "step" && !across, log, logX, smooth }, {
+    const made = new Chart(box.current, { whole: axis === "step" && !across, log, logX, smooth, sync: across ?? axis }, {
       hover: how.setHover,
-      pin: (at) => look.choose({ pinned: look.pinned.peek() === at ? null : at }),
-      zoom: (to, up) => look.zoom(to, title, up),
+      pin: (at) => across || look.choose({ pinned: look.pinned.peek() === at ? null : at }),
+      zoom: (to, up) => (across ? setOwn({ range: to, upwards: up }) : look.zoom(to, title, up)),
     });
     chart.current = made;
     due.current = 0;

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { CellTable } from "./automl-draw.js";
 import { ChartCard } from "./chart-card.js";
+import { oddOf } from "./curve.js";
 import { Sketch } from "./chart-sketch.js";
 import { plain, plural } from "./format.js";
 import { html } from "./html.js";
@@ -39,7 +40,7 @@ export class Columns {
     if ((rows[0]?.x ?? 0) > (rows.at(-1)?.x ?? 0)) rows.reverse();
     const last = rows.map(({ y }) => (y !== null && Number.isFinite(y) ? y : null));
     /** @type {Drawn} */
-    this.columns = { x: rows.map((row) => row.x ?? 0), last, min: last, max: last, bad: rows.map(({ y }) => (y !== null && !Number.isFinite(y) ? 1 : 0)) };
+    this.columns = { x: rows.map((row) => row.x ?? 0), last, min: last, max: last, bad: rows.map(({ y }) => (y !== null && !Number.isFinite(y) ? 1 : 0)), odd: rows.map(({ y }) => oddOf(y ?? undefined)) };
     const known = /** @type {number[]} */ (last.filter((one) => one !== null));
     this.series = { name: key, source: "call", kind: "table", count: rows.length, last: last.at(-1) ?? "NaN", last_step: null, last_time: null, min: known.length ? known.reduce((one, other) => Math.min(one, other)) : null, max: known.length ? known.reduce((one, other) => Math.max(one, other)) : null };
   }
@@ -100,7 +101,7 @@ function Cells({ name, table, label }) {
   const names = Object.keys(table.columns);
   const height = Math.max(0, ...names.map((column) => (table.columns[column] ?? []).length));
   const rows = Array.from({ length: height }, (_, place) => names.map((column) => table.columns[column]?.[place] ?? null));
-  return html`<article class="card chart tablecard"><header><h3><bdi>${plain(name)}</bdi>${label && html` <span class="dim"><bdi>${label}</bdi></span>`}</h3><span class="dim small">${plural(table.count, "row")}</span></header>
+  return html`<article class="card chart tablecard" aria-label=${plain(name)}><header><h3><bdi>${plain(name)}</bdi>${label && html` <span class="dim"><bdi>${label}</bdi></span>`}</h3><span class="dim small">${plural(table.count, "row")}</span></header>
     <${CellTable} cells=${{ columns: names.map(plain), rows }} />
     ${table.count > height && html`<footer class="dim small">the first ${height.toLocaleString("en")} of them; outrider export has all</footer>`}
   </article>`;

@@ -9,7 +9,10 @@ import { colourOf, dashOf, token } from "./palette.js";
 /** @import { Range } from "./chart-look.js" */
 /** @typedef {import("uplot")} Plot */
 /** What is drawn as one line. `place`: its colour. @typedef {{ label: string, place: number, drawn: Drawn }} Line */
-/** @typedef {{ whole?: boolean, log: boolean, logX?: boolean, smooth?: number }} Scales whole: what stands along the axis are whole numbers */
+/**
+ * `whole`: what stands along the axis are whole numbers. `sync`: charts of one such name follow one another's pointer.
+ * @typedef {{ whole?: boolean, log: boolean, logX?: boolean, smooth?: number, sync?: string }} Scales
+ */
 /** @typedef {{ at: number, rows: { line: Line, value: number | null, least: number | null, most: number | null }[], near: Line | null, left: number }} Hover */
 /** @typedef {{ zoom: (range: Range | null, box: Range | null) => void, hover: (hover: Hover | null) => void, pin: (at: number) => void }} Told */
 
@@ -18,6 +21,8 @@ export const HEIGHT = 190;
 const FEW = 60;
 /** So many lines have a band each; of more it would be one grey. */
 const BANDS = 6;
+/** Of so many lines the others fade where the pointer is near one; of more each move would draw all of them anew. */
+const FADED = 20;
 const CLICK_PX = 4;
 /** Steps are whole numbers. */
 const WHOLE = Array.from({ length: 40 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
@@ -70,7 +75,7 @@ export class Chart {
     if (!this.scales.logX || drawn.x.every((at) => at > 0)) return drawn;
     const keep = drawn.x.map((at) => at > 0);
     const kept = (/** @type {any[]} */ column) => column.filter((_, place) => keep[place]);
-    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad) };
+    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad), odd: kept(drawn.odd) };
   }
 
   get hasBands() {
@@ -120,9 +125,9 @@ export class Chart {
       ...this.size,
       legend: { show: false },
       padding: [10, 18, 0, 0],
-      focus: { alpha: this.lines.length > 1 ? 0.35 : 1 },
+      focus: { alpha: this.lines.length > 1 && this.lines.length <= FADED ? 0.35 : 1 },
       cursor: {
-        sync: { key: "run", setSeries: false, scales: ["x", null], filters: { pub: isMove, sub: isMove } },
+        sync: { key: this.scales.sync ?? "run", setSeries: false, scales: ["x", null], filters: { pub: isMove, sub: isMove } },
         points: { show: this.lines.length <= BANDS, size: 7 },
         focus: { prox: this.lines.length > 1 ? 30 : -1 },
         drag: { x: true, y: false, setScale: false },
@@ -212,9 +217,10 @@ export class Chart {
     return { at, rows: /** @type {any} */ (rows.filter((row) => row !== null)), near, left: this.plot.valToPos(at, "x") / (this.plot.over.clientWidth || 1) };
   }
 
-  /** @param {number} at */
+  /** The values there; null where the chart has nothing. @param {number} at */
   readAt(at) {
-    return this.read(nearest(this.over.x, at));
+    const { x } = this.over;
+    return at >= (x[0] ?? 0) && at <= (x.at(-1) ?? 0) ? this.read(nearest(x, at)) : null;
   }
 
   /** Moves the crosshair by places, and all that follow it. @param {number} by */
@@ -227,18 +233,22 @@ export class Chart {
     if (at !== undefined) plot.setCursor({ left: plot.valToPos(at, "x"), top: plot.over.clientHeight / 2 }, true);
   }
 
-  /** Where values were no number. @param {Plot} plot */
+  /** Where values were no number: a mark on the axis, for infinities a triangle at the edge that they lie beyond. @param {Plot} plot */
   marks(plot) {
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio || 1;
-    const bottom = bbox.top + bbox.height;
+    const [top, bottom] = [bbox.top, bbox.top + bbox.height];
     ctx.save();
     ctx.fillStyle = token("failed");
     for (const { drawn } of this.lines) {
       for (let place = 0; place < drawn.bad.length; place++) {
         if (!drawn.bad[place]) continue;
         const left = plot.valToPos(drawn.x[place] ?? 0, "x", true);
-        if (left >= bbox.left - 1 && left <= bbox.left + bbox.width + 1) ctx.fillRect(left - ratio, bottom - 9 * ratio, 2 * ratio, 9 * ratio);
+        if (left < bbox.left - 1 || left > bbox.left + bbox.width + 1) continue;
+        const odd = drawn.odd[place] ?? "";
+        if (odd.includes("+")) triangle(ctx, left, top, 9 * ratio);
+        if (odd.includes("-")) triangle(ctx, left, bottom, -9 * ratio);
+        if (odd === "" || odd.includes("N")) ctx.fillRect(left - ratio, bottom - 9 * ratio, 2 * ratio, 9 * ratio);
       }
     }
     ctx.restore();
@@ -259,6 +269,16 @@ export class Chart {
     ctx.stroke();
     ctx.restore();
   }
+}
+
+/** With its tip at the edge. @param {CanvasRenderingContext2D} brush @param {number} x @param {number} edge @param {number} deep downwards */
+function triangle(brush, x, edge, deep) {
+  const half = Math.abs(deep) / 2;
+  brush.beginPath();
+  brush.moveTo(x, edge);
+  brush.lineTo(x - half, edge + deep);
+  brush.lineTo(x + half, edge + deep);
+  brush.fill();
 }
 
 /** Charts follow one another's pointer; a selection is the chart's own. @param {string} kind */

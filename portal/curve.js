@@ -1,8 +1,8 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
-import { bytes, isOffline } from "./source.js";
+import { bytes, isOffline, json } from "./source.js";
 
-/** @import { NewPoints, Series } from "./types" */
+/** @import { NewPoints, Series, Value } from "./types" */
 
 const COLUMNS = /** @type {const} */ (["ordinal", "count", "step_min", "step_max", "time_min", "time_max", "min", "max", "first", "last", "nonfinite"]);
 /** Buckets that are asked for: more than there are pixels would not show. */
@@ -10,8 +10,13 @@ export const BUCKETS = 800;
 /** With so many more points than buckets since, the buckets are asked for anew. */
 const MOST = 3 * BUCKETS;
 
-/** @typedef {{ step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, count: number }} Bucket */
-/** @typedef {{ x: number[], last: (number | null)[], min: (number | null)[], max: (number | null)[], bad: number[] }} Drawn */
+/** So many buckets with values that are no number are looked into, of so many points at most, for which they are. */
+const LOOKED = 12;
+const LOOKED_POINTS = 2000;
+
+/** `odd`: which of its values are no finite number: any of N (NaN), + and - (infinities); empty where that is not known. */
+/** @typedef {{ ordinal: number, step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number }} Bucket */
+/** @typedef {{ x: number[], last: (number | null)[], min: (number | null)[], max: (number | null)[], bad: number[], odd: string[] }} Drawn */
 
 /** @param {number | undefined} number */
 const present = (number) => (number === undefined || Number.isNaN(number) ? null : number);
@@ -25,10 +30,15 @@ export function unpack(data) {
   for (let row = 0; row < rows; row++) {
     const at = (/** @type {string} */ name) => present(column[name]?.[row]);
     buckets.push({
-      step: at("step_max"), time: at("time_max") ?? 0, min: at("min"), max: at("max"), last: at("last"), bad: at("nonfinite") ?? 0, count: at("count") ?? 1,
+      ordinal: at("ordinal") ?? 0, odd: "", step: at("step_max"), time: at("time_max") ?? 0, min: at("min"), max: at("max"), last: at("last"), bad: at("nonfinite") ?? 0, count: at("count") ?? 1,
     });
   }
   return { buckets, end: buckets.reduce((sum, bucket) => sum + bucket.count, 0) };
+}
+
+/** @param {Value | undefined} given a point's value */
+export function oddOf(given) {
+  return { NaN: "N", Infinity: "+", "-Infinity": "-" }[String(given)] ?? "";
 }
 
 export class Curve {
@@ -72,10 +82,22 @@ export class Curve {
       query.set("to", String(range[1]));
     }
     const { buckets, end } = unpack(await bytes(`/runs/${this.run}/buckets?${query}`));
+    await this.lookInto(buckets);
     this.buckets = buckets;
     this.end = range ? this.series.count : end;
     this.isLoaded = true;
     this.isStepped ||= buckets.some((bucket) => bucket.step !== null);
+  }
+
+  /** Asks which of the values are no number, where these are few. @param {Bucket[]} buckets */
+  async lookInto(buckets) {
+    const odd = buckets.filter((bucket) => bucket.bad > 0 && bucket.count <= LOOKED_POINTS);
+    if (isOffline || odd.length > LOOKED) return;
+    await Promise.all(odd.map(async (bucket) => {
+      const query = new URLSearchParams({ name: this.series.name, source: this.series.source, first: String(bucket.ordinal), limit: String(bucket.count) });
+      const found = await json(`/runs/${this.run}/points?${query}`).catch(() => ({ values: [] }));
+      bucket.odd = [...new Set(found.values.map(oddOf))].join("");
+    }));
   }
 
   /** Adds what came. False: some of it is missing, so load again. @param {Series} series @param {NewPoints | null} news */
@@ -87,7 +109,7 @@ export class Curve {
       const given = news.values[place];
       const number = typeof given === "number" ? given : typeof given === "boolean" ? Number(given) : null;
       const bad = number === null ? 1 : 0;
-      this.buckets.push({ step: news.steps[place] ?? null, time: news.times[place] ?? 0, min: number, max: number, last: number, bad, count: 1 });
+      this.buckets.push({ step: news.steps[place] ?? null, time: news.times[place] ?? 0, min: number, max: number, last: number, bad, odd: oddOf(given), ordinal: news.first + place, count: 1 });
     }
     this.end = news.first + news.values.length;
     return this.end === series.count;
@@ -114,6 +136,7 @@ export class Curve {
       min: usable.map((one) => one.bucket.min),
       max: usable.map((one) => one.bucket.max),
       bad: usable.map((one) => one.bucket.bad),
+      odd: usable.map((one) => one.bucket.odd),
     };
   }
 }

@@ -3,8 +3,9 @@ RunDetails: a run in a cell of a notebook, kept up to date until the run ends; o
 
     outrider.RunDetails(run).show()
 
-What is shown is plain HTML, so that it stays in the saved notebook and in what is converted from it. It is drawn anew by one daemon thread
-a `show()`, and only in a notebook: a cell that waits, or trains, holds back nothing (decisions/0014).
+What is shown is plain HTML, so that it stays in the saved notebook and in what is converted from it; the charts of a run that has ended
+come below it in a frame, for front ends that run scripts. It is drawn anew by one daemon thread a `show()`, and only in a notebook: a cell
+that waits, or trains, holds back nothing (decisions/0014).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import sys
 from time import perf_counter, time_ns
 
-from outrider import _widget_data, _widget_page, record
+from outrider import _widget_charts, _widget_data, _widget_page, record
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ class RunDetails:
         self.run = run_instance
         self._live: _Live | None = None
 
-    def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:  # noqa: ARG002 -- the arguments of old scripts
+    def show(self, render_lib: Any = None, widget_settings: Any = None, *, charts: bool = True) -> None:  # noqa: ARG002 -- the arguments of old scripts
         """
         Shows status, metrics, child runs and last lines. In a notebook they are drawn anew until the run has ended, at most 2 s apart (for
-        runs that take longer than 0.2 s to read at most 10 s); elsewhere they are printed once. Returns at once. Both arguments are for
-        scripts of the old SDK, and mean nothing.
+        runs that take longer than 0.2 s to read at most 10 s); elsewhere they are printed once. Returns at once. When the run has ended its
+        charts are added, where the agent is installed: without `charts`, not. The first two arguments are for scripts of the old SDK, and
+        mean nothing.
         """
-        look = _Look(self.run)
+        look = _Look(self.run, has_charts=charts)
         shell = _notebook()
         if shell is None:
             _print(look.text())
@@ -50,7 +52,7 @@ class RunDetails:
             self._live.stop()
         display_it: Any = display.display  # it has no types
         handle = display_it(look.bundle(), raw=True, display_id=True)
-        if not look.is_over:
+        if not look.is_whole:
             self._live = _Live(look, handle, shell)
             self._live.start()
 
@@ -68,8 +70,9 @@ class RunDetails:
 class _Look:
     """The run as it was last read. Where reading is slow, metrics and children are read less often than the status."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, has_charts: bool = False) -> None:
         self.run = run
+        self._charts = None if has_charts else ""
         self._cost = 0.0
         self._due = 0.0
         self._shown: dict[str, Any] = {}
@@ -79,6 +82,16 @@ class _Look:
     def is_over(self) -> bool:
         """Has the run ended?"""
         return bool(self._shown["ended"])
+
+    @property
+    def is_whole(self) -> bool:
+        """Has the run ended, and are its charts there, if they are wanted?"""
+        return self.is_over and self._charts is not None
+
+    def draw_charts(self) -> None:
+        """Of a run that has ended: its charts, where they can be had. May take a second or two."""
+        if self._charts is None:
+            self._charts = _widget_charts.fragment(self.run._home or "", self.run.id)  # noqa: SLF001 -- where its records are
 
     @property
     def pause(self) -> float:
@@ -101,7 +114,7 @@ class _Look:
 
     def bundle(self) -> dict[str, str]:
         """As what a notebook displays: HTML, and text for where there is none."""
-        return {"text/html": _widget_page.html(self._shown, time_ns()), "text/plain": self.text()}
+        return {"text/html": _widget_page.html(self._shown, time_ns()) + (self._charts or ""), "text/plain": self.text()}
 
 
 class _Live:
@@ -132,6 +145,9 @@ class _Live:
             if self._stopped:
                 return
             self._look.again()
+            self._handle.update(self._look.bundle(), raw=True)
+        if not self._look.is_whole and not self._stopped:
+            self._look.draw_charts()
             self._handle.update(self._look.bundle(), raw=True)
 
     def _cell_ended(self, *_: Any) -> None:

@@ -107,6 +107,7 @@ def test_a_run_is_drawn_anew_while_a_cell_runs_and_ends_with_the_run(lab, opened
 def test_a_past_run_with_children_is_shown_in_a_notebook(lab, opened):
     """Attached by its id, in another kernel: metrics, tags, children as a table, and a link."""
     subprocess.run([sys.executable, "-c", PAST], env={**os.environ, "OUTRIDER_HOME": str(lab.folder / "home")}, timeout=60, check=True)
+    assert control.start_agent(str(lab.folder / "home"), wait=120), "charts are of what an agent has taken"
     page = opened("import outrider\noutrider.RunDetails(outrider.Run(outrider.Experiment(None, 'widgets'), 'past-parent')).show()")
     page.run_all()
     text = page.wait_text("parent", "Completed")
@@ -122,6 +123,9 @@ def test_a_past_run_with_children_is_shown_in_a_notebook(lab, opened):
         "INFO root: fitted",
     ):
         assert expected in text, expected
+    charts = page.page.frame_locator("iframe[title='Charts of the run']")
+    charts.locator("article[aria-label='loss'] canvas").wait_for()
+    assert "loss: 3 points, last 1.25" in charts.locator("article[aria-label='loss'] .plot").get_attribute("aria-label")
     page.page.screenshot(path=kept("widget-past.png"))
 
 

@@ -30,6 +30,16 @@ def test_buckets_cover_every_point_once(found, count):
     assert buckets.merge(made) == points.summarize(columns(found), 7)
 
 
+@given(st.lists(POINTS, min_size=1, max_size=6), st.integers(1, 80))
+def test_buckets_of_pieces_are_those_of_the_whole(parts, count):
+    """Law: where the pieces end makes no difference."""
+    pieces, first = [], 7
+    for part in parts:
+        pieces.append((columns(part), first))
+        first += len(part)
+    assert buckets.of_pieces(pieces, count) == buckets.of_points(columns([point for part in parts for point in part]), 7, count)
+
+
 @given(st.lists(st.one_of(st.none(), st.integers(0, 20)), max_size=40), st.integers(0, 20), st.integers(0, 20))
 def test_a_range_of_steps_takes_those_points_and_no_others(steps, low, high):
     """With the ordinals they have in the series."""

@@ -124,6 +124,20 @@ def test_what_is_shipped_comes_with_its_licence():
     assert {name for name in libraries if f"{name}/LICENSE" not in shipped} == set()
 
 
+def test_scripts_are_shipped_without_their_comments_and_otherwise_as_they_are():
+    """Line by line: what is left is what was there."""
+    code = "import hatch_build as h, json; print(json.dumps({p.name: h.without_comments(p.read_text()) for p in h.SOURCES.glob('*.js')}))"
+    shipped = json.loads(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert "chart.js" in shipped
+    for name, text in shipped.items():
+        source = (ROOT / "portal" / name).read_text()
+        assert text.count("\n") == source.count("\n"), name
+        assert not re.search(r"/\*\*|^\s*//", text, re.MULTILINE), name
+        for before, after in zip(source.splitlines(), text.splitlines(), strict=True):
+            gone = re.sub(r"/\*\*.*?\*/ ?", "", before)
+            assert after.strip() in ("", gone.strip()), (name, before)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "portal").glob("*.js")), ids=lambda path: path.name)
 def test_scripts_are_small_and_open_with_their_rules(path):
     """The same numbers as for Python; no eval, no markup from text, nothing from elsewhere."""

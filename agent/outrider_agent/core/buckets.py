@@ -29,6 +29,22 @@ def of_points(columns: points.Columns, first: int, count: int) -> list[points.Su
     return [points.summarize(columns.cut(start, stop), first + start) for start, stop in shares(len(columns), count)]
 
 
+def of_pieces(pieces: Sequence[tuple[points.Columns, int]], count: int) -> list[points.Summary]:
+    """The same of points in several pieces, each with the ordinal of its first, without putting them together."""
+    edges = shares(sum(len(columns) for columns, _ in pieces), count)
+    parts: list[list[points.Summary]] = [[] for _ in edges]
+    share, begun = 0, 0  # begun: how many points the pieces before had
+    for columns, first in pieces:
+        end, at = begun + len(columns), begun
+        while at < end:
+            stop = min(end, edges[share][1])
+            parts[share].append(points.summarize(columns.cut(at - begun, stop - begun), first + at - begun))
+            at = stop
+            share += at == edges[share][1]
+        begun = end
+    return [merge(group) for group in parts]
+
+
 def of_summaries(summaries: Sequence[points.Summary], count: int) -> list[points.Summary]:
     """At most `count` buckets, each of whole summaries."""
     return [merge(summaries[start:stop]) for start, stop in shares(len(summaries), count)]

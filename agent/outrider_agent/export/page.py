@@ -63,8 +63,8 @@ def content(store: browsing.Browser, blobs: protocols.Blobs, run_id: str) -> Con
         kept |= _points(store, run_id, one)
     for name in document["tables"]:
         kept[f"{at}/table\n{name}\n"] = tabular.document(store, run_id, name, ROWS)
-    files = [shapes.file(one, run_id) | {"sha": one.sha256} for one in store.artifacts(run_id)]
-    kept[f"{at}/artifacts"] = [one for one in files if DRAWN.match(one["path"])]
+    files = [shapes.file(one, run_id) | {"sha": one.sha256} for one in store.artifacts(run_id, all_versions=True)]
+    kept[f"{at}/artifacts"] = [one for one in {one["path"]: one for one in files}.values() if DRAWN.match(one["path"])]
     left_out = _files(kept, document, files, blobs)
     log = journal.ending(store, run_id, LINES, with_echoes=False)
     return Content(run=run, document=document, series=series, log=log, kept=kept, left_out=left_out)
@@ -82,10 +82,10 @@ def _points(store: browsing.Browser, run_id: str, series: dict[str, Any]) -> dic
 
 def _files(kept: dict[str, Any], document: dict[str, Any], files: list[dict[str, Any]], blobs: protocols.Blobs) -> list[str]:
     """Charts' documents and explanations as text, pictures as data addresses; returns the names of what is left out."""
-    by_path = {one["path"]: one for one in files}
+    known = {(one["path"], one["version"]): one for one in files}
     left_out, total = [], 0
     for one in (*document["figures"], *kept[f"/runs/{document['run_id']}/artifacts"]):
-        file = by_path.get(one["path"])
+        file = known.get((one["path"], one["version"]))
         if file is None:
             continue
         kind = one.get("type", "")

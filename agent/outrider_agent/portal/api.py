@@ -240,12 +240,18 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
         "notes": [documents.note(one) for one in store.notes(run_id)],
         "set_aside": [documents.set_aside(one) for one in store.set_aside(run_id, 20)],
         "tables": tables(store, run_id),
-        "figures": [shapes.figure(one, run_id) for one in store.figures(run_id)],
+        "figures": figures(store, run_id),
         "models": [documents.model(one) for one in store.models(run_id)],
         "snapshots": [shapes.snapshot(one, run_id) for one in store.snapshots(run_id)],
         "log_counts": store.log_counts(run_id),
         "children": [msgspec.structs.asdict(one) for one in store.children(run_id, CHILDREN)],
     }
+
+
+def figures(store: browsing.Browser, run_id: str) -> list[dict[str, Any]]:
+    """Images and charts, each as it was when it was logged: a path may be logged again and again."""
+    found = store.figures(run_id)
+    return shapes.figures(found, store.artifacts(run_id, all_versions=True), run_id) if found else []
 
 
 def tables(store: browsing.Browser, run_id: str) -> dict[str, Any]:

@@ -135,11 +135,21 @@ def file(given: records.Artifact, run_id: str) -> Document:
     return documents.artifact(given) | {"path": shown, "url": where}
 
 
-def figure(given: records.Figure, run_id: str) -> Document:
-    """One of the figures of GET /runs/{id}: `url` is the address of its artifact's last version."""
+def figures(given: Sequence[records.Figure], versions: Sequence[records.Artifact], run_id: str) -> list[Document]:
+    """The figures of GET /runs/{id}: of each the version of its artifact that was the last one when it was logged, and where that is."""
+    return [figure(one, _version(one, versions), run_id) for one in given]
+
+
+def _version(given: records.Figure, versions: Sequence[records.Artifact]) -> int:
+    of_path = [one for one in versions if one.path == given.path]
+    return max((one.version for one in of_path if one.time <= given.time), default=min((one.version for one in of_path), default=1))
+
+
+def figure(given: records.Figure, version: int, run_id: str) -> Document:
+    """One of them."""
     path = os.fsencode(given.path)
-    where = f"/api/v1/runs/{quote(run_id)}/content?path={quote(path, safe='/')}"
-    return documents.figure(given) | {"path": path.decode("utf-8", "replace"), "url": where}
+    where = f"/api/v1/runs/{quote(run_id)}/content?path={quote(path, safe='/')}&version={version}"
+    return documents.figure(given) | {"path": path.decode("utf-8", "replace"), "version": version, "url": where}
 
 
 def snapshot(given: records.Snapshot, run_id: str) -> Document:

@@ -61,6 +61,15 @@ class Levels:
         """Summaries of `level` and below, those that only partly lie within the range made anew from what they sum up."""
         return list(chain.from_iterable([one] if self._is_whole(one) else self._parts(one, level) for one in summaries))
 
+    def pieces(self, chunks: Iterable[points.Summary]) -> list[tuple[points.Columns, int]]:
+        """The points of these chunks that lie within the range, as runs of consecutive ones, each with the ordinal of its first."""
+        found: list[tuple[points.Columns, int]] = []
+        for chunk in chunks:
+            columns, first = read_chunk(self._connection, self._key, chunk.first)
+            is_whole = self._steps == EVERYTHING or (self._is_whole(chunk) and None not in columns.steps)
+            found += [(columns, first)] if is_whole else buckets.within(columns, first, *self._steps)
+        return found
+
     def _parts(self, summary: points.Summary, level: int) -> list[points.Summary]:
         if level:
             return self.clipped(self._between(level - 1, summary.first, summary.first + summary.count), level - 1)

@@ -28,7 +28,7 @@ JSON_FIELDS = frozenset(
     {"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics", "printers", "inputs", "files"}
 )
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
-COARSEST = 3
+COARSEST = 5
 BOOL_FIELDS = frozenset({"owner", "observed"})
 
 
@@ -148,14 +148,13 @@ class Reader:
             if len(summaries) * COARSEST >= count:
                 parts = found.clipped(summaries, level)
                 return buckets.of_summaries(buckets.in_order(parts) if is_mixed else parts, count)
-            decoded = [levels.read_chunk(connection, key, summary.first) for summary in summaries]
-        pieces = [part for piece in decoded for part in (buckets.within(*piece, low, high) if step_range else [piece])]
+            pieces = found.pieces(summaries)
+        if not is_mixed:
+            return buckets.of_pieces(pieces, count)
         columns = packing.Columns()
         for piece, _ in pieces:
             columns.extend(piece)
-        if is_mixed:
-            return buckets.of_points(packing.by_step(columns), 0, count)
-        return buckets.of_points(columns, pieces[0][1] if pieces else 0, count)
+        return buckets.of_points(packing.by_step(columns), 0, count)
 
     def columns(self, run_id: str, series: Sequence[records.Series], last: int | None = None) -> Iterator[packing.Columns]:
         """

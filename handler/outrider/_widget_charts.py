@@ -1,0 +1,57 @@
+"""
+The charts of a run that has ended, as a frame of its own below what `_widget_page` shows: the page that `outrider export --html` writes.
+
+For front ends that run scripts; elsewhere the frame is empty or taken away, and what stands above it is whole without. The page is packed:
+what it adds to a saved notebook is about a hundred kilobytes, and what the run's own points and pictures take.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from html import escape
+
+from outrider import control
+
+#: So long the page may take to be made; so large, packed, it may be in a notebook.
+_PATIENCE_S = 20.0
+_MOST_BYTES = 1 << 20
+_HEIGHT_PX = 640
+_LOADER = (
+    '<script>(async()=>{const packed=Uint8Array.from(atob("%s"),char=>char.charCodeAt(0));'
+    'const page=await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();'
+    "document.open();document.write(page);document.close()})()</script>"
+)
+
+
+def fragment(home: str, run_id: str) -> str:
+    """The frame; empty where the agent is not installed here, or the page cannot be had, or is too large. Raises nothing."""
+    from base64 import b64encode
+    from gzip import compress
+
+    page = _page(home, run_id) if control.can_start_agent() else b""
+    packed = compress(page, 9) if page else b""
+    if not packed or len(packed) > _MOST_BYTES:
+        return ""
+    frame = escape(_LOADER % b64encode(packed).decode(), quote=True)
+    return (
+        '<details class="outrider-charts" open><summary>Charts</summary><iframe title="Charts of the run" loading="lazy" '
+        f'sandbox="allow-scripts allow-downloads" style="width:100%;height:{_HEIGHT_PX}px;border:0" srcdoc="{frame}"></iframe></details>'
+    )
+
+
+def _page(home: str, run_id: str) -> bytes:
+    """The page, made by a process of its own: it needs the agent's part, which a script's process never imports."""
+    import subprocess
+
+    # What is said of a run to processes that track must not reach one that only reads.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OUTRIDER_RUN_")}
+    environ.update(OUTRIDER_DISABLED="1", OUTRIDER_AGENT_AUTOSTART="0", PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+    command = [sys.executable, "-m", "outrider", "export", run_id, "--html", "-o", "-", "--home", home]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, cwd="/", timeout=_PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return b""
+    return done.stdout if done.returncode == 0 else b""
