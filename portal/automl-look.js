@@ -1,5 +1,6 @@
 // How all charts of models on a page are looked at: one threshold, one cut-off, which classes, counts or percent. In the address.
 import { signal } from "@preact/signals";
+import { put, without } from "./hash.js";
 
 /** So many lines are told apart. */
 const MOST_LINES = 14;
@@ -20,14 +21,11 @@ export class ModelLook {
   /** @param {Partial<{ threshold: number, share: number, isPercent: boolean }>} change */
   choose(change) {
     for (const [name, value] of Object.entries(change)) /** @type {any} */ (this)[name].value = value;
-    const ours = new Set(["threshold", "cutoff", "percent"]);
-    const parts = location.hash.slice(1).split("&").filter((part) => part && !ours.has(part.split("=", 1)[0] ?? ""));
+    const parts = without("threshold", "cutoff", "percent");
     if (this.threshold.peek() !== 0.5) parts.push(`threshold=${this.threshold.peek()}`);
     if (this.share.peek() !== 0.2) parts.push(`cutoff=${this.share.peek()}`);
     if (this.isPercent.peek()) parts.push("percent=1");
-    const address = new URL(location.href);
-    address.hash = parts.join("&");
-    if (address.href !== location.href) history.replaceState(history.state, "", address);
+    put(parts);
   }
 
   fromAddress() {

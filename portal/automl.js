@@ -9,7 +9,7 @@ import { MatrixCard } from "./automl-matrix.js";
 import { PredictionsCard, ResidualsCard } from "./automl-regression.js";
 import { figure, plain } from "./format.js";
 import { html } from "./html.js";
-import { document_, json } from "./source.js";
+import { document_, isOffline, json } from "./source.js";
 
 /** @import { Kind } from "./automl-data.js" */
 /** @import { Figure, File } from "./types" */
@@ -147,6 +147,6 @@ function importance(found) {
 
 /** @param {{ found: Found, isSeveral: boolean }} props */
 function BrokenChart({ found, isSeveral }) {
-  return html`<p class="broken" role="alert"><b><bdi>${plain(found.name)}</bdi></b>${isSeveral && ` of ${labelOf(found.run)}`} cannot be drawn as ${found.kind.replace("_", " ")}: ${plain(found.broken ?? "")}. It is kept as it was logged: <a href=${found.url} download>the file</a>.</p>`;
+  return html`<p class="broken" role="alert"><b><bdi>${plain(found.name)}</bdi></b>${isSeveral && ` of ${labelOf(found.run)}`} cannot be drawn as ${found.kind.replace("_", " ")}: ${plain(found.broken ?? "")}. It is kept as it was logged${isOffline ? "" : html`: <a href=${found.url} download>the file</a>`}.</p>`;
 }
 

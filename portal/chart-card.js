@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Chart } from "./chart.js";
 import { csv, png, svg } from "./chart-save.js";
 import { figure, plain, plural, value } from "./format.js";
+import { parts, without } from "./hash.js";
 import { html } from "./html.js";
 import { trend } from "./lines.js";
 import { classOf } from "./palette.js";
@@ -38,7 +39,7 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null }
   const axis = across ?? look.axis.value;
   const chart = useChart(box, { title, lines: shown, look, count, across, isTable, setHover });
   useEffect(() => {
-    if (look.others().includes(`chart=${encodeURIComponent(title)}`)) card.current?.scrollIntoView({ block: "center" });
+    if (parts().includes(`chart=${encodeURIComponent(title)}`)) card.current?.scrollIntoView({ block: "center" });
   }, []);
   const [only] = lines;
   const pinned = look.pinned.value;
@@ -165,8 +166,7 @@ export function Menu({ items }) {
 /** @param {string} title */
 function linkOf(title) {
   const address = new URL(location.href);
-  const parts = address.hash.slice(1).split("&").filter((part) => part && !part.startsWith("chart="));
-  address.hash = [...parts, `chart=${encodeURIComponent(title)}`].join("&");
+  address.hash = [...without("chart"), `chart=${encodeURIComponent(title)}`].join("&");
   return address.href;
 }
 

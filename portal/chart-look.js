@@ -1,10 +1,13 @@
 // How all charts of a page are looked at: the axis, the scales, smoothing, zoom, what is pinned. In the address, so that a link shows the same.
 import { signal } from "@preact/signals";
 import { figure } from "./format.js";
+import { put, without } from "./hash.js";
 import { html } from "./html.js";
 
 /** @typedef {"step" | "time"} Axis */
 /** @typedef {[number, number]} Range */
+
+const OURS = ["x", "y", "axis", "log", "logx", "smooth", "pin"];
 
 export class Look {
   constructor() {
@@ -48,16 +51,10 @@ export class Look {
     this.toAddress();
   }
 
-  /** The address without its look. @returns {string[]} */
-  others() {
-    const ours = new Set(["x", "y", "axis", "log", "logx", "smooth", "pin"]);
-    return location.hash.slice(1).split("&").filter((part) => part && !ours.has(part.split("=", 1)[0] ?? ""));
-  }
-
   /** @param {boolean} [isStep] is it one that the browser goes back from? */
   toAddress(isStep = false) {
     const span = (/** @type {Range} */ range) => range.map((at) => figure(at)).join("..");
-    const parts = this.others();
+    const parts = without(...OURS);
     if (this.axis.peek() === "time") parts.push("axis=time");
     if (this.range.peek()) parts.unshift(`x=${span(/** @type {Range} */ (this.range.peek()))}`);
     for (const [name, range] of Object.entries(this.boxes.peek())) parts.push(`y=${encodeURIComponent(name)}:${span(range)}`);
@@ -65,11 +62,7 @@ export class Look {
     if (this.logX.peek()) parts.push("logx=1");
     if (this.smooth.peek()) parts.push(`smooth=${this.smooth.peek()}`);
     if (this.pinned.peek() !== null) parts.push(`pin=${figure(this.pinned.peek() ?? 0)}`);
-    const address = new URL(location.href);
-    address.hash = parts.join("&");
-    if (address.href === location.href) return;
-    if (isStep) history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
+    put(parts, isStep);
   }
 
   /** What the address says. */

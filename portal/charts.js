@@ -8,6 +8,7 @@ import { TableCharts } from "./chart-tables.js";
 import { Texts, Tiles } from "./chart-tiles.js";
 import { Curve } from "./curve.js";
 import { plain } from "./format.js";
+import { put, without } from "./hash.js";
 import { html } from "./html.js";
 import { json } from "./source.js";
 
@@ -59,9 +60,7 @@ function Iterations({ iterations, chosen, choose }) {
   const toggle = (/** @type {string} */ id) => {
     const next = chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id];
     choose(next);
-    const address = new URL(location.href);
-    address.hash = [...address.hash.slice(1).split("&").filter((part) => part && !part.startsWith("with=")), `with=${next.join(",")}`].join("&");
-    history.replaceState(history.state, "", address);
+    put([...without("with"), `with=${next.join(",")}`]);
   };
   return html`<fieldset class="iterations"><legend class="small dim">Iterations over one another</legend>
     ${iterations.map((one) => html`<label class="small"><input type="checkbox" checked=${chosen.includes(one.run_id)} onChange=${() => toggle(one.run_id)} /> <bdi>${plain(one.name || `#${one.number}`)}</bdi></label>`)}

@@ -1,6 +1,6 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
-import { bytes } from "./source.js";
+import { bytes, isOffline } from "./source.js";
 
 /** @import { NewPoints, Series } from "./types" */
 
@@ -53,6 +53,7 @@ export class Curve {
 
   /** Reads the buckets, all of them or of a range of steps. @param {[number, number] | null} range */
   load(range) {
+    if (isOffline && this.isLoaded) return Promise.resolve(); // what is in the page is all there is
     const key = range?.join() ?? "";
     if (this.loading && this.reading === key) return this.loading;
     const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {

@@ -1,7 +1,14 @@
 // Where data comes from: the portal's API, or, in a page that was exported, what is in the page itself. Nothing else of the charts fetches.
 
 /** What an exported page holds: answers of the API by their address. @type {Record<string, any> | null} */
-const kept = JSON.parse(document.getElementById("kept")?.textContent ?? "null");
+const kept = await unpacked(document.getElementById("kept")?.textContent ?? "");
+
+/** @param {string} packed gzip in base64; empty: this page was not exported */
+async function unpacked(packed) {
+  if (!packed) return null;
+  const data = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+  return new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 
 export const isOffline = kept !== null;
 
@@ -9,14 +16,14 @@ export class Unread extends Error {}
 
 /** @param {string} path below /api/v1 @returns {Promise<any>} JSON. Throws `Unread` with a sentence. */
 export async function json(path) {
-  if (kept) return answer(path);
+  if (kept) return answer(keyOf(path));
   const response = await reach(path);
   return response.json();
 }
 
 /** @param {string} path below /api/v1 @returns {Promise<ArrayBuffer>} Throws `Unread`. */
 export async function bytes(path) {
-  if (kept) return Uint8Array.from(atob(answer(path)), (char) => char.charCodeAt(0)).buffer;
+  if (kept) return Uint8Array.from(atob(answer(keyOf(path))), (char) => char.charCodeAt(0)).buffer;
   return (await reach(path)).arrayBuffer();
 }
 
@@ -35,6 +42,13 @@ export async function document_(url) {
 /** The address under which an element of the page loads a file. @param {string} url */
 export function address(url) {
   return kept ? String(kept[url] ?? "") : url;
+}
+
+/** How an address is kept: as what it asks for, and not as how it is spelled. @param {string} path */
+function keyOf(path) {
+  const [base = "", query] = path.split("?");
+  const given = new URLSearchParams(query);
+  return query === undefined ? base : `${base}\n${given.get("name") ?? ""}\n${given.get("source") ?? ""}`;
 }
 
 /** @param {string} key */

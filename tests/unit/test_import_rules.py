@@ -53,6 +53,8 @@ ALLOWED = {
     # Its shapes are those of `--json`, made by the same pure modules; it reads the store and writes where it is served.
     "portal": {"changes", "cli", "core", "layout", "store"},
     "cli": {"agent_lock", "core", "layout", "settings", "store"},  # reads the store by itself, without the agent
+    # A run as others take it: of the command line's shapes, the portal's charts, the store's rows.
+    "export": {"blobs", "cli", "core", "portal", "store"},
     # The agent as a whole: what it knows, says, does on request, and the order of its life. They get their parts from main.
     "knowledge": {"collect", "ship", "store"},
     "report": {"collect", "layout", "ship", "supervise"},
