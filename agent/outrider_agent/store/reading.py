@@ -29,6 +29,8 @@ JSON_FIELDS = frozenset(
 )
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
+#: Greater than every key.
+NO_KEY = 2**62
 BOOL_FIELDS = frozenset({"owner", "observed"})
 
 
@@ -193,11 +195,18 @@ class Reader:
         return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
     def console(
-        self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False, attempt: int | None = None
+        self,
+        run_id: str,
+        after: int | None = None,
+        limit: int | None = None,
+        *,
+        last: bool = False,
+        before: int = NO_KEY,
+        attempt: int | None = None,
     ) -> list[records.ConsoleChunk]:
-        """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""
+        """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones before the chunk of key `before`."""
         if last and limit is not None:
-            found = self._of_run(SQL.last_console, run_id, limit=limit, attempt=attempt)[::-1]
+            found = self._of_run(SQL.last_console, run_id, limit=limit, before=before, attempt=attempt)[::-1]
         else:
             found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit, attempt=attempt)
         return [convert(records.ConsoleChunk, row) for row in found]

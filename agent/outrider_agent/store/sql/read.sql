@@ -118,9 +118,9 @@ SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
 WHERE run_key = :run_key AND console_key > :after AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key LIMIT coalesce(:limit, -1);
 
 -- name: last_console
--- The last chunks that a run's command wrote, the last one first; in one attempt or in all.
+-- The last chunks that a run's command wrote before one of them, the last one first; in one attempt or in all.
 SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
+WHERE run_key = :run_key AND console_key < :before AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
 
 -- name: artifacts
 -- A run's artifacts, by path; every version or the last.
