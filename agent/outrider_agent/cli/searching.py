@@ -7,6 +7,7 @@ Lines are found in the raw bytes and decoded only where they hold what is looked
 from __future__ import annotations
 
 import re
+import sys
 import time as clock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,13 +43,32 @@ class Found(NamedTuple):
     next: tuple[int, int] | None
 
 
-def pattern(text: str, *, is_regex: bool) -> re.Pattern[bytes]:
-    """What is looked for, in any case. Raises `re.error`."""
-    return re.compile((text if is_regex else re.escape(text)).encode("utf-8", "surrogateescape"), re.IGNORECASE | re.MULTILINE)
+class Wanted:
+    """What is looked for, in any case (of other letters than ASCII's only as it is spelled). Raises `re.error`."""
+
+    def __init__(self, text: str, *, is_regex: bool) -> None:
+        spelled = text.encode("utf-8", "surrogateescape")
+        self._pattern = re.compile(spelled, re.IGNORECASE | re.MULTILINE) if is_regex else None
+        self._text = spelled.lower()
+
+    def ready(self, data: bytes) -> bytes:
+        """The data as `find` takes it, of the same length: done once for many finds."""
+        return data if self._pattern is not None else data.lower()
+
+    def find(self, data: bytes, start: int = 0, end: int = sys.maxsize) -> int:
+        """Where it is first; -1 where it is not."""
+        if self._pattern is None:
+            return data.find(self._text, start, end)
+        found = self._pattern.search(data, start, end)
+        return -1 if found is None else found.start()
+
+    def is_in(self, data: bytes) -> bool:
+        """Is it in there?"""
+        return self.find(self.ready(data)) >= 0
 
 
 def search(
-    store: browsing.Browser, run_id: str, wanted: re.Pattern[bytes], since: tuple[int, int], limit: int, *, attempt: int | None = None
+    store: browsing.Browser, run_id: str, wanted: Wanted, since: tuple[int, int], limit: int, *, attempt: int | None = None
 ) -> Found:
     """Looks on from there: first through the log records, then through the console."""
     until = clock.monotonic() + LONGEST_S
@@ -58,7 +78,7 @@ def search(
         texts = store.log_texts(run_id, log, LOGS, attempt)
         if not texts:
             break
-        hits += [Hit(time, transcript.LOG, _shown(text)) for _, time, text in texts if wanted.search(text.encode("utf-8", "replace"))]
+        hits += [Hit(time, transcript.LOG, _shown(text)) for _, time, text in texts if wanted.is_in(text.encode("utf-8", "replace"))]
         log = texts[-1][0]
     else:
         return Found(hits, (log, console))
@@ -66,7 +86,7 @@ def search(
     while (len(hits) < limit and clock.monotonic() < until) or any(rest.values()):
         chunks = store.console(run_id, after=console, limit=CHUNKS, attempt=attempt)
         if not chunks:
-            hits += [Hit(0, transcript.STREAMS[fd], _shown(_text(line))) for fd, line in rest.items() if line and wanted.search(line)]
+            hits += [Hit(0, transcript.STREAMS[fd], _shown(_text(line))) for fd, line in rest.items() if line and wanted.is_in(line)]
             return Found(_timed(hits), None)
         for chunk in chunks:
             hits += _in_chunk(chunk, rest, wanted)
@@ -76,14 +96,14 @@ def search(
     return Found(_timed(hits), (log, console))
 
 
-def _in_chunk(chunk: records.ConsoleChunk, rest: dict[int, bytes], wanted: re.Pattern[bytes]) -> Iterator[Hit]:
+def _in_chunk(chunk: records.ConsoleChunk, rest: dict[int, bytes], wanted: Wanted) -> Iterator[Hit]:
     """The lines that end in this chunk and hold it; what has no end yet is kept in `rest`."""
     data = rest.get(chunk.fd, b"") + chunk.data
     end = data.rfind(b"\n") + 1
     rest[chunk.fd] = data[end:]
-    place = 0
-    while (found := wanted.search(data, place, end)) is not None:
-        start, place = data.rfind(b"\n", 0, found.start()) + 1, data.find(b"\n", found.start()) + 1 or end
+    looked, place = wanted.ready(data), 0
+    while place < end and (found := wanted.find(looked, place, end)) >= 0:
+        start, place = data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found) + 1 or end
         yield Hit(chunk.time, transcript.STREAMS[chunk.fd], _shown(_text(data[start:place])))
 
 

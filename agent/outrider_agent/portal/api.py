@@ -176,7 +176,7 @@ class Routes:
         text, is_regex = asking.required(query, "text"), asking.choice(query, "regex", ("0", "1"), "0") == "1"
         since = live.cursor(query.get("since", ""))
         try:
-            wanted = searching.pattern(text, is_regex=is_regex)
+            wanted = searching.Wanted(text, is_regex=is_regex)
         except re.error as exc:
             raise asking.Wrong(f"text={text} is no regular expression: {exc}.") from None
         found = await self._context.read(searching.search, self._store, run, wanted, (since.log, since.console), limit, attempt=attempt)

@@ -230,7 +230,7 @@ class Browser(reading.Reader):
         return reading.convert(records.Artifact, found[0], path=os.fsdecode(found[0]["path"])) if found else None
 
     def _one(self, connection: sqlite3.Connection, run_id: str) -> records.Run:
-        row = connection.execute(reading.SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
+        row = connection.execute(reading.SQL.run, {"run_id": run_id}).fetchone()
         return self._run(connection, row)
 
 

@@ -74,13 +74,13 @@ class Reader:
     def runs(self, experiment: str | None = None, status: str | None = None, limit: int | None = None) -> list[records.Run]:
         """Runs, the latest first."""
         with self._snapshots.open() as connection:
-            found = connection.execute(SQL.runs, {"experiment": experiment, "status": status, "run_id": None, "limit": limit}).fetchall()
+            found = connection.execute(SQL.runs, {"experiment": experiment, "status": status, "limit": limit}).fetchall()
             return [self._run(connection, row) for row in found]
 
     def run(self, run_id: str) -> records.Run:
         """The run of that id."""
         with self._snapshots.open() as connection:
-            row = connection.execute(SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
+            row = connection.execute(SQL.run, {"run_id": run_id}).fetchone()
             if row is None:
                 raise unknown(run_id)
             return self._run(connection, row)

@@ -9,7 +9,7 @@ SELECT e.name AS experiment, r.status, count(*) AS runs FROM runs r JOIN experim
 WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status;
 
 -- name: page
--- A page of runs in some order, and how many there are in all. What has no value comes last. In braces stands a condition of filtering.py.
+-- A page of runs in some order. What has no value comes last. In braces stands a condition of filtering.py.
 WITH found AS (
     SELECT r.run_id, r.run_key, r.started,
            CASE :sort
@@ -33,7 +33,7 @@ WITH found AS (
       AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
       AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
 )
-SELECT run_id, run_key, (SELECT count(*) FROM found) AS total FROM found
+SELECT run_id, run_key FROM found
 ORDER BY value IS NULL, CASE WHEN :down THEN value END DESC, CASE WHEN NOT :down THEN value END, started DESC, run_key DESC
 LIMIT :limit OFFSET :offset;
 
