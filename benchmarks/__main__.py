@@ -31,6 +31,7 @@ NAMES = [
     "history",
     "latency",
     "idle",
+    "portal",
 ]
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "flush": "wait until everything written is in the store",
     "cancel": "ask a running run to stop",
     "delete": "delete runs and everything of them",
+    "restore": "bring back runs that were deleted in the portal",
     "config": "the settings in force, each with its origin",
     "doctor": "check that Outrider can work here",
     "agent": "run the agent, or stop it",

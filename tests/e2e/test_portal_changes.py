@@ -119,3 +119,15 @@ def test_names_and_sparklines_are_told(portal):
     assert portal.api("/names")["metrics"] == ["mse"]
     assert portal.api("/names?experiment=none")["metrics"] == []
     assert portal.api("/sparklines?run=run1&run=none&metric=mse&metric=none&count=2") == {"run1": {"mse": [0.1, 0.1]}}
+
+
+def test_the_command_line_asks_and_restores(portal):
+    """By the same query; where it is wrong, the place is shown under it."""
+    assert [run["run_id"] for run in portal.home.json("runs", "--query", "parent = run0")] == ["run4"]
+    code, _, err = portal.home.run("runs", "-q", "metrics.mse >")
+    assert code == 1
+    assert "\n             ^ A value is expected" in err
+    portal.ask("/api/v1/runs/run4/delete", "POST")
+    assert [run["run_id"] for run in portal.home.json("runs", "--deleted")] == ["run4"]
+    assert portal.home.run("restore", "run4")[:2] == (0, "restored 1 run\n")
+    assert portal.home.json("runs", "--deleted") == []

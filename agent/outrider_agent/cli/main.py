@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "flush": ("agent", "wait until everything written is in the store"),
     "cancel": ("edit", "ask a running run to stop"),
     "delete": ("edit", "delete runs and everything of them"),
+    "restore": ("edit", "bring back runs that were deleted in the portal"),
     "config": ("config", "the settings in force, each with its origin"),
     "doctor": ("doctor", "check that Outrider can work here"),
     "agent": ("agent", "run the agent, or stop it"),

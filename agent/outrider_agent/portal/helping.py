@@ -44,7 +44,9 @@ def page() -> Safe:
     return join(
         (
             tag("div", tag("h1", "Help"), class_="heading"),
-            tag("section", tag("h2", "In a script or a notebook"), tag("pre", tag("code", CODE), class_="log"), class_="card"),
+            tag(
+                "section", tag("h2", "In a script or a notebook"), tag("pre", tag("code", CODE), class_="log", tabindex="0"), class_="card"
+            ),
             tag("section", tag("h2", "In a terminal"), tag("table", tag("tbody", *rows), class_="pairs"), class_="card"),
         )
     )

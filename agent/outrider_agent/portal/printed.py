@@ -50,6 +50,7 @@ class Routes:
         """GET /runs/{run}/printed/at: the points that were read from some bytes of the console."""
         query, run = request.query, request.match_info["run"]
         where = [asking.whole_number(query, name, default) for name, default in (("attempt", 1), ("fd", 1), ("from", 0), ("to", 2**62))]
+        await self._context.read(self._store.run, run)
         found = await self._context.read(self._store.read_at, run, *where)
         return asking.json_response([{"name": name, "ordinal": ordinal} for name, ordinal in found])
 
@@ -59,6 +60,8 @@ class Routes:
 
     async def rules(self, request: web.Request) -> web.Response:
         """POST /runs/{run}/rules: a rule for the run's experiment; the run is read again by it."""
+        run = request.match_info["run"]
+        await self._context.read(self._store.run, run)
         try:
             given = msgspec.json.decode(await request.read(), type=Given)
             rule = extract.made_rule(given.pattern, given.name or None)
@@ -66,8 +69,8 @@ class Routes:
             raise asking.Wrong('A rule is {"name": "loss", "pattern": "Loss is ([0-9.]+)"}.') from exc
         except errors.BadRule as exc:
             raise asking.Wrong(str(exc)) from exc
-        count = await self._context.given.agent.reread(request.match_info["run"], [rule])
-        return asking.json_response({"run": request.match_info["run"], "points": count})
+        count = await self._context.given.agent.reread(run, [rule])
+        return asking.json_response({"run": run, "points": count})
 
 
 class Given(msgspec.Struct, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ SELECT e.name AS experiment, r.status, count(*) AS runs FROM runs r JOIN experim
 WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status;
 
 -- name: page
--- A page of runs in some order, and how many there are in all. What has no value comes last. In braces stands a condition of filtering.py.
+-- A page of runs in some order. What has no value comes last. In braces stands a condition of filtering.py.
 WITH found AS (
     SELECT r.run_id, r.run_key, r.started,
            CASE :sort
@@ -33,7 +33,7 @@ WITH found AS (
       AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
       AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
 )
-SELECT run_id, run_key, (SELECT count(*) FROM found) AS total FROM found
+SELECT run_id, run_key FROM found
 ORDER BY value IS NULL, CASE WHEN :down THEN value END DESC, CASE WHEN NOT :down THEN value END, started DESC, run_key DESC
 LIMIT :limit OFFSET :offset;
 
@@ -84,10 +84,26 @@ SELECT log_key AS key, s.writer, s.attempt, time, level, level_name, logger, mes
 FROM logs JOIN streams s USING (stream_key)
 WHERE run_key = :run_key AND log_key < :before AND level >= :level AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key DESC LIMIT :limit;
 
--- name: console_before
--- The chunks that a run's command wrote before one of them, the last one first; in one attempt or in all.
-SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key AND console_key < :before AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
+-- name: log_bounds
+-- The first and the last key of a run's log records.
+SELECT min(log_key) AS first, max(log_key) AS last FROM logs WHERE run_key = :run_key;
+
+-- name: log_from
+-- A log record, or the next after it, and its time.
+SELECT log_key AS key, time FROM logs WHERE run_key = :run_key AND log_key >= :key ORDER BY log_key LIMIT 1;
+
+-- name: console_bounds
+-- The first and the last key of a run's console.
+SELECT min(console_key) AS first, max(console_key) AS last FROM console WHERE run_key = :run_key;
+
+-- name: console_from
+-- A chunk of the console, or the next after it, and its time.
+SELECT console_key AS key, time FROM console WHERE run_key = :run_key AND console_key >= :key ORDER BY console_key LIMIT 1;
+
+-- name: log_texts
+-- What a run's log records say, after one of them; of one attempt or of all.
+SELECT log_key AS key, time, message FROM logs JOIN streams s USING (stream_key)
+WHERE run_key = :run_key AND log_key > :after AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key LIMIT :limit;
 
 -- name: blob
 -- One version of a file, or its last.
