@@ -336,3 +336,14 @@ def test_a_sink_that_is_down_is_tried_again_and_said_in_words(server, tmp_path, 
     finally:
         sink.close()
     assert values(server, run) == [1]
+
+
+def test_a_blob_that_the_server_deleted_is_sent_again(server, sink, run):
+    """With the last run that named it the server deletes it; who names it later, sends it."""
+    sha = keep(sink, b"same weights")
+    sink.admit(batch(piece(model.StreamId(run, "py-1"), art(sha, 12))))
+    assert on_server(server, sha)
+    (server.home / "blobs" / sha[:2] / sha).unlink()
+    sink._uploads._there[sha] -= 60.0  # a minute later
+    sink.admit(batch(piece(model.StreamId(f"{run}-b", "py-1"), art(sha, 12))))
+    assert on_server(server, sha)
