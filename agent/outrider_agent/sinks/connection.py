@@ -61,6 +61,11 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
 
+    @property
+    def is_overheard(self) -> bool:
+        """Does a token cross a network as it is?"""
+        return bool(self._token_file) and self.url.startswith("http:") and not _is_loopback(self.url)
+
     def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, json: Any = None) -> Answer:
         """A request, waited for. Raises `Unavailable` where no answer comes."""
         body = None if json is None else msgspec.json.encode(json)
