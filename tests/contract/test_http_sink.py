@@ -154,8 +154,9 @@ def test_a_line_that_is_larger_than_the_server_takes_is_set_aside_there(server, 
         ({"url": "http://outrider.invalid"}, "cannot be reached"),
         ({"url": "https://127.0.0.1:{port}"}, "cannot be reached"),
         ({"url": "http://127.0.0.1:{port}/elsewhere"}, "does not answer as an Outrider server"),
+        ({"url": "https://127.0.0.1:{port}", "ca_file": "/nonexistent.pem"}, "ca_file /nonexistent.pem cannot be read"),
     ],
-    ids=["nobody there", "no token", "no name", "no TLS there", "wrong path"],
+    ids=["nobody there", "no token", "no name", "no TLS there", "wrong path", "no such certificates"],
 )
 def test_what_can_pass_is_unavailable_and_says_what_to_do(server, tmp_path, change, says, stream):
     """Law: retry is decided by type; the data wait."""

@@ -172,7 +172,11 @@ class Connection:
         return self._session
 
     def _trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._ca_file or None)
+        """What the server's certificate must be signed by. Raises `Unavailable`."""
+        try:
+            return ssl.create_default_context(cafile=str(Path(self._ca_file).expanduser()) if self._ca_file else None)
+        except OSError as exc:
+            raise errors.Unavailable(f"sinks.http.ca_file {self._ca_file} cannot be read ({exc.strerror or exc}). {HELD}") from exc
 
     async def _authorization(self) -> dict[str, str]:
         """The token, read anew each time, for it may be replaced while the agent runs. Raises `Unavailable`."""
