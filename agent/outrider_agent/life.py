@@ -46,6 +46,8 @@ AT_ONCE = 5
 _GUARD_S = 1.0
 #: A frozen predecessor that holds the store's write lock is killed after so long.
 _LOCKED_S = 2.0
+#: A file is looked at so long after it has settled.
+_SETTLED_S = 0.1
 #: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
 _CLOSE_S = 8.0
 #: Looking takes at most one part of a core in so many.
@@ -244,7 +246,7 @@ class Agent:
         if self._parts.outputs is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
-                    await self._parts.outputs.drain()
+                    await self._settle(self._parts.outputs)
             self._parts.outputs.close()
         left = max(0.0, deadline - time.monotonic())
         try:
@@ -256,6 +258,16 @@ class Agent:
                 left = int(sum(one.pending_bytes for one in late))
                 log.warning("left_in_the_spool", streams=len(late), bytes=left, error="not delivered in time; kept for the next start")
                 self._parts.manager.ended(left)
+
+    async def _settle(self, collector: outputs.OutputsCollector) -> None:
+        """
+        Reads the outputs to their end. Whether another user's file is still being written cannot be asked: that it is not shows by its
+        holding still for the settling time, which is waited for once.
+        """
+        await collector.drain()
+        if collector.statistics().pending:
+            await asyncio.sleep(self._settings.outputs.settle_s + _SETTLED_S)
+            await collector.drain()
 
     async def _close(self) -> None:
         """What was opened is closed, in the other order; what is a successor's is left alone."""
