@@ -6,10 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import tomllib
 from pathlib import Path
 
+import agent_image
 import docker_rig
 import pytest
 import yaml
@@ -20,7 +19,7 @@ from outrider_agent.store import reading
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-IMAGE, TRAIN, TRAINER = "outrider-agent", "train", 61234
+TRAIN, TRAINER = "train", 61234
 
 #: Logs until it is told to end; leaves a file in its outputs.
 SCRIPT = """
@@ -50,57 +49,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
-    """dist/ as the Dockerfile wants it: our wheel, and those that it needs."""
-    folder = tmp_path_factory.mktemp("context") / "dist"
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)], check=True, timeout=120)
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["agent"]
-    command = [*pip, "download", "--quiet", "--only-binary=:all:", "-c", str(ROOT / "constraints.txt"), "-d", str(folder), *extra]
-    subprocess.run(command, check=True, timeout=240)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def engine(wheels, docker):
-    """An engine that has the two images."""
-    context, library = wheels.parent, "usr/lib/python3/dist-packages"
-    _base(context / "base", library)
-    _image(docker, "base", context, f"FROM {docker.python()}\nCOPY base /\nENV PYTHONPATH=/{library}\n")
-    _image(docker, IMAGE, context, (DEPLOY / "Dockerfile").read_text(), "--build-arg=BASE=base", "--build-arg=PIP_NO_INDEX=1")
-    # The training image: the handler, its command, and a script.
+def engine(docker, tmp_path_factory):
+    """An engine that has the agent's image, and one that trains: the handler, its command, and a script."""
+    context = tmp_path_factory.mktemp("context")
+    agent_image.build(docker, context)
     train = context / "train"
-    shutil.copytree(ROOT / "handler/outrider", train / library / "outrider", ignore=shutil.ignore_patterns("__pycache__"))
+    library = train / agent_image.LIBRARY / "outrider"
+    shutil.copytree(ROOT / "handler/outrider", library, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in {"usr/bin/outrider": COMMAND, "work/train.py": SCRIPT}.items():
         (train / name).parent.mkdir(parents=True, exist_ok=True)
         (train / name).write_text(text)
         (train / name).chmod(0o755)
-    _image(docker, TRAIN, context, f"FROM {docker_rig.PYTHON}\nCOPY train /\nENV PYTHONPATH=/{library}\nUSER {TRAINER}:{TRAINER}\n")
+    lines = [f"FROM {docker_rig.PYTHON}", "COPY train /", f"ENV PYTHONPATH=/{agent_image.LIBRARY}", f"USER {TRAINER}:{TRAINER}", ""]
+    agent_image.make(docker, TRAIN, context, "\n".join(lines))
     return docker
-
-
-def _base(folder, library):
-    """What a Python image has and the rig's has not: pip, and the parts of glibc that wheels for older systems ask for."""
-    shutil.copytree(_pip(), folder / library / "pip", ignore=shutil.ignore_patterns("__pycache__"))
-    known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
-    for name in ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1", "libm.so.6", "libgcc_s.so.1"):
-        path = next(line.split()[-1] for line in known.splitlines() if line.split()[:1] == [name])
-        (folder / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, folder / path.lstrip("/"))
-
-
-def _image(engine, name, context, text, *options):
-    """Built by BuildKit: with the rig's storage driver the older builder copies the whole image for each line."""
-    (context / "Dockerfile").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_BUILDKIT", "1")
-        engine("build", "--quiet", "--network=none", *options, "-t", name, context, timeout=400)
-
-
-def _pip():
-    import pip
-
-    return Path(pip.__file__).parent
 
 
 class Project:
@@ -119,7 +81,7 @@ class Project:
 
     def __call__(self, *words, timeout=120):
         """docker-compose; what it printed."""
-        environment = {**os.environ, "DOCKER_HOST": self.engine.host, "TRAIN_IMAGE": TRAIN, "OUTRIDER_IMAGE": IMAGE}
+        environment = {**os.environ, "DOCKER_HOST": self.engine.host, "TRAIN_IMAGE": TRAIN, "OUTRIDER_IMAGE": agent_image.IMAGE}
         command = ["docker-compose", "--project-name", "outrider", "--file", str(self.file), *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
         assert done.returncode == 0, done.stderr
@@ -156,9 +118,9 @@ def healthy(project):
 
 def test_the_image_is_small_and_runs_as_its_own_user(engine):
     """Rule: 120 MB above its base at most; no root; a health check that asks for progress."""
-    sizes = [int(engine("image", "inspect", "--format", "{{.Size}}", name)) for name in ("base", IMAGE)]
+    sizes = [int(engine("image", "inspect", "--format", "{{.Size}}", name)) for name in (agent_image.BASE, agent_image.IMAGE)]
     assert sizes[1] - sizes[0] <= 120_000_000
-    config = json.loads(engine("image", "inspect", IMAGE))[0]["Config"]
+    config = json.loads(engine("image", "inspect", agent_image.IMAGE))[0]["Config"]
     assert config["User"] == "7433:7433"
     assert config["Healthcheck"]["Test"][-1] == "progress"
 
