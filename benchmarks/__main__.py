@@ -16,7 +16,9 @@ from pathlib import Path
 
 from benchmarks import figures
 
-NAMES = ["calls", "hook", "imports", "overhead", "output", "submit", "ingest", "reading", "history", "latency", "idle", "container"]
+NAMES = [
+    "calls", "hook", "imports", "overhead", "output", "submit", "ingest", "shipping", "reading", "history", "latency", "idle", "container",
+]  # fmt: skip
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 

@@ -1,50 +1,102 @@
-// uPlot behind one door: a line through the last values, a band from least to most, red marks on the axis where a value was no number.
+// uPlot behind one door: lines through last values, bands from least to most, marks on the axis where a value was no number, over one axis.
 // Nothing else of the page knows uPlot.
 import { figure } from "./format.js";
+import { aligned, nearest, smoothed } from "./lines.js";
+import { colourOf, dashOf, token } from "./palette.js";
 
 /** @import { Drawn } from "./curve.js" */
+/** @import { Aligned, Column } from "./lines.js" */
+/** @import { Range } from "./chart-look.js" */
 /** @typedef {import("uplot")} Plot */
+/** What is drawn as one line. `place`: its colour. @typedef {{ label: string, place: number, drawn: Drawn }} Line */
+/** @typedef {{ whole?: boolean, log: boolean, logX?: boolean, smooth?: number }} Scales whole: what stands along the axis are whole numbers */
+/** @typedef {{ at: number, rows: { line: Line, value: number | null, least: number | null, most: number | null }[], near: Line | null, left: number }} Hover */
+/** @typedef {{ zoom: (range: Range | null, box: Range | null) => void, hover: (hover: Hover | null) => void, pin: (at: number) => void }} Told */
 
-const HEIGHT = 190;
+export const HEIGHT = 190;
 /** Points are drawn as dots where there are few. */
 const FEW = 60;
+/** So many lines have a band each; of more it would be one grey. */
+const BANDS = 6;
+const CLICK_PX = 4;
 /** Steps are whole numbers. */
 const WHOLE = Array.from({ length: 40 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
 
-/** @param {string} name */
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
 export class Chart {
-  /**
-   * @param {HTMLElement} box
-   * @param {{ axis: "step" | "time", log: boolean, hover: (place: number | null) => void, zoom: (range: [number, number] | null) => void }} how
-   */
-  constructor(box, how) {
+  /** @param {HTMLElement} box @param {Scales} scales @param {Told} told */
+  constructor(box, scales, told) {
     this.box = box;
-    this.how = how;
-    /** @type {Drawn | null} */
-    this.data = null;
-    /** @type {[number, number] | null} */
+    this.scales = scales;
+    this.told = told;
+    /** @type {Line[]} */
+    this.lines = [];
+    /** @type {Aligned} */
+    this.over = { x: [], columns: [] };
+    /** @type {Range | null} */
     this.range = null;
+    /** @type {Range | null} */
+    this.upwards = null;
+    /** @type {number | null} */
+    this.pinned = null;
     /** @type {Plot | null} */
     this.plot = null;
-    this.sized = new ResizeObserver(() => this.plot?.setSize({ width: this.width, height: HEIGHT }));
+    this.shape = "";
+    this.sized = new ResizeObserver(() => this.plot?.setSize(this.size));
     this.sized.observe(box);
   }
 
-  get width() {
-    return Math.max(160, this.box.clientWidth);
+  get size() {
+    return { width: Math.max(160, this.box.clientWidth), height: this.box.clientHeight || HEIGHT };
   }
 
-  /** @param {Drawn} data @param {[number, number] | null} range */
-  draw(data, range) {
-    this.data = data;
+  /** @param {Line[]} lines @param {Range | null} range @param {Range | null} [upwards] */
+  draw(lines, range, upwards = null) {
+    this.lines = lines;
     this.range = range;
-    const columns = /** @type {any} */ ([data.x, data.last, data.min, data.max]);
-    if (this.plot) this.plot.setData(columns, true);
-    else this.plot = new uPlot(this.options(data), columns, this.box);
+    this.upwards = upwards;
+    this.over = aligned(lines.map((line) => this.fit(line.drawn)), range);
+    const shape = lines.map((line) => `${line.place}`).join() + (this.hasBands ? "b" : "") + (this.scales.smooth ? "s" : "");
+    const columns = /** @type {any} */ (this.columns());
+    if (this.plot && shape === this.shape) this.plot.setData(columns, true);
+    else {
+      this.plot?.destroy();
+      this.plot = new uPlot(this.options(), columns, this.box);
+    }
+    this.shape = shape;
+  }
+
+  /** What has a place on a log axis. @param {Drawn} drawn @returns {Drawn} */
+  fit(drawn) {
+    if (!this.scales.logX || drawn.x.every((at) => at > 0)) return drawn;
+    const keep = drawn.x.map((at) => at > 0);
+    const kept = (/** @type {any[]} */ column) => column.filter((_, place) => keep[place]);
+    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad) };
+  }
+
+  get hasBands() {
+    return this.lines.length <= BANDS && this.over.columns.some(({ min, max }) => min.some((least, place) => least !== max[place]));
+  }
+
+  /** For uPlot: x, then of each line the smoothed one, its own, and the band's edges. */
+  columns() {
+    const { x, columns } = this.over;
+    const found = /** @type {Column[]} */ ([x]);
+    const onLog = (/** @type {Column} */ column) => (this.scales.log ? column.map((value) => (typeof value === "number" && value <= 0 ? null : value)) : column);
+    for (const { last, min, max } of columns) {
+      found.push(onLog(this.scales.smooth ? this.even(x, last) : last));
+      if (this.scales.smooth) found.push(onLog(last));
+      if (this.hasBands) found.push(onLog(min), onLog(max));
+    }
+    return found;
+  }
+
+  /** @param {number[]} x @param {Column} column */
+  even(x, column) {
+    const places = column.map((value, place) => (value === undefined ? -1 : place)).filter((place) => place >= 0);
+    const made = smoothed(places.map((place) => x[place] ?? 0), places.map((place) => column[place] ?? null), this.scales.smooth ?? 0, this.scales.log);
+    const all = /** @type {Column} */ (new Array(column.length).fill(undefined));
+    places.forEach((place, from) => (all[place] = made[from]));
+    return all;
   }
 
   close() {
@@ -53,68 +105,168 @@ export class Chart {
     this.plot = null;
   }
 
-  /** @param {Drawn} data @returns {import("uplot").Options} */
-  options(data) {
-    const [ink, dim, grid, line, band] = ["ink", "dim", "grid", "line", "band"].map(colour);
-    const isDense = () => (this.data ?? data).x.length > FEW;
-    const axis = { stroke: dim ?? "", grid: { stroke: grid ?? "", width: 1 }, ticks: { stroke: grid ?? "", width: 1 }, font: "11px system-ui" };
+  /** The columns of uPlot that a line has. */
+  get each() {
+    return 1 + (this.scales.smooth ? 1 : 0) + (this.hasBands ? 2 : 0);
+  }
+
+  /** @returns {import("uplot").Options} */
+  options() {
+    const [dim, grid] = [token("dim"), token("grid")];
+    const axis = { stroke: dim, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: "11px system-ui" };
     const values = (/** @type {unknown} */ _, /** @type {(number | null)[]} */ splits) => splits.map((at) => (at === null ? "" : short(at, splits)));
+    const incrs = this.scales.whole && !this.scales.logX ? { incrs: WHOLE } : {};
     return {
-      width: this.width,
-      height: HEIGHT,
+      ...this.size,
       legend: { show: false },
       padding: [10, 18, 0, 0],
-      cursor: { sync: { key: "run", setSeries: false, filters: { pub: () => true, sub: isMove } }, points: { size: 7, fill: line ?? "" }, drag: { x: true, y: false, setScale: false }, y: false, bind: { dblclick: () => () => (this.how.zoom(null), null) } },
-      scales: { x: { time: false, range: () => this.range ?? wide(this.data?.x ?? data.x) }, y: this.how.log ? { distr: 3 } : {} },
-      axes: [{ ...axis, values, size: 28, ...(this.how.axis === "step" ? { incrs: WHOLE } : {}) }, { ...axis, values, size: 54 }],
-      series: [
-        {},
-        { stroke: line ?? ink ?? "", width: 1.75, points: { show: () => !isDense(), size: 5, fill: line ?? "" } },
-        { stroke: "transparent", points: { show: false } },
-        { stroke: "transparent", points: { show: false } },
-      ],
-      bands: [{ series: [3, 2], fill: band ?? "" }],
+      focus: { alpha: this.lines.length > 1 ? 0.35 : 1 },
+      cursor: {
+        sync: { key: "run", setSeries: false, scales: ["x", null], filters: { pub: isMove, sub: isMove } },
+        points: { show: this.lines.length <= BANDS, size: 7 },
+        focus: { prox: this.lines.length > 1 ? 30 : -1 },
+        drag: { x: true, y: false, setScale: false },
+        y: false,
+        bind: {
+          dblclick: () => () => (this.told.zoom(null, null), null),
+          mousedown: (plot, _, handle) => (/** @type {MouseEvent} */ event) => ((plot.cursor.drag ?? {}).y = event.shiftKey, handle(event), null),
+        },
+      },
+      scales: { x: { time: false, distr: this.scales.logX ? 3 : 1, range: () => this.range ?? wide(this.over.x) }, y: { ...(this.scales.log ? { distr: 3 } : {}), range: this.upward() } },
+      axes: [{ ...axis, values, size: 28, ...incrs }, { ...axis, values, size: 54 }],
+      series: [{}, ...this.lines.flatMap((line) => this.series(line))],
+      bands: this.hasBands ? this.lines.map((line, place) => ({ series: /** @type {[number, number]} */ ([place * this.each + this.each, place * this.each + this.each - 1]), fill: colourOf(line.place, 0.18) })) : [],
       hooks: {
-        draw: [(plot) => this.marks(plot)],
-        setCursor: [(plot) => this.how.hover(plot.cursor.idx ?? null)],
+        draw: [(plot) => (this.marks(plot), this.pin(plot))],
+        setCursor: [(plot) => this.hover(plot)],
         setSelect: [(plot) => this.selected(plot)],
+        ready: [(plot) => this.listen(plot)],
       },
     };
   }
 
-  /** @param {Plot} plot */
-  selected(plot) {
-    if (plot.select.width < 4) return;
-    const range = /** @type {[number, number]} */ ([plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x")]);
-    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    this.how.zoom(range);
+  /** What is shown upwards: the box that was drawn, else all. */
+  upward() {
+    return (/** @type {Plot} */ _, /** @type {number} */ least, /** @type {number} */ most) => /** @type {Range} */ (this.within(least, most));
   }
 
-  /** Where a value was no number. @param {Plot} plot */
+  /** @param {number} least @param {number} most @returns {number[]} */
+  within(least, most) {
+    if (this.upwards) return this.upwards;
+    if (least === null || most === null) return this.scales.log ? [1, 10] : [0, 1];
+    return /** @type {number[]} */ (this.scales.log ? uPlot.rangeLog(least, most, 10, false) : uPlot.rangeNum(least, most, 0.1, true));
+  }
+
+  /** @param {Line} line @returns {import("uplot").Series[]} */
+  series(line) {
+    const stroke = colourOf(line.place);
+    const dash = dashOf(line.place);
+    const isFew = () => this.over.x.length <= FEW;
+    const none = { stroke: "transparent", points: { show: false } };
+    const main = { stroke, width: this.lines.length > 20 ? 1 : 1.75, ...(dash ? { dash } : {}), points: { show: isFew, size: 5, fill: stroke } };
+    const raw = { stroke: colourOf(line.place, 0.25), width: 1, points: { show: false } };
+    return [main, ...(this.scales.smooth ? [raw] : []), ...(this.hasBands ? [none, none] : [])];
+  }
+
+  /** A click pins, a drag zooms. @param {Plot} plot */
+  listen(plot) {
+    let from = { x: 0, y: 0 };
+    plot.over.addEventListener("mousedown", (event) => (from = { x: event.clientX, y: event.clientY }));
+    plot.over.addEventListener("click", (event) => {
+      if (Math.hypot(event.clientX - from.x, event.clientY - from.y) >= CLICK_PX || event.detail > 1) return;
+      const at = this.over.x[plot.cursor.idx ?? -1];
+      if (at !== undefined) this.told.pin(at);
+    });
+  }
+
+  /** @param {Plot} plot */
+  selected(plot) {
+    const { left, top, width, height } = plot.select;
+    if (width < CLICK_PX) return;
+    const range = /** @type {Range} */ ([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]);
+    const box = plot.cursor.drag?.y && height >= CLICK_PX ? /** @type {Range} */ ([plot.posToVal(top + height, "y"), plot.posToVal(top, "y")]) : null;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.told.zoom(range, box);
+  }
+
+  /** @param {Plot} plot */
+  hover(plot) {
+    const place = plot.cursor.idx;
+    if (place === null || place === undefined) return this.told.hover(null);
+    const near = plot.series.findIndex((series, index) => index > 0 && /** @type {any} */ (series)._focus === true);
+    const line = near > 0 && this.lines.length > 1 ? this.lines[Math.floor((near - 1) / this.each)] : null;
+    return this.told.hover(this.read(place, line ?? null));
+  }
+
+  /** The values at a place of the axis. @param {number} place @param {Line | null} [near] @returns {Hover | null} */
+  read(place, near = null) {
+    const at = this.over.x[place];
+    if (at === undefined || !this.plot) return null;
+    const rows = this.lines.map((line) => {
+      const own = line.drawn.x;
+      const mine = nearest(own, at);
+      const isHere = own.length > 0 && Math.abs((own[mine] ?? 0) - at) <= (Math.abs((own.at(-1) ?? 0) - (own[0] ?? 0)) / Math.max(1, own.length - 1)) * 1.01;
+      const { last, min, max } = line.drawn;
+      return isHere ? { line, value: last[mine] ?? null, least: min[mine] ?? null, most: max[mine] ?? null } : null;
+    });
+    return { at, rows: /** @type {any} */ (rows.filter((row) => row !== null)), near, left: this.plot.valToPos(at, "x") / (this.plot.over.clientWidth || 1) };
+  }
+
+  /** @param {number} at */
+  readAt(at) {
+    return this.read(nearest(this.over.x, at));
+  }
+
+  /** Moves the crosshair by places, and all that follow it. @param {number} by */
+  step(by) {
+    const { plot } = this;
+    if (!plot) return;
+    const [low, high] = [plot.scales.x?.min ?? 0, plot.scales.x?.max ?? 1];
+    const now = plot.cursor.idx ?? (by > 0 ? nearest(this.over.x, low) - 1 : nearest(this.over.x, high) + 1);
+    const at = this.over.x[Math.min(this.over.x.length - 1, Math.max(0, now + by))];
+    if (at !== undefined) plot.setCursor({ left: plot.valToPos(at, "x"), top: plot.over.clientHeight / 2 }, true);
+  }
+
+  /** Where values were no number. @param {Plot} plot */
   marks(plot) {
-    const { x, bad } = this.data ?? { x: [], bad: [] };
-    if (!bad.some((count) => count > 0)) return;
-    const { ctx } = plot;
-    const bottom = plot.bbox.top + plot.bbox.height;
+    const { ctx, bbox } = plot;
     const ratio = devicePixelRatio || 1;
+    const bottom = bbox.top + bbox.height;
     ctx.save();
-    ctx.fillStyle = colour("failed");
-    for (const [place, count] of bad.entries()) {
-      const at = x[place];
-      if (!count || at === undefined) continue;
-      const left = plot.valToPos(at, "x", true);
-      if (left >= plot.bbox.left - 1 && left <= plot.bbox.left + plot.bbox.width + 1) ctx.fillRect(left - ratio, bottom - 9 * ratio, 2 * ratio, 9 * ratio);
+    ctx.fillStyle = token("failed");
+    for (const { drawn } of this.lines) {
+      for (let place = 0; place < drawn.bad.length; place++) {
+        if (!drawn.bad[place]) continue;
+        const left = plot.valToPos(drawn.x[place] ?? 0, "x", true);
+        if (left >= bbox.left - 1 && left <= bbox.left + bbox.width + 1) ctx.fillRect(left - ratio, bottom - 9 * ratio, 2 * ratio, 9 * ratio);
+      }
     }
+    ctx.restore();
+  }
+
+  /** Where it is read until that is undone. @param {Plot} plot */
+  pin(plot) {
+    const { ctx, bbox } = plot;
+    if (this.pinned === null) return;
+    const left = plot.valToPos(this.pinned, "x", true);
+    if (left < bbox.left || left > bbox.left + bbox.width) return;
+    ctx.save();
+    ctx.strokeStyle = token("accent");
+    ctx.lineWidth = devicePixelRatio || 1;
+    ctx.beginPath();
+    ctx.moveTo(left, bbox.top);
+    ctx.lineTo(left, bbox.top + bbox.height);
+    ctx.stroke();
     ctx.restore();
   }
 }
 
 /** Charts follow one another's pointer; a selection is the chart's own. @param {string} kind */
 function isMove(kind) {
-  return kind !== "mousedown" && kind !== "mouseup";
+  return kind !== "mousedown" && kind !== "mouseup" && kind !== "dblclick";
 }
 
-/** One point has room on both sides. @param {number[]} x in order @returns {[number, number]} */
+/** One point has room on both sides. @param {number[]} x in order @returns {Range} */
 function wide(x) {
   const [least = 0, most = 1] = [x[0], x.at(-1)];
   return least === most ? [least - 1, most + 1] : [least, most];

@@ -1,5 +1,7 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
+import { bytes, isOffline } from "./source.js";
+
 /** @import { NewPoints, Series } from "./types" */
 
 const COLUMNS = /** @type {const} */ (["ordinal", "count", "step_min", "step_max", "time_min", "time_max", "min", "max", "first", "last", "nonfinite"]);
@@ -51,6 +53,7 @@ export class Curve {
 
   /** Reads the buckets, all of them or of a range of steps. @param {[number, number] | null} range */
   load(range) {
+    if (isOffline && this.isLoaded) return Promise.resolve(); // what is in the page is all there is
     const key = range?.join() ?? "";
     if (this.loading && this.reading === key) return this.loading;
     const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {
@@ -68,9 +71,7 @@ export class Curve {
       query.set("from", String(range[0]));
       query.set("to", String(range[1]));
     }
-    const response = await fetch(`/api/v1/runs/${this.run}/buckets?${query}`);
-    if (!response.ok) return;
-    const { buckets, end } = unpack(await response.arrayBuffer());
+    const { buckets, end } = unpack(await bytes(`/runs/${this.run}/buckets?${query}`));
     this.buckets = buckets;
     this.end = range ? this.series.count : end;
     this.isLoaded = true;

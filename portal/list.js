@@ -73,5 +73,5 @@ if (document.getElementById("fresh") || document.querySelector(".empty")) {
 /** On a page that has nothing yet, the first run brings the list. */
 async function first() {
   const response = await fetch(location.href);
-  if (response.ok && (await response.text()).includes('id="fresh"')) location.reload();
+  if (response.ok && (await response.text()).match(/id="(?:fresh|app)"/)) location.reload();
 }

@@ -2,8 +2,8 @@
 // Lines are added to the page one by one; only so many stand in it at once.
 import { html } from "./html.js";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { bare, shown, write } from "./ansi.js";
-import { clock, figure, plain, value } from "./format.js";
+import { bare } from "./ansi.js";
+import { below, element } from "./log-line.js";
 import { Transcript } from "./transcript.js";
 
 /** @import { Ending, Line, LineNews } from "./types" */
@@ -30,18 +30,33 @@ export class LogView {
     this.lines = document.createElement("div");
     this.tail = document.createElement("div");
     this.count = 0;
-    /** Told when something of the view itself changes. */
-    this.onchange = () => {};
+    /** Told when lines came, or something of the view itself changed. @type {Set<() => void>} */
+    this.listeners = new Set();
     /** Is everything here, from the first line on? */
     this.isComplete = false;
   }
 
-  /** @param {HTMLElement} box */
+  /** Calls back when something changed; what it returns ends that. @param {() => void} listener @returns {() => void} */
+  listen(listener) {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  onchange() {
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Shows itself there until what it returns is called. @param {HTMLElement} box @returns {() => void} */
   mount(box) {
     this.box = box;
     box.replaceChildren(this.lines, this.tail);
-    box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    const scrolled = () => this.scrolled();
+    box.addEventListener("scroll", scrolled, { passive: true });
     this.redraw();
+    return () => {
+      box.removeEventListener("scroll", scrolled);
+      this.box = null;
+    };
   }
 
   /** @param {Ending} ending */
@@ -54,7 +69,7 @@ export class LogView {
   add(news) {
     if (news.skipped) this.isComplete = false;
     const { taken, came, forgotten } = this.transcript.add(news);
-    if (!this.box) return;
+    if (!this.box) return this.onchange();
     for (const line of [...taken, ...forgotten]) {
       if (this.wants(line)) this.count -= 1;
       this.rows.get(line.id)?.remove();
@@ -132,11 +147,6 @@ export class LogView {
   }
 }
 
-/** What a log formatter prints under the message. @param {Line} line */
-function below(line) {
-  return [line.exception?.traceback, line.stack].filter((part) => part).map((part) => String(part).replace(/\n$/, "")).join("\n");
-}
-
 /** @param {string} pattern @param {string} text */
 function matches(pattern, text) {
   const expression = /^\/(.+)\/$/.exec(pattern)?.[1];
@@ -150,45 +160,6 @@ function matches(pattern, text) {
   return text.toLowerCase().includes(pattern.toLowerCase());
 }
 
-/** @param {Line} line */
-function element(line) {
-  const row = document.createElement("div");
-  const at = document.createElement("time");
-  at.textContent = clock(Date.parse(line.time));
-  const words = document.createElement("span");
-  words.className = "words";
-  row.append(at, words);
-  if (line.stream !== "log") {
-    row.className = `line ${line.stream}`;
-    write(words, shown(line.message));
-    return row;
-  }
-  const number = line.levelno ?? 0;
-  row.className = `line log-${number >= 40 ? "error" : number >= 30 ? "warning" : number >= 20 ? "info" : "debug"}`;
-  const level = document.createElement("b");
-  level.textContent = line.level;
-  words.append(level, " ");
-  write(words, line.message);
-  if (line.metrics) words.append(figures(line));
-  const more = below(line);
-  if (more) {
-    const trace = document.createElement("div");
-    trace.className = "trace";
-    write(trace, more);
-    words.append(trace);
-  }
-  return row;
-}
-
-/** @param {Line} line */
-function figures(line) {
-  const note = document.createElement("i");
-  const parts = Object.entries(line.metrics ?? {}).map(([name, given]) => `${plain(name)}=${value(given)}`);
-  if (line.step !== undefined) parts.push(`step=${figure(line.step)}`);
-  note.textContent = `  ${parts.join(" ")}`;
-  return note;
-}
-
 const STREAMS = /** @type {const} */ ([["all", "All"], ["console", "Console"], ["log", "Records"]]);
 const LEVELS = /** @type {const} */ ([[0, "Every level"], [10, "Debug +"], [20, "Info +"], [30, "Warning +"], [40, "Error +"]]);
 
@@ -197,8 +168,9 @@ export function Log({ view, isOver }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [, again] = useState(0);
   useEffect(() => {
-    view.onchange = () => again((count) => count + 1);
-    if (box.current) view.mount(box.current);
+    const ends = [view.listen(() => again((count) => count + 1))];
+    if (box.current) ends.push(view.mount(box.current));
+    return () => ends.forEach((end) => end());
   }, [view]);
   const total = view.transcript.lines.filter((line) => !line.echo).length;
   const note = view.count === total || view.filter.stream !== "all" ? "" : `${view.count} of ${total} lines`;

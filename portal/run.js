@@ -1,14 +1,21 @@
-// A run's page: takes over from what the server made, and keeps it up to date.
-import { signal } from "@preact/signals";
+// A run's page: takes over from what the server made, puts it under tabs, and keeps it up to date.
+import { computed, signal } from "@preact/signals";
 import { render } from "preact";
-import { ago, commandLine, duration, plain, safe, size, value } from "./format.js";
+import { queried, setQuery } from "./address.js";
+import { Details } from "./details.js";
+import { Toast } from "./dialogs.js";
+import { Files } from "./files.js";
 import { html } from "./html.js";
+import { Later } from "./later.js";
 import { Log, LogView } from "./log.js";
 import { Metrics, MetricsView } from "./metrics.js";
+import { Overview } from "./overview.js";
+import { Head } from "./run-head.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
+import { Values } from "./values.js";
 
-/** @import { Child, Figure, File, LineNews, Model, Run, Start, Value } from "./types" */
+/** @import { File, LineNews, Run, SeriesNews, Start } from "./types" */
 
 const data = /** @type {Start} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const run = signal(data.run);
@@ -16,63 +23,96 @@ const files = signal({ shown: data.files, count: data.file_count });
 const metrics = new Metrics(data.run.run_id, data.series);
 const view = new LogView(data.run.run_id, data.attempt);
 const gone = signal(false);
+const tab = signal("overview");
+const isTable = signal(false);
 const api = `/api/v1/runs/${data.run.run_id}`;
-const MARKS = { Running: "●", Completed: "✓", Failed: "✕", Canceled: "■", Unknown: "?" };
-const FILES = 500;
+const series = computed(() => (metrics.moved.value, [...metrics.curves.value.values()].map((curve) => curve.series)));
+const WARNING = 30;
+const AGAIN_MS = 1000;
+const CHARTS = () => import("./charts.js").then((found) => found.Charts);
+const IMAGES = () => import("./images.js").then((found) => found.Images);
+
+/** The tabs: name, title, how much is in it (null: not counted). */
+const tabs = computed(() => {
+  const figures = run.value.figures ?? [];
+  const pictures = figures.filter((one) => one.type.startsWith("image/")).length;
+  return /** @type {[string, string, number | null][]} */ ([
+    ["overview", "Overview", null],
+    ["metrics", "Metrics", series.value.length],
+    ["logs", "Logs", null],
+    ["charts", "Charts", figures.length - pictures],
+    ["images", "Images", pictures],
+    ["files", "Files", files.value.count],
+    ["children", "Child runs", run.value.children?.length ?? 0],
+    ["details", "Details", null],
+  ]);
+});
+
+/** @param {string} name */
+function go(name) {
+  tab.value = name;
+  setQuery({ tab: name === "overview" ? null : name }, true);
+}
+
+function fromAddress() {
+  const wanted = queried("tab", "overview");
+  tab.value = tabs.peek().some(([name]) => name === wanted) ? wanted : "overview";
+  isTable.value = queried("view") === "table";
+  metrics.look.fromAddress();
+}
 
 function App() {
   return html`
-    ${gone.value && html`<p class="notice" role="status">This run was deleted. What is shown here is what was last seen.</p>`}
-    <${Head} run=${run.value} />
-    <div class="columns">
-      <div>
-        <${MetricsView} metrics=${metrics} run=${run.value} />
-        <${Attempts} run=${run.value} />
-        <${Log} view=${view} isOver=${run.value.ended !== null} />
-      </div>
-      <aside>
-        <${Figures} figures=${run.value.figures ?? []} />
-        <${Models} models=${run.value.models ?? []} />
-        <${Children} kids=${run.value.children ?? []} />
-        <${Files} />
-        <${Pairs} title="Parameters" given=${run.value.params} />
-        <${Pairs} title="Tags" given=${run.value.tags} />
-        <${Pairs} title="Properties" given=${run.value.properties ?? {}} />
-      </aside>
-    </div>`;
+    <${Head} run=${run.value} gone=${gone.value} changed=${readRun} />
+    <${Tabs} />
+    <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab.value}`} class=${`panel panel-${tab.value}`}><${Panel} /></div>
+    <${Toast} />`;
 }
 
-/** @param {{ run: Run }} props */
-function Head({ run }) {
-  const who = [run.user, run.host].filter((part) => part).join(" · ");
-  const error = run.error && (run.error.traceback || `${run.error.type ?? ""}: ${run.error.message ?? ""}`);
-  return html`
-    <div class="heading">
-      <h1><bdi>${plain(run.name || run.experiment)}</bdi> <span class="dim">#${run.number}</span></h1>
-      <span class="pill ${run.status.toLowerCase()}"><span class="glyph" aria-hidden="true">${MARKS[run.status]}</span>${run.status}${run.why && html`<span class="why"> · ${plain(run.why)}</span>`}</span>
-      ${run.status === "Running" && html`<button type="button" class="stop" onClick=${stop}>Stop…</button>`}
+function Tabs() {
+  const keyed = (/** @type {KeyboardEvent} */ event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const place = tabs.peek().findIndex(([name]) => name === tab.peek());
+    const next = tabs.peek().at((place + by) % tabs.peek().length)?.[0] ?? "overview";
+    go(next);
+    document.getElementById(`tab-${next}`)?.focus();
+  };
+  return html`<div class="tabs" role="tablist" aria-label="Parts of the run" onKeyDown=${keyed}>
+    ${tabs.value.map(([name, title, count]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${`?tab=${name}`} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1} class=${count === 0 ? "none" : ""}
+      onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))}>${title}${count ? html` <span class="count">${count.toLocaleString("en")}</span>` : ""}</a>`)}
+  </div>`;
+}
+
+function Panel() {
+  const now = run.value;
+  switch (tab.value) {
+    case "metrics":
+      return html`<${MetricsTab} />`;
+    case "logs":
+      return html`<${Attempts} run=${now} /><${Log} view=${view} isOver=${now.ended !== null} />`;
+    case "charts":
+      return html`<${Later} key="charts" load=${CHARTS} given=${{ run: { ...now, tables: {} }, look: metrics.look }} />`;
+    case "images":
+      return html`<${Later} key="images" load=${IMAGES} given=${{ runs: [now] }} />`;
+    case "files":
+      return html`<${Files} run=${now} files=${files.value.shown} count=${files.value.count} all=${readFiles} />`;
+    case "children":
+      return html`<${Children} run=${now} />`;
+    case "details":
+      return html`<${Details} run=${now} />`;
+    default:
+      return html`<${Overview} run=${now} series=${series.value} view=${view} go=${go} changed=${readRun} />`;
+  }
+}
+
+function MetricsTab() {
+  const set = (/** @type {boolean} */ on) => ((isTable.value = on), setQuery({ view: on ? "table" : null }));
+  return html`<div class="choice views" role="group" aria-label="How metrics are shown">
+      <button type="button" aria-pressed=${!isTable.value} onClick=${() => set(false)}>Charts</button>
+      <button type="button" aria-pressed=${isTable.value} onClick=${() => set(true)}>Table</button>
     </div>
-    ${run.description && html`<p class="about">${plain(run.description)}</p>`}
-    <dl class="facts">
-      <div><dt>Started</dt><dd><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></dd></div>
-      <div><dt>Duration</dt><dd>${run.ended ? html`<span class="figure">${duration(run.duration_s)}</span>` : html`<span class="figure" data-since=${run.started}>${duration(Math.max(0, Date.now() - Date.parse(run.started)) / 1000)}</span>`}</dd></div>
-      ${who && html`<div><dt>Host</dt><dd><bdi>${plain(who)}</bdi></dd></div>`}
-      ${run.python && html`<div><dt>Python</dt><dd>${run.python}</dd></div>`}
-      <div><dt>Run</dt><dd><code>${run.run_id}</code></dd></div>
-      ${run.parent && html`<div><dt>Parent</dt><dd><a href=${`/runs/${run.parent}`}><code>${run.parent}</code></a></dd></div>`}
-    </dl>
-    ${run.command && html`<div class="command"><pre tabindex="0"><code>${plain(commandLine(run.command))}</code></pre><${Copy} text=${commandLine(run.command)} /></div>`}
-    ${error && html`<pre class="traceback" tabindex="0">${safe(error)}</pre>`}
-    <${Losses} run=${run} />`;
-}
-
-/** What was lost or is odd, said where it is seen. @param {{ run: Run }} props */
-function Losses({ run }) {
-  const refused = (run.gaps ?? []).reduce((sum, gap) => sum + gap.records, 0);
-  const sentences = (run.notes ?? []).filter((note) => (note.level ?? 30) >= 30).map((note) => note.message);
-  if (refused) sentences.push(`${refused.toLocaleString("en")} records were refused here: ${run.gaps?.[0]?.why ?? "the reason is not known"}.`);
-  if (run.set_aside?.length) sentences.push(`Lines that could not be read were set aside: outrider show ${run.run_id} lists them.`);
-  return sentences.map((sentence) => html`<p class="notice">${plain(sentence)}</p>`);
+    ${isTable.value ? html`<${Values} series=${series.value} />` : html`<${MetricsView} metrics=${metrics} run=${run.value} />`}`;
 }
 
 /** Of a run that was resumed: whose log is shown. @param {{ run: Run }} props */
@@ -81,112 +121,63 @@ function Attempts({ run }) {
   if (attempts.length < 2) return null;
   return html`<nav class="chips" aria-label="Log by attempt">
     ${[null, ...attempts.map((one) => one.attempt)].map(
-      (one) => html`<a href=${`/runs/${run.run_id}${one === null ? "" : `?attempt=${one}`}`} aria-current=${one === data.attempt ? "true" : undefined}>${one === null ? "All attempts" : `Attempt ${one}`}</a>`,
+      (one) => html`<a href=${`/runs/${run.run_id}?tab=logs${one === null ? "" : `&attempt=${one}`}`} aria-current=${one === data.attempt ? "true" : undefined}>${one === null ? "All attempts" : `Attempt ${one}`}</a>`,
     )}
   </nav>`;
 }
 
-/** @param {{ text: string }} props */
-function Copy({ text }) {
-  const done = signal("Copy");
-  const copy = () => navigator.clipboard?.writeText(text).then(() => (done.value = "Copied"), () => (done.value = "Not allowed"));
-  return html`<button type="button" class="copy" onClick=${copy}>${done}</button>`;
-}
-
-async function stop() {
-  if (!confirm("Stop this run? Its command is told to end, and is killed if it does not.")) return;
-  const response = await fetch(`${api}/cancel`, { method: "POST" });
-  if (!response.ok) alert((await response.json()).error);
-}
-
-function Files() {
-  const { shown, count } = files.value;
-  return html`<section class="card" aria-label="Files">
-    <h2>Files ${count > 0 && html`<span class="dim">${count.toLocaleString("en")}</span>`}</h2>
-    ${count === 0 && html`<p class="dim pad">No file yet. What a script writes into <code>./outputs</code> is kept.</p>`}
-    <table class="pairs files"><tbody>${shown.map((file) => html`<${FileRow} key=${file.url} file=${file} />`)}</tbody></table>
-    ${count > shown.length && html`<p class="dim pad">and ${(count - shown.length).toLocaleString("en")} more: <code>outrider artifacts ${data.run.run_id}</code></p>`}
-  </section>`;
-}
-
-/** @param {{ file: File }} props */
-function FileRow({ file }) {
-  const isPicture = /\.(png|jpe?g|gif|webp|svg)$/i.test(file.path) && file.size < 20_000_000;
-  const [folder, name] = [file.path.slice(0, file.path.lastIndexOf("/") + 1), file.path.slice(file.path.lastIndexOf("/") + 1)];
-  return html`<tr>
-    <td>
-      <a href=${file.url} download title=${`sha256 ${file.sha256}`}><bdi><span class="dim">${plain(folder)}</span>${plain(name)}</bdi></a>
-      ${file.version > 1 && html` <span class="dim small">v${file.version}</span>`}
-      ${!file.observed && html` <span class="dim small" title="It was replaced faster than it could be captured, or before the agent looked.">earlier versions may be missing</span>`}
-      ${isPicture && html`<a href=${`${file.url}&view=1`} target="_blank" rel="noopener"><img src=${`${file.url}&view=1`} alt=${plain(name)} loading="lazy" /></a>`}
-    </td>
-    <td class="right figure dim">${size(file.size)}</td>
-  </tr>`;
-}
-
-/** @param {{ title: string, rows: unknown[] }} props */
-function Card({ title, rows }) {
-  if (!rows.length) return null;
-  return html`<section class="card" aria-label=${title}>
-    <h2>${title} <span class="dim">${rows.length.toLocaleString("en")}</span></h2>
-    <table class="pairs files"><tbody>${rows}</tbody></table>
-  </section>`;
-}
-
-/** Images, and charts as data. @param {{ figures: Figure[] }} props */
-function Figures({ figures }) {
-  return html`<${Card} title="Figures" rows=${figures.map((one) => {
-    const isPicture = one.type.startsWith("image/");
-    const address = isPicture ? `${one.url}&view=1` : one.url;
-    return html`<tr><td><a href=${address} title=${one.type} target="_blank" rel="noopener"><bdi>${plain(one.name)}</bdi></a>${one.description && html` <span class="dim">${plain(one.description)}</span>`}${isPicture && html`<img src=${address} alt=${plain(one.name)} loading="lazy" />`}</td></tr>`;
-  })} />`;
-}
-
-/** @param {{ models: Model[] }} props */
-function Models({ models }) {
-  return html`<${Card} title="Models" rows=${models.map((one) => html`<tr><td><bdi>${plain(`${one.name}:${one.version}`)}</bdi></td><td class="dim"><bdi>${plain(one.path ?? "")}</bdi></td></tr>`)} />`;
-}
-
-/** Runs that this one started. @param {{ kids: Child[] }} props */
-function Children({ kids }) {
-  return html`<${Card} title="Children" rows=${kids.map((one) => html`<tr><td><a href=${`/runs/${one.run_id}`}><bdi>${plain(one.name || one.run_id)}</bdi></a></td><td>${one.status}</td></tr>`)} />`;
-}
-
-/** @param {{ title: string, given: Record<string, Value> }} props */
-function Pairs({ title, given }) {
-  const pairs = Object.entries(given);
-  if (!pairs.length) return null;
-  return html`<section class="card" aria-label=${title}>
-    <h2>${title}</h2>
-    <table class="pairs"><tbody>${pairs.map(([key, one]) => html`<tr key=${key}><th scope="row"><bdi>${plain(key)}</bdi></th><td><bdi>${one === null || one === "" ? "" : value(one)}</bdi></td></tr>`)}</tbody></table>
-  </section>`;
+/** @param {{ run: Run }} props */
+function Children({ run }) {
+  const kids = run.children ?? [];
+  if (!kids.length) return html`<p class="card dim pad">No child run. A script starts them by <code>run.child_run(…)</code>, or by <code>outrider run</code> within a run.</p>`;
+  const compared = new URLSearchParams(kids.slice(0, 50).map((one) => ["run", one.run_id]));
+  return html`<div class="heading"><span class="dim">by number</span><div class="tools"><a class="button" href=${`/compare?${compared}`}>Compare them</a><a class="button" href=${`/runs?parent=${run.run_id}&sort=number&order=up`}>As a list, with metrics</a></div></div>
+    <div class="card scroll"><table class="list"><thead><tr><th scope="col">#</th><th scope="col">Run</th><th scope="col">Status</th></tr></thead>
+    <tbody>${[...kids].sort((one, other) => one.number - other.number).map((one) => html`<tr key=${one.run_id}><td class="figure"><a class="main" href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${one.name || one.run_id}</bdi></td><td class=${one.status.toLowerCase()}>${one.status}</td></tr>`)}</tbody></table></div>`;
 }
 
 async function readFiles() {
   const response = await fetch(`${api}/artifacts`);
   if (!response.ok) return;
   const found = /** @type {File[]} */ (await response.json());
-  files.value = { shown: found.slice(0, FILES), count: found.length };
+  files.value = { shown: found, count: found.length };
 }
 
-/** A status, a tag or a parameter changed: what is counted elsewhere is read again. */
-async function readRun() {
-  const response = await fetch(api);
-  if (response.ok) run.value = await response.json();
+let due = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+/** A status, a tag or a parameter changed, or it warned: what is counted elsewhere is read again, not more often than an eye follows. */
+function readRun() {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    due = Date.now() + AGAIN_MS;
+    const response = await fetch(api).catch(() => null);
+    if (response?.ok) run.value = await response.json();
+    else if (response?.status === 404) gone.value = true;
+  }, Math.max(0, due - Date.now()));
+}
+
+/** @param {LineNews} news */
+function heard(news) {
+  view.add(news);
+  if (news.lines.some((line) => (line.levelno ?? 0) >= WARNING)) readRun();
 }
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
-  if (event.key === "f") view.toEnd();
+  const chosen = tabs.peek()[Number(event.key) - 1];
+  if (chosen) go(chosen[0]);
+  else if (event.key === "f") view.toEnd();
   else if (event.key === "/") {
     event.preventDefault();
     document.getElementById("search")?.focus();
   }
 });
-addEventListener("popstate", () => metrics.fromAddress());
+addEventListener("popstate", fromAddress);
+addEventListener("hashchange", () => metrics.look.fromAddress());
 
 let versions = -1;
-metrics.fromAddress();
+fromAddress();
 view.begin(data.log);
 const root = document.getElementById("app");
 if (root) {
@@ -196,8 +187,8 @@ if (root) {
   const attempt = data.attempt === null ? "" : `&attempt=${data.attempt}`;
   listen((since) => `${api}/events?since=${since}&lines=1${attempt}`, {
     run: (/** @type {Run} */ now) => ((run.value = { ...run.peek(), ...now }), readRun()),
-    lines: (/** @type {LineNews} */ news) => view.add(news),
-    series: (news) => metrics.add(news),
+    lines: heard,
+    series: (/** @type {SeriesNews[]} */ news) => metrics.add(news),
     artifacts: (/** @type {{ versions: number }} */ news) => {
       if (news.versions !== versions) readFiles(), readRun();
       versions = news.versions;

@@ -9,11 +9,13 @@ export interface Run {
   tags: Record<string, Value>; params: Record<string, Value>; properties?: Record<string, Value>;
   command: string[] | null; cwd: string | null; host: string | null; user: string | null; python: string | null;
   error: { type: string | null; message: string | null; traceback: string | null } | null;
-  attempts?: { attempt: number; status: string }[];
+  attempts?: { attempt: number; status: string; reason: string | null; duration_s: number; host: string | null }[];
+  log_counts?: { warnings: number; errors: number }; snapshots?: { id: string; size: number; url: string }[];
+  type?: string | null; exit_code?: number | null; signal?: number | null; outputs?: string[] | null; inputs?: Record<string, Value> | null;
   gaps?: { records: number; why: string | null }[];
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
-  parent?: string | null; description?: string | null;
+  parent?: string | null; description?: string | null; deleted?: string | null; metrics?: Record<string, Metric>;
   figures?: Figure[]; models?: Model[]; children?: Child[];
   tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
 }
@@ -47,4 +49,18 @@ export interface Start {
 
 declare global {
   var uPlot: typeof import("uplot");
+}
+
+export interface Metric { kind: string; last: Value; min: number | null; max: number | null; count: number; last_step: number | null }
+export interface RunPage { total: number; offset: number; limit: number; statuses: Record<string, number>; runs: Run[] }
+/** What the list's page begins with. `best`: which way a metric is better, by its name. */
+export interface ListStart {
+  title: string; experiment: string | null; parent: string | null; columns: string[]; page: RunPage; best: Record<string, "min" | "max" | null>;
+  wrong: { error: string; at?: number } | null;
+}
+
+/** What differs between runs: one value a run, in their order. `best`: the place of the best one, where that can be said. */
+export interface Difference { name: string; values: (Value | null)[]; differs: boolean; best: number | null }
+export interface Comparison {
+  runs: Run[]; sentence: string; sections: { title: string; rows: Difference[] }[]; code: { path: string; what: string; diff: string | null }[];
 }

@@ -40,17 +40,27 @@ def converted(path, folder, *options):
 
 
 class Lab:
-    """A server with its notebooks in a folder."""
+    """A server with its notebooks in a folder; `before`: the words of a command that it is given to."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, before=()):
         self.folder = Path(folder)
+        self._before = before
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir()
         self._process = None
 
     def start(self):
         """Starts it, at a port of its own choice."""
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
+        command = [
+            *self._before,
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ServerApp.port=0",
+            "--ServerApp.ip=127.0.0.1",
+        ]
         command += [
             f"--ServerApp.root_dir={self.notebooks}",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

@@ -82,6 +82,21 @@ def holder(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def card(socket: str, started: int, version: str) -> bytes:
+    """The content of agent.json: who serves the home, and where its socket is."""
+    content = {
+        "v": 1,
+        "pid": os.getpid(),
+        "boot": spool.boot_id(),
+        "host": spool.hostname(),
+        "socket": socket,
+        "started": started,
+        "start_time": start_time(os.getpid()),
+        "version": version,
+    }
+    return json.dumps(content).encode() + b"\n"
+
+
 def kill_frozen(predecessor: dict[str, Any]) -> bool:
     """
     SIGKILLs the agent that was replaced, where it is beyond doubt the same process; True when it was.

@@ -31,6 +31,9 @@ class StoreError(OutriderError):
 class Unavailable(StoreError):
     """The store cannot be reached or written at the moment; nothing is lost, the spool holds it."""
 
+    #: Who is asked not to come again sooner, waits at least so long.
+    retry_after_s = 0.0
+
 
 class Rejected(StoreError):
     """The store refused these data."""

@@ -7,17 +7,18 @@ Adapters only: they hold no truth, and what cannot be asked at the moment is `Un
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from outrider_agent import errors
-from outrider_agent.collect import roots, streams
+from outrider_agent.collect import container, roots, streams
 from outrider_agent.store import owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from outrider_agent.collect import ledger, outputs
+    from outrider_agent import protocols
+    from outrider_agent.collect import containers, ledger, outputs
     from outrider_agent.ship import shipper
     from outrider_agent.store import reading
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Looking for runs with outputs takes at most this part of a core, and happens at least so often.
 _LOOK_SHARE = 8000
 _LOOK_AT_LEAST_S = 3.0
+#: What a server said of a run's end holds for so long, of so many runs.
+_TOLD_S, _MOST_TOLD = 2.0, 10_000
 
 
 class SystemClock:
@@ -89,17 +92,127 @@ class StoreKnowledge:
         except errors.Unavailable:
             return False
 
+    def before(self, run: str) -> container.Before | None:
+        """For the containers collector: how far a run has come of which the spool has nothing more. Raises `Unavailable`."""
+        try:
+            found = self._reader.run(run)
+        except errors.NotFound:
+            return None
+        return container.Before(found.attempt, found.ended)
+
     def close(self) -> None:
         """Idempotent."""
         self._open_runs.close()
 
 
-class Departures:
-    """May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it."""
+class Remote(Protocol):
+    """What is asked of a server about a run (sinks/http.py). Raises `Unavailable`."""
 
-    def __init__(self, finder: roots.RootFinder, known: StoreKnowledge, clock: SystemClock) -> None:
+    def about(self, run: str, attempt: int | None = None) -> Answer:
+        """What it knows."""
+        ...
+
+
+class Answer(Protocol):
+    """A run as its server knows it."""
+
+    @property
+    def ended(self) -> bool:
+        """Has it (or that attempt of it) a final status?"""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[str] | None:
+        """Its output roots."""
+        ...
+
+    @property
+    def started(self) -> int | None:
+        """When it began, ns."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Its newest one."""
+        ...
+
+    @property
+    def ended_at(self) -> int | None:
+        """When that ended, ns."""
+        ...
+
+    @property
+    def artifacts(self) -> Mapping[str, ledger.Kept]:
+        """The last versions of what was in its output folders."""
+        ...
+
+
+class RemoteKnowledge:
+    """
+    The same as `StoreKnowledge` where this agent keeps no store: its server is asked.
+
+    A run's own folder stays here until its end has arrived there, so what is open is what lies in the spool.
+    """
+
+    def __init__(self, server: Remote, clock: protocols.Clock) -> None:
+        self._server, self._clock = server, clock
+        self._asked: dict[tuple[str, int | None], tuple[float, bool]] = {}
+        self.shipper: shipper.Shipper | None = None
+
+    def has_ended(self, run: str, attempt: int | None = None) -> bool:
+        """`liveness.Known`, and for retention. What was told a moment ago is not asked again. Raises `Unavailable`."""
+        now = self._clock.monotonic()
+        told = self._asked.get((run, attempt))
+        if told is None or now - told[0] > _TOLD_S:
+            if len(self._asked) > _MOST_TOLD:
+                self._asked.clear()
+            told = self._asked[run, attempt] = now, self._server.about(run, attempt).ended
+        return told[1]
+
+    def has_ended_for_sure(self, run: str) -> bool:
+        """As `has_ended`, where "not known" may be taken for "no"."""
+        try:
+            return self.has_ended(run)
+        except errors.Unavailable:
+            return False
+
+    def open_runs(self) -> Mapping[str, Sequence[streams.Head]]:
+        """`liveness.Known`. None but those of the spool."""
+        return {}
+
+    def remembered(self, run: str) -> roots.Remembered | None:
+        """Output roots of a run whose first lines have left the spool. Raises `Unavailable`."""
+        found = self._server.about(run)
+        return None if found.started is None else roots.Remembered(tuple(found.outputs or ()), found.started)
+
+    def before(self, run: str) -> container.Before | None:
+        """As `StoreKnowledge.before`. Raises `Unavailable`."""
+        found = self._server.about(run)
+        return None if found.started is None else container.Before(found.attempt, found.ended_at)
+
+    def artifacts(self, run: str) -> dict[str, ledger.Kept]:
+        """The last versions of a run's artifacts. Raises `Unavailable`."""
+        return dict(self._server.about(run).artifacts)
+
+    def close(self) -> None:
+        """Idempotent."""
+
+
+#: Of either kind.
+Knowledge = StoreKnowledge | RemoteKnowledge
+
+
+class Departures:
+    """
+    May what is left of an ended run be deleted? Not before the outputs collector has looked at it after its end, and has all of it; and not
+    while a container of it is followed.
+    """
+
+    def __init__(self, finder: roots.RootFinder, known: Knowledge, clock: SystemClock) -> None:
         #: None: no outputs are collected. Set when it is made: the two know one another.
         self.collector: outputs.OutputsCollector | None = None
+        #: None: no containers are followed.
+        self.containers: containers.ContainersCollector | None = None
         self._finder, self._known, self._clock = finder, known, clock
         self._ended: dict[str, float] = {}
         self._with_roots: frozenset[str] = frozenset()
@@ -127,6 +240,8 @@ class Departures:
         """For retention, of any run. Raises `Unavailable`."""
         if not self._known.has_ended(run):
             self._ended.pop(run, None)  # it may have been resumed
+            return False
+        if self.containers is not None and self.containers.keeps(run):
             return False
         if self.collector is None:
             return True

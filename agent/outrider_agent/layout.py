@@ -54,6 +54,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.home / "blobs"
 
     @property
+    def sinks(self) -> Path:
+        """What sinks besides the store must remember, a folder each."""
+        return self.home / "sinks"
+
+    @property
     def lock(self) -> Path:
         """Held by the agent while it lives."""
         return self.home / "agent.lock"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import time
@@ -20,16 +19,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from outrider import spool
 from outrider_agent import agent_lock, errors, layout, supervise
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
     from typing import Any
 
     from outrider_agent import knowledge, operations, service, settings
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.portal import server as portal
     from outrider_agent.server import control
     from outrider_agent.ship import fullness, shipper
@@ -43,7 +41,9 @@ STOPPED, IDLE, FENCED = "stopped", "idle", "fenced"
 AT_ONCE = 5
 
 #: How often the agent looks whether it still owns its home, and whether it is idle.
-_GUARD_S = 1.0
+GUARD_S = 1.0
+#: Between two looks for runs that were deleted long ago.
+_PURGE_S = 3600.0
 #: A frozen predecessor that holds the store's write lock is killed after so long.
 _LOCKED_S = 2.0
 #: A file is looked at so long after it has settled.
@@ -67,14 +67,15 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     lock: agent_lock.AgentLock
     version: str
     started: int
-    shipper: shipper.Shipper
+    shippers: Sequence[shipper.Shipper]
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     operations: operations.AgentOperations
     server: control.Server
     portal: portal.Portal
-    knowledge: knowledge.StoreKnowledge
+    knowledge: knowledge.Knowledge
     reader: reading.Reader
     threads: concurrent.futures.ThreadPoolExecutor
     looker: concurrent.futures.ThreadPoolExecutor
@@ -152,7 +153,8 @@ class Agent:
             await self._parts.server.start()
             await self._parts.portal.start()
             self._write_info()
-            self._parts.shipper.start()
+            for one in self._parts.shippers:
+                one.start()
             self._parts.manager.ready()
             log.info("agent_started", pid=os.getpid(), version=self._parts.version, home=os.fspath(self._parts.layout.home))
             async with asyncio.TaskGroup() as group:
@@ -173,11 +175,14 @@ class Agent:
         found: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("liveness", supervise.supervise(parts["liveness"], self._look_for_dead_runs)),
             ("spool", supervise.supervise(parts["spool"], self._measure_spool)),
+            ("purge", supervise.supervise(parts["purge"], self._purge_deleted_runs)),
             ("guard", self._guard()),
             ("service", self._parts.manager.run()),
         ]
         if self._parts.outputs is not None:
             found.append(("outputs", supervise.supervise(parts["outputs"], self._parts.outputs.run)))
+        if self._parts.containers is not None:
+            found.append(("containers", supervise.supervise(parts["containers"], self._parts.containers.run)))
         return found
 
     async def _look_for_dead_runs(self) -> None:
@@ -198,10 +203,19 @@ class Agent:
             took = await self._loop.run_in_executor(self._parts.looker, look)
             await asyncio.sleep(max(pause, min(_MEASURE_STRETCH * pause, _SHARE * took), _MEASURE_SHARE * took))
 
+    async def _purge_deleted_runs(self) -> None:
+        """For good, once they have been deleted for so long."""
+        kept_s = self._parts.settings.store.keep_deleted_s
+        while True:
+            purged = await self._loop.run_in_executor(self._parts.threads, self._parts.operations.purge_older, kept_s)
+            if purged:
+                log.info("deleted_runs_purged", runs=purged)
+            await asyncio.sleep(_PURGE_S)
+
     async def _guard(self) -> None:
         """Is the home still ours? Is there anything to do?"""
         while True:
-            pause = min(_GUARD_S, max(0.1, self._settings.agent.idle_exit_s / 2))
+            pause = min(GUARD_S, max(0.1, self._settings.agent.idle_exit_s / 2))
             await asyncio.sleep(pause)
             if not self._parts.lock.is_mine():
                 self._ending.fenced("agent.lock is another agent's now, or is gone")
@@ -221,7 +235,9 @@ class Agent:
             return True
         if self._parts.outputs is not None and self._parts.outputs.statistics().pending:
             return True
-        return bool(self._parts.shipper.statistics().pending_bytes)
+        if self._parts.containers is not None and self._parts.containers.statistics().running:
+            return True
+        return any(one.is_busy() for one in self._parts.shippers)
 
     def _reload(self) -> None:
         """SIGHUP."""
@@ -243,39 +259,46 @@ class Agent:
         given = self._settings.agent.shutdown_deadline_s
         deadline = time.monotonic() + given
         self._parts.manager.stopping(given)
-        if self._parts.outputs is not None:
+        for collector in self._collectors():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
-                    await self._settle(self._parts.outputs)
-            self._parts.outputs.close()
+                    await collector.drain()
+                    if collector is self._parts.outputs:
+                        await self._settle(self._parts.outputs)
+            collector.close()
         left = max(0.0, deadline - time.monotonic())
+        await asyncio.gather(*(self._flush(one, left) for one in self._parts.shippers))
+
+    async def _flush(self, ship: shipper.Shipper, left: float) -> None:
         try:
-            late = await asyncio.wrap_future(self._parts.shipper.flush(None, None, left))
+            late = await asyncio.wrap_future(ship.flush(None, None, left))
         except errors.Unavailable as exc:
-            log.warning("not_flushed", error=str(exc))
+            log.warning("not_flushed", sink=ship.name, error=str(exc))
         else:
             if late:
-                left = int(sum(one.pending_bytes for one in late))
-                log.warning("left_in_the_spool", streams=len(late), bytes=left, error="not delivered in time; kept for the next start")
-                self._parts.manager.ended(left)
+                left_bytes = int(sum(one.pending_bytes for one in late))
+                reason = "not delivered in time; kept for the next start"
+                log.warning("left_in_the_spool", sink=ship.name, streams=len(late), bytes=left_bytes, error=reason)
+                self._parts.manager.ended(left_bytes)
 
     async def _settle(self, collector: outputs.OutputsCollector) -> None:
         """
-        Reads the outputs to their end. Whether another user's file is still being written cannot be asked: that it is not shows by its
-        holding still for the settling time, which is waited for once.
+        Whether another user's file is still being written cannot be asked: that it is not shows by its holding still for the settling time,
+        which is waited for once.
         """
-        await collector.drain()
         if collector.statistics().pending:
             await asyncio.sleep(self._settings.outputs.settle_s + _SETTLED_S)
             await collector.drain()
 
     async def _close(self) -> None:
         """What was opened is closed, in the other order; what is a successor's is left alone."""
-        self._parts.shipper.stop()
-        if not await asyncio.to_thread(self._parts.shipper.wait_stopped, _CLOSE_S):
-            log.warning("sink_did_not_stop", error=f"not within {_CLOSE_S:g} s")
-        if self._parts.outputs is not None and self._ending.why == FENCED:
-            self._parts.outputs.close()
+        for one in self._parts.shippers:
+            one.stop()
+        for one in self._parts.shippers:
+            if not await asyncio.to_thread(one.wait_stopped, _CLOSE_S):
+                log.warning("sink_did_not_stop", sink=one.name, error=f"not within {_CLOSE_S:g} s")
+        for collector in self._collectors() if self._ending.why == FENCED else ():
+            collector.close()
         await self._parts.portal.close()
         await self._parts.server.close()
         self._remove_info()
@@ -284,19 +307,14 @@ class Agent:
         self._parts.knowledge.close()
         self._parts.reader.close()
 
+    def _collectors(self) -> list[containers.ContainersCollector | outputs.OutputsCollector]:
+        """Those that are drained before the sinks: containers first, whose end lets their outputs be taken as whole."""
+        every: tuple[containers.ContainersCollector | outputs.OutputsCollector | None, ...] = (self._parts.containers, self._parts.outputs)
+        return [one for one in every if one is not None]
+
     def _write_info(self) -> None:
         """agent.json: where the socket is, and who serves it."""
-        content = {
-            "v": 1,
-            "pid": os.getpid(),
-            "boot": spool.boot_id(),
-            "host": spool.hostname(),
-            "socket": os.fspath(self._parts.server.path),
-            "started": self._parts.started,
-            "start_time": agent_lock.start_time(os.getpid()),
-            "version": self._parts.version,
-        }
-        data = json.dumps(content).encode() + b"\n"
+        data = agent_lock.card(os.fspath(self._parts.server.path), self._parts.started, self._parts.version)
         try:
             layout.write_atomically(self._parts.layout.info, data)
         except OSError:

@@ -111,7 +111,8 @@ def configure(*, path: Path, level: str, max_bytes: int, foreground: bool, form:
     if form != "text":
         processors.append(structlog.processors.format_exc_info)
     renderers: dict[str, Any] = {
-        "text": structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        # Plain: the values of variables may be secrets, and have no place in a log.
+        "text": structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
         "keys": _for_the_journal,
         "json": structlog.processors.JSONRenderer(default=str),
     }

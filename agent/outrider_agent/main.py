@@ -35,12 +35,12 @@ from outrider_agent import (
     systemd,
 )
 from outrider_agent.blobs import local
-from outrider_agent.collect import liveness, outputs, roots
+from outrider_agent.collect import containers, liveness, outputs, roots
 from outrider_agent.core import backoff
 from outrider_agent.portal import server as portal
 from outrider_agent.server import control as server
-from outrider_agent.ship import fullness, reader, shipper
-from outrider_agent.sinks import store
+from outrider_agent.ship import fullness, jumps, reader, shipper
+from outrider_agent.sinks import http, store
 from outrider_agent.store import browsing, history, watch
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["OUTRIDER_HOME"] = os.fspath(where.home)
     try:
         values = settings.load(overrides, config=arguments.config)
+        settings.check(values)
         layout.prepare(where)
     except (errors.SettingsError, errors.HomeUnusable) as exc:
         return _refuse(str(exc), USAGE)
@@ -137,7 +138,7 @@ def _serve(where: layout.Layout, given: Given, *, idle_exit: bool) -> int:
     """Holds the lock while the agent runs."""
     log = structlog.get_logger(part="agent")
     try:
-        lock = agent_lock.acquire(where.lock, answers=lambda: _answers(where), patience_s=given.values.agent.takeover_after_s)
+        lock = agent_lock.acquire(where.lock, answers=lambda: answers(where), patience_s=given.values.agent.takeover_after_s)
     except errors.AlreadyRunning as exc:
         return _refuse(str(exc), ALREADY_RUNNING)
     except OSError as exc:
@@ -172,30 +173,34 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
     clock = knowledge.SystemClock()
     database = Path(values.store.path) if values.store.path else where.database
     reads = history.Historian(database)
-    known = knowledge.StoreKnowledge(database, reads)
     blobs = local.LocalBlobs(where.blobs)
+    remote = http.HttpSink(http.options(values.sinks.http, where.sinks / "http"), blobs) if values.sinks.http.url else None
+    known: knowledge.Knowledge = knowledge.StoreKnowledge(database, reads)
+    if remote is not None and not values.store.enabled:
+        known = knowledge.RemoteKnowledge(remote, clock)
     departures = knowledge.Departures(roots.RootFinder(where.spool, clock, remembered=known.remembered), known, clock)
-    collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
-    departures.collector = collector
-    ship = _shipper(where, values, known, database=database, may_go=departures.may_go, ending=ending, lock=lock)
-    known.shipper = ship
+    collector = departures.collector = _outputs(where, values.outputs, blobs, departures, known) if values.outputs.enabled else None
+    followed = departures.containers = _containers(where, values, known) if values.containers.enabled else None
+    ships = _shippers(where, values, known, database=database, remote=remote, may_go=departures.may_go, ending=ending, lock=lock)
+    known.shipper = ship = ships[0]
     alive = liveness.Liveness(os.fspath(where.home), known, clock)
     full = fullness.Fullness(where.spool, max_bytes=values.spool.max_bytes, reserve_bytes=values.spool.disk_reserve_bytes)
-    parts = {name: supervise.Part(name) for name in ("liveness", "spool", *(["outputs"] if collector else []))}
-    version, started, threads = _version(), time.time_ns(), concurrent.futures.ThreadPoolExecutor(4, "read")
-    told = report.Report(
-        report.Looked(
-            layout=where,
-            version=version,
-            started=started,
-            cap=values.spool.max_bytes,
-            shipper=ship,
-            liveness=alive,
-            fullness=full,
-            outputs=collector,
-            parts=list(parts.values()),
-        )
+    named = {"liveness": True, "spool": True, "purge": True, "outputs": collector, "containers": followed}
+    parts = {name: supervise.Part(name) for name, there in named.items() if there}
+    version, started, threads = installed_version(), time.time_ns(), concurrent.futures.ThreadPoolExecutor(4, "read")
+    looked = report.Looked(
+        layout=where,
+        version=version,
+        started=started,
+        cap=values.spool.max_bytes,
+        shippers=ships,
+        liveness=alive,
+        fullness=full,
+        outputs=collector,
+        containers=followed,
+        parts=list(parts.values()),
     )
+    told = report.Report(looked)
     asked = operations.AgentOperations(
         operations.Parts(
             layout=where,
@@ -207,6 +212,7 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
             threads=threads,
             report=told,
             stop=ending.stop,
+            has_store=values.store.enabled,
         )
     )
     web = portal.Portal(_pages(where, given, asked, blobs, version))
@@ -217,8 +223,9 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
         lock=lock,
         version=version,
         started=started,
-        shipper=ship,
+        shippers=ships,
         outputs=collector,
+        containers=followed,
         liveness=alive,
         fullness=full,
         operations=asked,
@@ -253,7 +260,7 @@ def _pages(where: layout.Layout, given: Given, asked: operations.AgentOperations
         blobs=blobs,
         agent=asked,
         version=version,
-        enabled=values.portal.enabled,
+        enabled=values.portal.enabled and values.store.enabled,
         port=values.portal.port,
         address=values.portal.address,
         token_file=values.portal.token_file,
@@ -266,7 +273,7 @@ def _outputs(
     given: settings.Outputs,
     blobs: local.LocalBlobs,
     departures: knowledge.Departures,
-    known: knowledge.StoreKnowledge,
+    known: knowledge.Knowledge,
 ) -> outputs.OutputsCollector:
     followed = outputs.Settings(
         settle_s=given.settle_s,
@@ -279,47 +286,93 @@ def _outputs(
     return outputs.OutputsCollector(where.home, blobs, departures, knowledge.SystemClock(), followed, known=known.artifacts)
 
 
-def _shipper(
+def _containers(where: layout.Layout, values: settings.Settings, known: knowledge.Knowledge) -> containers.ContainersCollector:
+    given = values.containers
+    chosen = containers.Settings(
+        select=given.select,
+        names=given.names,
+        experiment=given.experiment,
+        docker_folder=given.docker_folder,
+        pods_folder=given.pods_folder,
+        sockets=given.sockets,
+        sweep_interval_s=given.sweep_interval_s,
+        watch=given.watch,
+        reserve_bytes=values.spool.disk_reserve_bytes,
+    )
+    return containers.ContainersCollector(where.home, knowledge.SystemClock(), chosen, known=known.before)
+
+
+def _shippers(
     where: layout.Layout,
     values: settings.Settings,
-    known: knowledge.StoreKnowledge,
+    known: knowledge.Knowledge,
     *,
     database: Path,
+    remote: http.HttpSink | None,
     may_go: Callable[[str], bool],
     ending: life.Ending,
     lock: agent_lock.AgentLock,
-) -> shipper.Shipper:
-    given, clock = values.ship, knowledge.SystemClock()
-    options = shipper.Options(
+) -> list[shipper.Shipper]:
+    """One for each sink; the first one's word decides what of the spool may go, and it asks the others."""
+    clock, made = knowledge.SystemClock(), []
+    if remote is not None:
+        spooled, is_alone = reader.SpoolReader(where.spool, clock, known.has_ended_for_sure), not values.store.enabled
+        far = jumps.Jumps(where.sinks / "http" / "jumps.json", spooled, clock, sink="http", max_lag_bytes=values.sinks.http.max_lag_bytes)
+        made.append(
+            shipper.Shipper(
+                remote.name,
+                lambda: remote,
+                spooled,
+                clock,
+                _options(values, timeout_s=values.sinks.http.timeout_s),
+                may_go=may_go if is_alone else None,
+                on_locked=lambda _error, _since: None,
+                on_fenced=ending.fenced,
+                jumps=None if is_alone else far,
+            )
+        )
+    if values.store.enabled:
+        first = shipper.Shipper(
+            "store",
+            lambda: store.open_store(database),
+            reader.SpoolReader(where.spool, clock, known.has_ended_for_sure),
+            clock,
+            _options(values),
+            may_go=may_go,
+            # Who left agent.json behind counts too: its lock may have been lost sight of.
+            on_locked=life.Unlocker(lock.predecessor or agent_lock.holder(where.info)),
+            on_fenced=ending.fenced,
+            others=[one.cursors for one in made],
+        )
+        made.insert(0, first)
+    return made
+
+
+def _options(values: settings.Settings, timeout_s: float | None = None) -> shipper.Options:
+    """What of the settings concerns the way to a sink; `timeout_s` where it is on another machine."""
+    given = values.ship
+    return shipper.Options(
         batch_records=given.batch_records,
         batch_bytes=given.batch_bytes,
         flush_interval_s=given.flush_interval_s,
         poll_interval_s=given.poll_interval_s,
-        stuck_after_s=values.agent.stuck_after_s,
+        # Several requests may have to time out before a look at such a sink has come round.
+        stuck_after_s=values.agent.stuck_after_s + (0.0 if timeout_s is None else 4 * timeout_s),
         retention_interval_s=given.retention_interval_s,
         backoff=backoff.Backoff(base_s=given.backoff_base_s, cap_s=given.backoff_cap_s),
-    )
-    return shipper.Shipper(
-        "store",
-        lambda: store.open_store(database),
-        reader.SpoolReader(where.spool, clock, known.has_ended_for_sure),
-        clock,
-        options,
-        may_go=may_go,
-        # Who left agent.json behind counts too: its lock may have been lost sight of.
-        on_locked=life.Unlocker(lock.predecessor or agent_lock.holder(where.info)),
-        on_fenced=ending.fenced,
+        is_remote=timeout_s is not None,
     )
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """This Outrider's."""
     try:
         return metadata.version("outrider")
     except metadata.PackageNotFoundError:
         return "unknown"
 
 
-def _answers(where: layout.Layout) -> bool:
+def answers(where: layout.Layout) -> bool:
     """Does the agent that holds this home answer, be it that it is unwell?"""
     try:
         control.request(os.fspath(where.home), "GET", "/health", timeout=_ANSWER_S)

@@ -67,7 +67,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a script asks of the past (POST /history). `runs`: documents of the run, of the children of `parent`, of `experiment`, or of all;
     `metrics`, `files`, `console` (from byte `start` on) and `tail` (the last `count` lines) are of the run; `recursive`: of what is below
-    it, too.
+    it, too; `packed`: many rows together.
 
     Everything that is in the spool now (or `upto`, writer -> position) is committed before the answer, within `timeout` seconds.
     """
@@ -77,6 +77,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     experiment: str | None = None
     parent: str | None = None
     recursive: bool = False
+    packed: bool = False
     start: int = 0
     count: int = 20
     upto: dict[str, Position] | None = None

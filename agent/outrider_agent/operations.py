@@ -7,9 +7,9 @@ Works on the parts that `main` passes in; wires nothing. Whatever may block is d
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
-import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from outrider import spool
-from outrider_agent import errors, layout, model, report
+from outrider_agent import changes, errors, layout, model, report
 from outrider_agent.collect import streams
-from outrider_agent.store import editing
+from outrider_agent.store import answering
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: So long somebody who changed a run waits for it to be in the store.
+EDITED_S = 5.0
+
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the operations work on."""
@@ -47,6 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     threads: concurrent.futures.Executor
     report: report.Report
     stop: Callable[[], None]
+    has_store: bool = True
 
 
 class AgentOperations:
@@ -54,6 +58,8 @@ class AgentOperations:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        say = functools.partial(changes.into_spool, os.fspath(parts.layout.home))
+        self._changes = changes.Changes(parts.layout, parts.database, parts.reader, parts.blobs, say)
         self.last_used = time.monotonic()
         self.waiting = 0
 
@@ -90,6 +96,10 @@ class AgentOperations:
         """Commits what is there, then reads the store. Raises TimeoutError rather than give a partial answer."""
         for run in (question.run, question.parent):
             self._check(run)
+        if not self._parts.has_store:
+            raise errors.Unavailable(
+                "This agent keeps no store; it ships what it collects to a server, and only there can all of it be read."
+            )
         timeout_s = question.timeout
         if question.what == "files":
             await self._drained(question.run, timeout_s)
@@ -101,7 +111,7 @@ class AgentOperations:
                 raise TimeoutError(
                     f"What was logged is not in the store after {timeout_s:g} s ({behind:,} bytes before it); nothing is lost."
                 )
-        return await self._in_thread(self._history, question)
+        return await self._in_thread(answering.answer, self._parts.reader, question)
 
     async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
         """Leaves the request in the run's folder; a run without a keeper, on this machine, has its process told."""
@@ -110,10 +120,30 @@ class AgentOperations:
         return {"run": run, "canceled": True, "signaled": signaled}
 
     async def delete(self, run: str) -> dict[str, Any]:
-        """Deletes the run from the store, its folder of the spool, and the blobs that only it had."""
+        """Deletes the run for good: from the store, its folder of the spool, and the blobs that only it had."""
         self._check(run)
-        blobs = await self._in_thread(self._delete, run)
+        blobs = await self._in_thread(self._changes.purge, run)
         return {"run": run, "deleted": True, "blobs": blobs}
+
+    async def edit(self, run: str, edit: changes.Edit) -> None:
+        """Says it of the run, and waits until it is in the store."""
+        self._check(run)
+        await self._in_thread(self._changes.edit, run, edit)
+        await asyncio.wrap_future(self._parts.shipper.flush(run, None, EDITED_S))
+
+    async def remove(self, run: str) -> None:
+        """Deletes the run; `restore` undoes it until it is purged."""
+        self._check(run)
+        await self._in_thread(self._changes.remove, run)
+
+    async def restore(self, run: str) -> None:
+        """Undoes `remove`."""
+        self._check(run)
+        await self._in_thread(self._changes.restore, run)
+
+    def purge_older(self, seconds: float) -> int:
+        """Purges what was deleted longer ago than that; how many runs. Blocks."""
+        return self._changes.purge_older(seconds)
 
     def stop(self) -> None:
         """Ends the agent in order."""
@@ -156,21 +186,6 @@ class AgentOperations:
                 return False
         return True
 
-    def _history(self, question: model.Question) -> bytes:
-        reader, run = self._parts.reader, question.run
-        if question.what == "runs":
-            found = reader.documents(run=run, experiment=question.experiment, parent=question.parent, recursive=question.recursive)
-            return msgspec.json.encode(found)
-        if run is None:
-            raise errors.NotFound("The question names no run.")
-        if question.what == "files":
-            return msgspec.json.encode(reader.files(run))
-        if question.what == "console":
-            return msgspec.json.encode(reader.console_from(run, question.start))
-        if question.what == "tail":
-            return msgspec.json.encode(reader.tail(run, min(question.count, 1000)))
-        return msgspec.json.encode(reader.metrics(run, recursive=question.recursive))
-
     def _check(self, run: str | None) -> None:
         if run is not None and not spool.valid_name(run):
             raise errors.NotFound(f"{run!r} is no run id.")
@@ -186,20 +201,6 @@ class AgentOperations:
         except OSError as exc:
             raise errors.Unavailable(f"The request to cancel {run} could not be written: {exc}.") from exc
         return _tell_owner(os.fspath(folder))
-
-    def _delete(self, run: str) -> int:
-        """The store first: what the streams still bring is then passed over. The folder next: a writer that lives stops, quietly."""
-        folder, blobs = self._parts.layout.run(run), []
-        try:
-            blobs = editing.delete_run(self._parts.database, run, self._parts.layout.home)
-        except errors.NotFound:
-            if not folder.is_dir():
-                raise
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self._parts.layout.submitted(run), ignore_errors=True)
-        for sha in blobs:
-            self._parts.blobs.delete(sha)
-        return len(blobs)
 
 
 def _pending(lag: model.StreamLag) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from outrider import spool
+from outrider_agent import model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from outrider_agent import layout, model, supervise
-    from outrider_agent.collect import liveness, outputs
+    from outrider_agent import layout, supervise
+    from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.ship import deliver, fullness, shipper
 
 
@@ -29,10 +30,12 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     started: int
     cap: int
-    shipper: shipper.Shipper
+    #: The first one is the store's, where there is a store.
+    shippers: Sequence[shipper.Shipper]
     liveness: liveness.Liveness
     fullness: fullness.Fullness
     outputs: outputs.OutputsCollector | None
+    containers: containers.ContainersCollector | None
     parts: Sequence[supervise.Part]
 
 
@@ -49,45 +52,42 @@ class Report:
 
     def health(self) -> dict[str, Any]:
         """`ok` is false when something is pending and nothing moves, and when a sink has stopped for good."""
-        sink = self._looked.shipper.statistics()
+        first = self._looked.shippers[0]
+        sink = first.statistics()
         progress = {"pending_bytes": sink.pending_bytes, "records": sink.records, "last_commit_age_s": _rounded(sink.last_commit_age_s)}
         answer: dict[str, Any] = {"ok": True, "pid": os.getpid(), "version": self._looked.version, "progress": progress}
         if sink.state in ("stuck", "fenced"):
-            answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, self._looked.shipper.bug)}"}
+            answer |= {"ok": False, "reason": f"stuck: {_of_sink(sink, first.bug)}"}
         return answer
 
     def probe(self) -> dict[str, bool]:
         """What /healthz answers. Live: this is answered. Ready: the sink has been opened. Progress: `health`."""
-        return {"live": True, "ready": self._looked.shipper.deliver is not None, "progress": bool(self.health()["ok"])}
+        ready = all(one.deliver is not None for one in self._looked.shippers)
+        return {"live": True, "ready": ready, "progress": bool(self.health()["ok"])}
 
     def hangs(self) -> str | None:
         """
         Why only a new start can help; None while one would not: what waits for a disk or a server goes on by itself. Does not block.
         """
-        shipper = self._looked.shipper
-        if shipper.bug is not None:
-            return f"the sink {shipper.name} has stopped: {shipper.bug}"
-        if shipper.is_frozen():
-            return f"the sink {shipper.name} does not come back from what it does"
-        sink = shipper.statistics()
-        if sink.state == "stuck" and sink.error is None:
-            return f"the sink {sink.name} makes no progress, and has no reason for it"
-        return None
+        return next((reason for one in self._looked.shippers if (reason := _hangs(one))), None)
 
     def line(self) -> str:
         """How it is, in a line: for `systemctl status`."""
-        sink, alive = self._looked.shipper.statistics(), self._looked.liveness.statistics.alive
+        sinks, alive = [one.statistics() for one in self._looked.shippers], self._looked.liveness.statistics.alive
         if self._looked.fullness.measured.full:
             return f"the spool is full, records are refused: {self._looked.fullness.measured.why}"
-        if sink.error:
-            return f"{sink.pending_bytes:,} bytes wait for the sink {sink.name}: {sink.error}"
-        waits = f"{sink.pending_bytes:,} bytes wait" if sink.pending_bytes else "nothing waits"
-        return f"{alive} runs live, {waits}, {sink.records:,} records delivered"
+        waiting = [f"{sink.pending_bytes:,} bytes wait for the sink {sink.name}: {sink.error}" for sink in sinks if sink.error]
+        if waiting:
+            return "; ".join(waiting)
+        pending = max(sink.pending_bytes for sink in sinks)
+        waits = f"{pending:,} bytes wait" if pending else "nothing waits"
+        return f"{alive} runs live, {waits}, {sinks[0].records:,} records delivered"
 
     def status(self) -> dict[str, Any]:
         """The document of GET /status."""
-        looked, lag = self._looked, self._looked.shipper.lag()
-        sink, refused = looked.shipper.statistics(), self._refused(lag)
+        looked, lags = self._looked, {one.name: one.lag() for one in self._looked.shippers}
+        first = lags[looked.shippers[0].name]
+        sinks, refused = [one.statistics() for one in looked.shippers], self._refused(first)
         measured = looked.fullness.measured
         return {
             "agent": {
@@ -97,13 +97,20 @@ class Report:
                 "home": os.fspath(looked.layout.home),
                 "uptime_s": round(time.monotonic() - self._begun, 1),
             },
-            "sinks": [_sink(sink)],
-            "streams": [_stream(one, sink.name) for one in lag],
+            "sinks": [_sink(sink) for sink in sinks],
+            "streams": self._streams(lags, first),
             "collectors": self._collectors(),
             "spool": {"bytes": measured.bytes, "cap": self.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
-            "wrong": self._wrong(sink, refused),
+            "wrong": self._wrong(sinks, refused),
         }
+
+    def _streams(self, lags: Mapping[str, Sequence[model.StreamLag]], first: Sequence[model.StreamLag]) -> list[dict[str, Any]]:
+        """Each stream's place in the first sink, and how far each sink is behind: of one that it has not seen yet, by all of it."""
+        seen = self._looked.shippers[0].reader
+        pending = {name: {one.stream: one.pending_bytes for one in found} for name, found in lags.items()}
+        whole = {one.stream: stream.pending(model.START) if (stream := seen.stream(one.stream)) else 0 for one in first}
+        return [_stream(one, {name: found.get(one.stream, whole[one.stream]) for name, found in pending.items()}) for one in first]
 
     def _collectors(self) -> list[dict[str, Any]]:
         seen, collector = self._looked.liveness.statistics, self._looked.outputs
@@ -111,6 +118,8 @@ class Report:
             "liveness": {"runs": seen.runs, "alive": seen.alive, "unknown": len(seen.unknown)},
             "outputs": msgspec.structs.asdict(collector.statistics()) if collector is not None else {},
         }
+        if self._looked.containers is not None:
+            more["containers"] = msgspec.structs.asdict(self._looked.containers.statistics())
         return [{**part.document(), **more.get(part.name, {})} for part in self._looked.parts]
 
     def _refused(self, lag: Sequence[model.StreamLag]) -> int:
@@ -119,10 +128,13 @@ class Report:
         counts = [spool.counters(f"{root}/{one.stream.run}/{one.stream.writer}/lock").get("refused", 0) for one in lag]
         return sum(count for count in counts if isinstance(count, int))
 
-    def _wrong(self, sink: deliver.Statistics, refused: int) -> list[str]:
-        sentences = []
-        if sink.error or sink.state in ("stuck", "fenced"):
-            sentences.append(_of_sink(sink, self._looked.shipper.bug))
+    def _wrong(self, sinks: Sequence[deliver.Statistics], refused: int) -> list[str]:
+        sentences = [
+            _of_sink(sink, ship.bug)
+            for sink, ship in zip(sinks, self._looked.shippers, strict=True)
+            if sink.error or sink.state in ("stuck", "fenced")
+        ]
+        sink = sinks[0]
         measured = self._looked.fullness.measured
         if measured.full:
             sentences.append(
@@ -143,7 +155,7 @@ class Report:
             )
         if error := self.portal().get("error"):
             sentences.append(str(error))
-        return sentences + self._of_runs() + self._of_parts() + self._of_spool()
+        return sentences + self._of_runs() + self._of_parts() + self._of_containers() + self._of_spool()
 
     def _of_runs(self) -> list[str]:
         unknown = self._looked.liveness.statistics.unknown
@@ -163,13 +175,38 @@ class Report:
             if part.state != "running" and part.error
         ]
 
+    def _of_containers(self) -> list[str]:
+        if self._looked.containers is None:
+            return []
+        told = self._looked.containers.statistics()
+        sentences = [f"The container {one}" for one in told.unreadable[:5]]
+        if len(told.unreadable) > 5:
+            sentences.append(f"And {len(told.unreadable) - 5} more containers cannot be followed; `outrider status --json` names them.")
+        if told.waiting:
+            sentences.append(
+                "Containers are not read for now, for the spool or its disk is full; what they write stays in their engine's logs as long "
+                "as it keeps them. Free some disk space."
+            )
+        return sentences
+
     def _of_spool(self) -> list[str]:
-        troubles = self._looked.shipper.reader.statistics().troubles
+        troubles = self._looked.shippers[0].reader.statistics().troubles
         return [f"In the spool: {one.place}: {one.message}." for one in troubles[-5:]]
 
 
 def _lines(count: int) -> str:
     return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+def _hangs(ship: shipper.Shipper) -> str | None:
+    if ship.bug is not None:
+        return f"the sink {ship.name} has stopped: {ship.bug}"
+    if ship.is_frozen():
+        return f"the sink {ship.name} does not come back from what it does"
+    sink = ship.statistics()
+    if sink.state == "stuck" and sink.error is None:
+        return f"the sink {sink.name} makes no progress, and has no reason for it"
+    return None
 
 
 def _of_sink(sink: deliver.Statistics, bug: str | None) -> str:
@@ -198,14 +235,14 @@ def _sink(sink: deliver.Statistics) -> dict[str, Any]:
     }
 
 
-def _stream(lag: model.StreamLag, sink: str) -> dict[str, Any]:
+def _stream(lag: model.StreamLag, pending: Mapping[str, int]) -> dict[str, Any]:
     return {
         "run": lag.stream.run,
         "writer": lag.stream.writer,
         "alive": lag.alive,
         "segment": lag.position.segment,
         "offset": lag.position.offset,
-        "pending": {sink: lag.pending_bytes},
+        "pending": dict(pending),
     }
 
 

@@ -13,141 +13,42 @@ import operator
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
 from outrider_agent import errors
+from outrider_agent.settings_tree import Agent, Containers, Http, Log, Outputs, Portal, Server, Settings, Ship, Sinks, Spool, Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-Meta = msgspec.Meta
-Level = Literal["debug", "info", "warning", "error"]
-Format = Literal["auto", "text", "keys", "json"]
-
-
-class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The daemon's own life."""
-
-    idle_exit_s: Annotated[
-        float, Meta(ge=0, description="With --idle-exit: seconds with nothing pending, no run alive and no request, then it exits.")
-    ] = 600.0
-    shutdown_deadline_s: Annotated[
-        float, Meta(ge=0, description="Seconds it may go on delivering after SIGTERM; what is left stays in the spool for the next start.")
-    ] = 10.0
-    liveness_interval_s: Annotated[
-        float, Meta(gt=0, le=5, description="Seconds between two looks at whether the runs' processes still live.")
-    ] = 1.0
-    takeover_after_s: Annotated[
-        float, Meta(ge=3, description="Seconds that the agent which holds this home may be silent before a second one takes over.")
-    ] = 5.0
-    stuck_after_s: Annotated[
-        float, Meta(gt=0, description="Seconds without progress while something is pending, then health is `stuck`.")
-    ] = 30.0
-
-
-class Spool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The buffer on disk. The script's side has the same limits: OUTRIDER_MAX_SPOOL_BYTES and OUTRIDER_DISK_RESERVE_BYTES."""
-
-    max_bytes: Annotated[
-        int, Meta(ge=1 << 20, description="Bytes that the spool may hold; above them writers refuse, and count what they refuse.")
-    ] = 10 << 30
-    disk_reserve_bytes: Annotated[int, Meta(ge=0, description="Bytes of the disk that are left free; below them writers refuse.")] = (
-        64 << 20
-    )
-    check_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two measurements of the spool and the disk.")] = 10.0
-
-
-class Ship(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From the spool to the sinks."""
-
-    poll_interval_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two looks at an idle spool; longer by itself where a look is costly.")
-    ] = 0.2
-    flush_interval_s: Annotated[float, Meta(ge=0, description="Seconds that records may wait to share a transaction with later ones.")] = (
-        0.25
-    )
-    batch_records: Annotated[int, Meta(ge=1, description="Records that one transaction takes at most.")] = 50_000
-    batch_bytes: Annotated[int, Meta(ge=4096, description="Bytes of the spool that one transaction takes at most.")] = 4 << 20
-    backoff_base_s: Annotated[float, Meta(gt=0, description="Seconds before the first new try when a sink is not available.")] = 0.2
-    backoff_cap_s: Annotated[float, Meta(gt=0, description="Seconds between two tries at most.")] = 15.0
-    retention_interval_s: Annotated[
-        float, Meta(gt=0, description="Seconds between two looks for segments that every sink has passed, to delete them.")
-    ] = 2.0
-
-
-class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The files that runs write into their outputs folders."""
-
-    enabled: Annotated[bool, Meta(description="Whether files of the outputs folders are collected as artifacts.")] = True
-    existing: Annotated[
-        bool,
-        Meta(description="Whether files that lay in an outputs folder untouched since 10 s before the run began are its artifacts."),
-    ] = False
-    settle_s: Annotated[float, Meta(ge=0, description="Seconds that a file must not have changed before it is taken as whole.")] = 2.0
-    sweep_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the outputs of a run that writes some.")] = 1.0
-    idle_after_s: Annotated[float, Meta(gt=0, description="Seconds without a change, then a run's outputs are looked at less often.")] = (
-        60.0
-    )
-    idle_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at outputs in which nothing changes.")] = 5.0
-    watch: Annotated[
-        bool, Meta(description="Whether the system's file events hint where to look; without them only the looks find changes.")
-    ] = True
-
-
-class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The tracking store."""
-
-    path: Annotated[str, Meta(description="The SQLite file; empty: outrider.db in the home.")] = ""
-
-
-class Portal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The web pages and the HTTP API, on loopback only."""
-
-    enabled: Annotated[bool, Meta(description="Whether the agent serves them.")] = True
-    port: Annotated[
-        int,
-        Meta(ge=0, le=65535, description="The port on 127.0.0.1; where it is taken, the next free one. 0: any. `outrider ui` knows it."),
-    ] = 7433
-    address: Annotated[
-        str,
-        Meta(
-            description="The address it listens on. 0.0.0.0 is for a container, whose port is published on the host's loopback; "
-            "every request needs the key there as well."
-        ),
-    ] = "127.0.0.1"
-    token_file: Annotated[
-        str,
-        Meta(description="The file that holds its key, 32 to 128 of A-Z a-z 0-9 - _; empty: portal.token in the home, made when missing."),
-    ] = ""
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The agent's own log, agent.log in the home."""
-
-    level: Annotated[Level, Meta(description="The least severe messages kept: debug, info, warning or error.")] = "info"
-    format: Annotated[
-        Format,
-        Meta(
-            description="Its form on stderr (--foreground): text, keys (one line of key=value), json; "
-            "auto: keys where stderr is the journal, else text. agent.log is JSON."
-        ),
-    ] = "auto"
-    max_bytes: Annotated[int, Meta(ge=1 << 16, description="Bytes, then the log becomes agent.log.1 and begins anew.")] = 10_000_000
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of them."""
-
-    agent: Agent = Agent()
-    spool: Spool = Spool()
-    ship: Ship = Ship()
-    outputs: Outputs = Outputs()
-    store: Store = Store()
-    portal: Portal = Portal()
-    log: Log = Log()
-
+__all__ = [
+    "Agent",
+    "Containers",
+    "Field",
+    "Http",
+    "Log",
+    "Outputs",
+    "Portal",
+    "Resolved",
+    "Server",
+    "Settings",
+    "Ship",
+    "Sinks",
+    "Spool",
+    "Store",
+    "check",
+    "describe",
+    "fields",
+    "find_file",
+    "load",
+    "merged",
+    "prefix",
+    "resolve",
+    "sections",
+    "value",
+]
 
 #: Names that the script's side reads too: one variable sets both sides.
 ALIASES = {"OUTRIDER_MAX_SPOOL_BYTES": "spool.max_bytes", "OUTRIDER_DISK_RESERVE_BYTES": "spool.disk_reserve_bytes"}
@@ -177,7 +78,12 @@ class Field(NamedTuple):
     @property
     def variable(self) -> str:
         """Its name in the environment."""
-        return f"OUTRIDER_{self.section}_{self.name}".upper()
+        return f"{prefix(self.section)}{self.name.upper()}"
+
+
+def prefix(section: str) -> str:
+    """How the variables of a section begin."""
+    return f"OUTRIDER_{section.upper().replace('.', '_')}_"
 
 
 class Resolved(NamedTuple):
@@ -190,15 +96,37 @@ class Resolved(NamedTuple):
 
 def fields() -> Iterator[Field]:
     """Every setting, in the order of the tree."""
-    for section in msgspec.structs.fields(Settings):
-        for field in msgspec.structs.fields(section.type):
-            annotation = get_type_hints(section.type, include_extras=True)[field.name]
-            yield Field(section.name, field.name, annotation.__origin__, field.default, annotation.__metadata__[0].description)
+    for section, struct in sections():
+        for field in msgspec.structs.fields(struct):
+            annotation = get_type_hints(struct, include_extras=True)[field.name]
+            yield Field(section, field.name, annotation.__origin__, field.default, annotation.__metadata__[0].description)
+
+
+def sections() -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """Every section with its struct; one within another has a name of two words, as in TOML."""
+    for outer in msgspec.structs.fields(Settings):
+        inner = [
+            field for field in msgspec.structs.fields(outer.type) if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        ]
+        yield from [(f"{outer.name}.{field.name}", field.type) for field in inner] or [(outer.name, outer.type)]
 
 
 def load(overrides: Sequence[str] = (), *, config: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in force. `overrides` are `section.key=value`. Raises `SettingsError`."""
     return resolve(overrides, config=config, environ=environ).settings
+
+
+def check(given: Settings) -> None:
+    """Raises `SettingsError` where an agent with these would lose what it collects."""
+    if not given.store.enabled and not given.sinks.http.url:
+        raise errors.SettingsError(
+            "store.enabled is off and sinks.http.url is empty: what is collected would go nowhere. Nothing was started; scripts go on, and "
+            "the spool keeps what they log. Set one of the two."
+        )
+    if given.sinks.http.url and not given.sinks.http.url.startswith(("http://", "https://")):
+        raise errors.SettingsError(
+            f"sinks.http.url = {given.sinks.http.url!r} does not begin with https:// or http://. Nothing was started."
+        )
 
 
 def describe(
@@ -220,10 +148,13 @@ def resolve(overrides: Sequence[str] = (), *, config: str | None = None, environ
         for key, value, origin in layer:
             values[key] = _checked(known[key], value, origin)
             origins[key] = origin
-    tree: dict[str, dict[str, Any]] = {}
+    tree: dict[str, Any] = {}
     for key, value in values.items():
-        section, _, name = key.partition(".")
-        tree.setdefault(section, {})[name] = value
+        *above, name = key.split(".")
+        branch = tree
+        for section in above:
+            branch = branch.setdefault(section, {})
+        branch[name] = value
     return Resolved(msgspec.convert(tree, Settings), origins, file)
 
 
@@ -266,14 +197,24 @@ def _from_file(path: Path | None, known: Mapping[str, Field]) -> Iterator[tuple[
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise errors.SettingsError(f"The settings file {path} cannot be read: {exc}.") from exc
-    sections = {field.section for field in known.values()}
-    for section, content in document.items():
-        if section not in sections:
-            raise errors.SettingsError(f"{path}: there is no section [{section}].{_suggest(section, sections)}")
+    there = {field.section for field in known.values()}
+    outer = {section.partition(".")[0] for section in there} - there
+    for section, content in _sections_of(document, outer):
+        if section not in there | outer:
+            raise errors.SettingsError(f"{path}: there is no section [{section}].{_suggest(section, there)}")
         if not isinstance(content, dict):
             raise errors.SettingsError(f"{path}: {section} is a section; write [{section}] on a line of its own and its keys below.")
         for name, value in content.items():
             yield _known(f"{section}.{name}", known, str(path)), value, str(path)
+
+
+def _sections_of(document: Mapping[str, Any], outer: set[str]) -> Iterator[tuple[str, Any]]:
+    """A file's sections; those within another one by both names."""
+    for section, content in document.items():
+        if section in outer and isinstance(content, dict):
+            yield from ((f"{section}.{name}", inner) for name, inner in content.items())
+        else:
+            yield section, content
 
 
 def _from_environment(environ: Mapping[str, str], known: Mapping[str, Field]) -> Iterator[tuple[str, Any, str]]:
@@ -281,7 +222,7 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, Field]) ->
         if environ.get(variable):
             yield key, _parsed(known[key], environ[variable], variable), variable
     variables = {field.variable: field for field in known.values()}
-    prefixes = tuple({f"OUTRIDER_{field.section}_".upper() for field in known.values()})
+    prefixes = tuple({prefix(field.section) for field in known.values()})
     for variable, text in environ.items():
         if not variable.startswith(prefixes) or variable in ALIASES or variable in NOT_SETTINGS:
             continue
@@ -326,9 +267,8 @@ def _parsed(field: Field, text: str, origin: str) -> Any:
 
 
 def _checked(field: Field, value: Any, origin: str) -> Any:
-    section = {part.name: part.type for part in msgspec.structs.fields(Settings)}[field.section]
     try:
-        struct = msgspec.convert({field.name: value}, section)
+        struct = msgspec.convert({field.name: value}, dict(sections())[field.section])
     except msgspec.ValidationError as exc:
         reason = str(exc).split(" - at ")[0]
         raise errors.SettingsError(

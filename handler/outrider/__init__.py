@@ -34,6 +34,7 @@ _HOME = {
     "ExplanationClient": "_explanation_client",
     "RunDetails": "widget",
     "ConfigNotFound": "_errors",
+    "ConfigUnusable": "_errors",
     "DatasetNotFound": "_errors",
     "FileNotInRun": "_errors",
     "HistoryUnavailable": "_errors",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from outrider._errors import (
         ActivityFailed,
         ConfigNotFound,
+        ConfigUnusable,
         DatasetNotFound,
         FileNotInRun,
         HistoryUnavailable,
@@ -127,6 +129,7 @@ __all__ = [
     "ActivityFailed",
     "CondaDependencies",
     "ConfigNotFound",
+    "ConfigUnusable",
     "Dataset",
     "DatasetNotFound",
     "DockerConfiguration",

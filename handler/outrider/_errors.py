@@ -12,7 +12,8 @@ The errors that an explicit call of the run API may raise. A class's docstring i
     │   │   └── ModelPathNotFound
     │   └── DatasetNotFound
     ├── PropertyChanged           a property is set once
-    ├── ConfigNotFound            a workspace's file is there, and cannot be used
+    ├── ConfigNotFound            a workspace's file that was named is not there
+    │   └── ConfigUnusable        it is there, and cannot be used
     ├── InvalidImage              what was given to log_image() is no picture
     ├── SnapshotError             a folder could not be kept as a snapshot, or a snapshot not be given back
     ├── SubmitError               a run could not be submitted: nothing was started
@@ -72,6 +73,10 @@ class PropertyChanged(OutriderError):
 
 
 class ConfigNotFound(OutriderError):
+    """The workspace's configuration file is not there."""
+
+
+class ConfigUnusable(ConfigNotFound):
     """The workspace's configuration file cannot be used."""
 
 

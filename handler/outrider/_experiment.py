@@ -148,20 +148,19 @@ class Experiment:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Sets several tags."""
-        self._change(tags={**self.tags, **tags})
+        self._change(merged={"tags": dict(tags)})
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Removes tags by their keys."""
-        gone = [tags] if isinstance(tags, str) else tags
-        self._change(tags={key: value for key, value in self.tags.items() if key not in gone})
+        self._change(gone={"tags": [tags] if isinstance(tags, str) else list(tags)})
 
     def archive(self) -> None:
         """Marks the experiment as archived: `list` leaves it out."""
-        self._change(archived=time.time_ns())
+        self._change(fields={"archived": time.time_ns()})
 
     def reactivate(self, new_name: str | None = None) -> None:
         """The opposite of `archive`."""
-        self._change(archived=None)
+        self._change(fields={"archived": None})
 
     def refresh(self) -> None:
         """Nothing is kept here that could be old."""
@@ -201,12 +200,12 @@ class Experiment:
     def _about(self) -> Document:
         return _registry.newest(_current.home(), KIND, self.name) or {}
 
-    def _change(self, **fields: Any) -> None:
-        """Another version of what is said of it: two processes that change it at once both leave theirs."""
+    def _change(self, **changed: Any) -> None:
+        """What two processes say of it at once is both said."""
         home = _current.home()
         if home is not None:
-            about = {key: value for key, value in self._about().items() if key in ("tags", "archived")}
-            _registry.add(home, KIND, self.name, {**about, **fields})
+            there = _registry.newest(home, KIND, self.name)
+            _registry.change(home, KIND, self.name, there["version"] if there else _registry.first(home, KIND, self.name), **changed)
 
 
 def experiment_names() -> list[str]:

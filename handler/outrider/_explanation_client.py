@@ -43,6 +43,13 @@ class ExplanationClient:
         """Of this run: one under way, a child, or one of the past."""
         return cls(run)
 
+    @classmethod
+    def from_run_id(cls, workspace: Any, experiment_name: str, run_id: str) -> ExplanationClient:  # noqa: ARG003 -- the id says it
+        """Of the run of that id. Raises RunNotFound."""
+        from outrider._run import Run
+
+        return cls(Run.get(workspace, run_id))
+
     def upload_model_explanation(
         self,
         explanation: Any,

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: How long the agent may take to commit what is there, seconds; the answer itself may take longer.
 _DEADLINE_S = 5.0
 _ANSWER_S = 60.0
+#: One that does not even say that it is there (stopped, or starved) is not waited for again so soon, seconds.
+_SILENCE_S = 30.0
+_HEARD_S = 1.0
 
 
 def run(home: str | None, run_id: str) -> Document:
@@ -30,9 +33,8 @@ def run(home: str | None, run_id: str) -> Document:
     if answer is None:
         from outrider import _local
 
-        return _local.run(home, run_id)
-    found: Document = answer["runs"][0]
-    return found
+        return _told(_local.run(home, run_id))
+    return _told(answer["runs"][0])
 
 
 def runs(home: str | None, *, experiment: str | None = None, parent: str | None = None, recursive: bool = False) -> list[Document]:
@@ -41,29 +43,35 @@ def runs(home: str | None, *, experiment: str | None = None, parent: str | None 
         return []
     answer = ask(home, what="runs", experiment=experiment, parent=parent, recursive=recursive)
     if answer is not None:
-        found: list[Document] = answer["runs"]
-        return found
+        return [_told(one) for one in answer["runs"]]
     from outrider import _local
 
-    every = _local.runs(home)
+    every = [_told(one) for one in _local.runs(home)]
     if parent is not None:
         below = _below(every, parent, recursive=recursive)
         every = [one for one in every if one["run"] in below]
     return [one for one in every if experiment is None or one["experiment"] == experiment]
 
 
+def _told(document: Document) -> Document:
+    """A run's snapshot is among its properties too; which one it is may change once, and then that one is."""
+    if document.get("snapshot"):
+        document["properties"] = {**(document.get("properties") or {}), "ContentSnapshotId": document["snapshot"]}
+    return document
+
+
 def metrics(home: str | None, run_id: str, *, recursive: bool = False) -> dict[str, Document]:
     """The payload (see `_metrics`) of the run, and with `recursive` of every run below it, by run id."""
     if home is None:
         return {run_id: {"series": [], "rows": [], "figures": []}}
-    answer = ask(home, what="metrics", run=run_id, recursive=recursive)
+    answer = ask(home, what="metrics", run=run_id, recursive=recursive, packed=True)
     if answer is not None:
         found: dict[str, Document] = answer["runs"]
         return found
     ids = [run_id, *(one["run"] for one in runs(home, parent=run_id, recursive=True))] if recursive else [run_id]
     from outrider import _local
 
-    return {one: _local.metrics(home, one) for one in ids}
+    return _local.metrics(home, ids)
 
 
 def files(home: str | None, run_id: str) -> dict[str, Document]:
@@ -134,7 +142,8 @@ def ask(home: str, **question: Any) -> Document | None:
     """
     from outrider import control
 
-    if control.agent_info(home) is None:
+    agent = control.agent_info(home)
+    if agent is None or not _answers(home, agent.get("pid")):
         return None
     body = {**{key: value for key, value in question.items() if value is not None}, "timeout": _DEADLINE_S}
     try:
@@ -145,6 +154,31 @@ def ask(home: str, **question: Any) -> Document | None:
         asked = question.get("run") or question.get("parent")
         raise RunNotFound(f"There is no run {asked!r} in {home}. `outrider runs` lists those there are.")
     return answer if status == 200 and isinstance(answer, dict) else None
+
+
+def _answers(home: str, pid: Any) -> bool:
+    """
+    Does that agent answer at all? Asked where it has not answered within the last second: one that was stopped holds its socket open, and
+    nobody should wait a minute for what the store and the spool say as well.
+    """
+    from time import monotonic
+
+    from outrider import control
+
+    known, until, heard = _agents.get(home, (None, 0.0, False))
+    if known == pid and monotonic() < until:
+        return heard
+    try:
+        control.request(home, "GET", "/health", timeout=_DEADLINE_S)
+    except control.ControlError:
+        _agents[home] = (pid, monotonic() + _SILENCE_S, False)
+        return False
+    _agents[home] = (pid, monotonic() + _HEARD_S, True)
+    return True
+
+
+#: Of each home's agent: its pid, until when it need not be asked again, and whether it answered.
+_agents: dict[str, tuple[Any, float, bool]] = {}
 
 
 def flush(run_id: str, writer: Any, timeout: float) -> bool:

@@ -1,6 +1,7 @@
 """
-What is known of runs where no agent answers: of the spool, where all of a run lies there, else of the store's own file, where that has
-everything. Which of them is decided for each run; where neither has the whole, HistoryUnavailable.
+What is known of runs where no agent answers: what the store's own file has of them, and from there on the lines that lie in the spool. An
+agent may be at work all the same, too busy to answer: what it commits, and deletes from the spool, while it is read is noticed, and read
+again. Where something between the two is missing, HistoryUnavailable: never a part.
 """
 
 from __future__ import annotations
@@ -9,114 +10,170 @@ import contextlib
 import json
 import os
 
-from outrider import _metrics, _spooled, spool, stored
+from outrider import _metrics, _spooled, stored
 from outrider._errors import HistoryUnavailable, RunNotFound
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     import sqlite3
-    from typing import Any, Dict, Iterator
+    from typing import Any, Callable, Dict, Iterator, TypeVar
 
     Document = Dict[str, Any]
+    T = TypeVar("T")
+
+#: So often it is read again because an agent moved on meanwhile.
+_TRIES = 10
 
 
 def run(home: str, run_id: str) -> Document:
     """The run's document. Raises RunNotFound, HistoryUnavailable."""
-    with _whole(home, run_id) as store:
-        return _spooled.run(home, run_id) if store is None else stored.documents(store, run=run_id)[0]
+    return _read(home, [run_id], lambda found: found.document(run_id))
 
 
 def runs(home: str) -> list[Document]:
     """Every run's document, the newest first. Raises HistoryUnavailable where one of them cannot be read whole."""
-    with _opened(home) as store:
-        known = {document["run"]: document for document in (stored.documents(store) if store is not None else [])}
-        new = []
-        for run_id in _spooled.runs(home):
-            if _lies_in_spool(home, run_id, store):
-                document = _spooled.run(home, run_id)
-                document["number"] = known[run_id]["number"] if run_id in known else None
-                new.append(document)
-            else:
-                _check_passed_on(home, run_id, store)
-    known.update((document["run"], document) for document in new)
-    found = sorted(known.values(), key=lambda document: int(document["started"]))
+    found = _read(home, None, _Found.documents)
+    found.sort(key=lambda document: int(document["started"]))
     _number(found)
     return found[::-1]
 
 
-def metrics(home: str, run_id: str) -> Document:
-    """The run's payload (see `_metrics`)."""
-    with _whole(home, run_id) as store:
-        if store is None:
-            return _of_segments(_spooled.folders(home, run_id))
-        return stored.metrics(store, run_id, recursive=False, raw=json.loads)[run_id]
+def metrics(home: str, run_ids: list[str]) -> dict[str, Document]:
+    """The runs' payloads (see `_metrics`), by run."""
+    return _read(home, run_ids, lambda found: {run_id: found.metrics(run_id) for run_id in run_ids})
 
 
 def files(home: str, run_id: str) -> Document:
     """As the agent answers: `files`, the size of the `console`, and the `run` that they are of."""
-    with _whole(home, run_id) as store:
-        if store is not None:
-            return stored.files(store, run_id)
-        kept = [{"path": path, **about} for path, about in _spooled.files(home, run_id).items()]
-        return {"files": kept, "console": len(_spooled.console(home, run_id)), "run": _spooled.run(home, run_id)}
+    return _read(home, [run_id], lambda found: found.files(run_id))
 
 
 def console(home: str, run_id: str, start: int) -> bytes:
     """What the run's command wrote, from byte `start` on."""
-    with _whole(home, run_id) as store:
-        if store is None:
-            return _spooled.console(home, run_id)[start:]
-        found = b""
-        while True:
-            data, total = stored.console(store, run_id, start + len(found))
-            found += data
-            if not data or start + len(found) >= total:
-                return found
+    return _read(home, [run_id], lambda found: found.console(run_id, start))
 
 
 def tail(home: str, run_id: str, count: int) -> tuple[bytes, list[Document]]:
     """The end of the run's console, and its last log records (see `_tail`)."""
-    from outrider import _tail
-
-    with _whole(home, run_id) as store:
-        if store is not None:
-            return stored.tail(store, run_id, count)
-        return _tail.of_streams([_spooled.lines(folder) for folder in _spooled.folders(home, run_id)], count)
+    return _read(home, [run_id], lambda found: found.tail(run_id, count))
 
 
-@contextlib.contextmanager
-def _whole(home: str, run_id: str) -> Iterator[sqlite3.Connection | None]:
-    """The store's connection where it has the whole run, None where the spool has. Raises RunNotFound, HistoryUnavailable."""
-    with _opened(home) as store:
-        if _lies_in_spool(home, run_id, store):
-            yield None
-            return
-        known = store is not None and bool(stored.positions(store, run_id))
-        if not known and not _spooled.is_there(home, run_id):
-            raise RunNotFound(f"There is no run {run_id!r} in {home}. `outrider runs` lists those there are.")
-        _check_passed_on(home, run_id, store)
-        yield store
+def _read(home: str, run_ids: list[str] | None, make: Callable[[_Found], T]) -> T:
+    """
+    What `make` makes of the store and the spool. They are no one snapshot: lines leave the spool once they are committed. So it is made
+    again where the store's positions are no longer those that it was made with.
+    """
+    for left in reversed(range(_TRIES)):
+        with _opened(home) as store:
+            found = _Found(home, run_ids, store)
+            try:
+                made = make(found)
+            except HistoryUnavailable:
+                if not left or found.is_as_it_was():
+                    raise
+                continue
+        if found.is_as_it_was():
+            return made
+    raise HistoryUnavailable
 
 
-def _lies_in_spool(home: str, run_id: str, store: sqlite3.Connection | None) -> bool:
-    """Is every line of the run in the spool, also those that a store has?"""
-    if not _spooled.is_whole(home, run_id):
-        return False
-    there = {os.path.basename(folder) for folder in _spooled.folders(home, run_id)}
-    return store is None or set(stored.positions(store, run_id)) <= there
+class _Found:
+    """A store (None: there is none), and the spool of the same home, as they are now."""
 
+    def __init__(self, home: str, run_ids: list[str] | None, store: sqlite3.Connection | None) -> None:
+        self._home, self._ids, self._store = home, run_ids, store
+        self._passed = _passed(store, run_ids)
 
-def _check_passed_on(home: str, run_id: str, store: sqlite3.Connection | None) -> None:
-    """Has the store everything that lies in the run's folder? Raises HistoryUnavailable."""
-    passed = stored.positions(store, run_id) if store is not None else {}
-    for folder in _spooled.folders(home, run_id):
-        numbers = spool.segments(folder)
-        size = os.stat(spool.segment_path(folder, numbers[-1])).st_size if numbers else 0
-        if numbers and passed.get(os.path.basename(folder)) != (numbers[-1], size):
+    def is_as_it_was(self) -> bool:
+        """Has the store still what it had?"""
+        with _opened(self._home) as store:
+            return _passed(store, self._ids) == self._passed
+
+    def document(self, run_id: str) -> Document:
+        store, streams = self._parts(run_id)
+        return self._document(run_id, streams, stored.documents(store, run=run_id)[0] if store is not None else None)
+
+    def documents(self) -> list[Document]:
+        known = {one["run"]: one for one in (stored.documents(self._store) if self._store is not None else [])}
+        for run_id in _spooled.runs(self._home):
+            with contextlib.suppress(RunNotFound):  # it was deleted
+                known[run_id] = self._document(run_id, self._parts(run_id)[1], known.get(run_id))
+        return list(known.values())
+
+    def metrics(self, run_id: str) -> Document:
+        store, streams = self._parts(run_id)
+        if store is not None and not any(stream.size() for stream in streams):
+            return stored.metrics(store, run_id, recursive=False, raw=json.loads, packed=True)[run_id]
+        found = self._joined(run_id, store, streams, with_times=False)
+        # Times are kept only where they are needed: most runs have one stream, whose order is the points'.
+        return (self._joined(run_id, store, streams, with_times=True) if found.needs_times else found).payload()
+
+    def files(self, run_id: str) -> Document:
+        store, streams = self._parts(run_id)
+        told: Document = stored.files(store, run_id) if store is not None else {"files": [], "console": 0}
+        kept = [{"path": path, **about} for path, about in _spooled.files(streams, told["files"]).items()]
+        return {"files": kept, "console": told["console"] + len(_spooled.console(streams)), "run": self.document(run_id)}
+
+    def console(self, run_id: str, start: int) -> bytes:
+        store, streams = self._parts(run_id)
+        found, total = b"", 0
+        while store is not None:
+            data, total = stored.console(store, run_id, start + len(found))
+            found += data
+            if not data or start + len(found) >= total:
+                break
+        return found + _spooled.console(streams)[max(0, start - total) :]
+
+    def tail(self, run_id: str, count: int) -> tuple[bytes, list[Document]]:
+        from outrider import _tail
+
+        store, streams = self._parts(run_id)
+        console, logs = stored.tail(store, run_id, count) if store is not None else (b"", [])
+        more, later = _tail.of_streams([stream.lines() for stream in streams], count)
+        return console + more, (logs + later)[-count:]
+
+    def _parts(self, run_id: str) -> tuple[sqlite3.Connection | None, list[_spooled.Stream]]:
+        """The store where it knows the run, and the run's streams from there on. Raises RunNotFound, HistoryUnavailable."""
+        passed = self._passed.get(run_id, {})
+        if passed is _DELETED:
+            raise RunNotFound(f"The run {run_id!r} was deleted from {self._home}.")
+        streams = _spooled.streams(self._home, run_id, passed)
+        if streams is None:
             raise HistoryUnavailable(
-                f"Lines of the run {run_id!r} are in the store and others still in the spool, and no agent answers. Nothing is lost. "
+                f"Lines of the run {run_id!r} are neither in the store nor in the spool of {self._home}, and no agent answers. "
                 f"Start one (outrider agent) and ask again."
             )
+        if not streams and not passed:
+            raise RunNotFound(f"There is no run {run_id!r} in {self._home}. `outrider runs` lists those there are.")
+        is_known = self._store is not None and stored.is_known(self._store, run_id)
+        return (self._store if is_known else None), streams
+
+    def _document(self, run_id: str, streams: list[_spooled.Stream], known: Document | None) -> Document:
+        if known is None:
+            return _spooled.run(run_id, streams)
+        if known["ended"] is not None and not any(stream.size() for stream in streams):
+            return known
+        return _spooled.run(run_id, streams, known, stored.so_far(self._store, run_id) if self._store is not None else None)
+
+    def _joined(self, run_id: str, store: sqlite3.Connection | None, streams: list[_spooled.Stream], *, with_times: bool) -> _metrics.Found:
+        found = _metrics.Found(with_times=with_times)
+        if store is not None:
+            found.resume(stored.metrics_so_far(store, run_id, with_times=with_times))
+        for stream in streams:
+            for piece in stream.pieces():
+                found.read(piece, stream.writer)
+        return found
+
+
+#: In the place of a deleted run's positions.
+_DELETED: dict[str, tuple[int, int]] = {"": (-1, -1)}
+
+
+def _passed(store: sqlite3.Connection | None, run_ids: list[str] | None) -> dict[str, dict[str, tuple[int, int]]]:
+    """How far the store has the runs' streams, by run and writer."""
+    if store is None:
+        return {}
+    return {**stored.positions(store, run_ids), **dict.fromkeys(stored.deleted(store, run_ids), _DELETED)}
 
 
 @contextlib.contextmanager
@@ -147,26 +204,6 @@ def _opened(home: str) -> Iterator[sqlite3.Connection | None]:
         raise HistoryUnavailable(
             f"{path} cannot be read at the moment ({error}). Start the agent (outrider agent) and ask again."
         ) from error
-
-
-def _of_segments(folders: list[str]) -> Document:
-    """Times are kept only where they are needed: most runs have one stream, whose order is the points'."""
-    found = _metrics.Found(with_times=False)
-    _read(found, folders)
-    if found.needs_times:
-        found = _metrics.Found()
-        _read(found, folders)
-    return found.payload()
-
-
-def _read(found: _metrics.Found, folders: list[str]) -> None:
-    try:
-        for number, folder in enumerate(folders):
-            for segment in spool.segments(folder):
-                with open(spool.open_regular(spool.segment_path(folder, segment)), "rb") as file:
-                    found.read(file.read(), number)
-    except FileNotFoundError:
-        raise HistoryUnavailable from None
 
 
 def _number(documents: list[Document]) -> None:

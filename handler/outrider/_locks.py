@@ -89,14 +89,25 @@ def _is_locked(fd: int) -> bool:
     return False
 
 
+class closed_on_error:  # noqa: N801 -- it reads as what it does, as contextlib's do
+    """A block after which the descriptor is still open, unless something was raised in it."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            os.close(self._fd)
+
+
 def lock_file(path: str) -> int | None:
     """Opens (makes, 0600) the file and locks it: the descriptor that holds the lock until it is closed; None when held elsewhere."""
     fd = open_regular(path, os.O_RDWR | os.O_CREAT)
-    try:
+    with closed_on_error(fd):
         held = lock(fd)
-    except BaseException:
-        os.close(fd)
-        raise
     if held:
         return fd
     os.close(fd)

@@ -1,15 +1,16 @@
 """
 Mends what has gone from libraries since a script was written for them: on request only (`--legacy`, OUTRIDER_LEGACY=1).
 
-Here: finders that wait for the libraries' imports, and what does the same as the names that are no more (tables: `_rot.py`). A name that is
-there is never replaced. Nothing is imported that the script does not import.
+Here: the finder of what is no more, and what does the same as the names that are no more (tables: `_rot.py`; what needs
+more than a name: `_mended_tables.py`, `_mended_models.py`). A name that is there keeps what it does. Nothing is imported that the script
+does not import.
 """
 
 from __future__ import annotations
 
 import sys
 
-from outrider import _rot
+from outrider import _afterwards, _rot
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -19,21 +20,26 @@ if TYPE_CHECKING:
 
 def install() -> None:
     """Once a process: from now on imports are mended, and what has been imported is."""
-    if any(isinstance(finder, _Afterwards) for finder in sys.meta_path):
-        return
-    sys.meta_path.insert(0, _Afterwards())
-    sys.meta_path.append(_Missing())
-    for name in [name for name in sys.modules if name in _rot.ATTRIBUTES or name in _PATCHES]:
-        mend(name, sys.modules[name])
+    if not any(isinstance(finder, _Missing) for finder in sys.meta_path):
+        sys.meta_path.append(_Missing())
+        _afterwards.Afterwards(_is_mended, mend).install()
 
 
 def mend(name: str, module: ModuleType) -> None:
     """Gives a module the names it once had; and those below it, which may have been imported before it was complete."""
     for one in [name, *(one for one in _rot.ATTRIBUTES if one.startswith(name + ".") and one in sys.modules)]:
         _give_names(one, module if one == name else sys.modules[one])
+    if name in _rot.PARAMETERS:
+        from outrider import _mended_models
+
+        _mended_models.mend(module)
     patch = _PATCHES.get(name)
     if patch is not None:
         patch(module)
+
+
+def _is_mended(name: str) -> bool:
+    return name in _rot.ATTRIBUTES or name in _rot.PARAMETERS or name in _PATCHES
 
 
 def _give_names(name: str, module: ModuleType) -> None:
@@ -83,6 +89,8 @@ class _Missing:
 class _Alias:
     """Loads a module under a name it once had."""
 
+    is_alias = True  #: what is imported is another module, which is seen to by itself
+
     def __init__(self, real: str) -> None:
         self._real = real
 
@@ -103,49 +111,6 @@ class _Alias:
                 f"No module named {module.__name__!r}; {self._real}, which has its contents now, is not installed ({error})",
                 name=module.__name__,
             ) from error
-
-
-class _Afterwards:
-    """The first finder: lets the others find a library, and mends it when it is there."""
-
-    def __init__(self) -> None:
-        self._busy: set[str] = set()
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The others' spec, with a loader that mends."""
-        if (name not in _rot.ATTRIBUTES and name not in _PATCHES) or name in self._busy:
-            return None
-        self._busy.add(name)
-        try:
-            for finder in list(sys.meta_path):
-                find = getattr(finder, "find_spec", None)
-                spec = find(name, path, target) if find is not None and finder is not self else None
-                if spec is not None:
-                    if hasattr(spec.loader, "exec_module") and not isinstance(spec.loader, _Alias):
-                        spec.loader = _Mending(spec.loader)
-                    return spec
-        finally:
-            self._busy.discard(name)
-        return None
-
-
-class _Mending:
-    """A library's own loader; gives its place back before the library's first line runs."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: Any) -> Any:
-        """As the real one does."""
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """As the real one does; then mends."""
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        mend(module.__name__, module)
 
 
 # What a table cannot say.
@@ -193,6 +158,9 @@ def _pandas(pandas: Any) -> None:
     _add(pandas.Series, "get_value", lambda self, label: self.at[label])
     _add(pandas.DataFrame, "set_value", _set_value)
     _unlimited_columns(pandas)
+    from outrider import _mended_tables
+
+    _mended_tables.mend(pandas)
 
 
 def _unlimited_columns(pandas: Any) -> None:
@@ -214,25 +182,7 @@ def _set_value(self: Any, index: Any, col: Any, value: Any) -> Any:
     return self
 
 
-def _renamed(function: Any, old: str, new: str) -> Any:
-    """A function whose argument `old` is called `new` now; itself where it still has it."""
-    import functools
-    import inspect
-
-    if old in inspect.signature(function).parameters:
-        return function
-
-    @functools.wraps(function)
-    def renamed(*arguments: Any, **named: Any) -> Any:
-        if old in named:
-            named[new] = named.pop(old)
-        return function(*arguments, **named)
-
-    return renamed
-
-
 def _sklearn_preprocessing(module: Any) -> None:
-    module.OneHotEncoder.__init__ = _renamed(module.OneHotEncoder.__init__, "sparse", "sparse_output")
     _feature_names(module, ("OneHotEncoder", "PolynomialFeatures"))
     if hasattr(module, "Imputer"):
         return
@@ -325,7 +275,22 @@ def _threading(module: Any) -> None:
     _add(module.Thread, "isAlive", module.Thread.is_alive)
 
 
+def _models(name: str) -> Callable[[Any], None]:
+    """The mend of that name, of the module that has those of models; it is imported with the library."""
+
+    def mend_models(module: Any) -> None:
+        from outrider import _mended_models
+
+        getattr(_mended_models, name)(module)
+
+    return mend_models
+
+
 _PATCHES: dict[str, Callable[[Any], None]] = {
+    "lightgbm": _models("lightgbm"),
+    "xgboost": _models("xgboost"),
+    "keras": _models("keras"),
+    "sklearn.datasets": _models("datasets"),
     "pandas": _pandas,
     "sklearn.base": _sklearn_base,
     "sklearn.compose": lambda module: _feature_names(module, ("ColumnTransformer",)),

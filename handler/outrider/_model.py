@@ -165,23 +165,20 @@ class Model:
 
     def add_tags(self, tags: Mapping[str, Any]) -> None:
         """Sets tags."""
-        self._change("tags", {**self.tags, **tags})
+        self._change(merged={"tags": dict(tags)})
 
     def remove_tags(self, tags: Any) -> None:
         """Removes tags by their keys."""
-        gone = [tags] if isinstance(tags, str) else tags
-        self._change("tags", {key: value for key, value in self.tags.items() if key not in gone})
+        self._change(gone={"tags": [tags] if isinstance(tags, str) else list(tags)})
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
         """Sets properties that are not there yet."""
-        self._change("properties", {**properties, **self.properties})
+        self._change(merged={"properties": {key: value for key, value in properties.items() if key not in self.properties}})
 
     def update(self, tags: Mapping[str, Any] | None = None, description: str | None = None, **_more: Any) -> None:
         """Replaces tags and description, where given."""
-        if tags is not None:
-            self._change("tags", dict(tags))
-        if description is not None:
-            self._change("description", description)
+        fields = {"tags": None if tags is None else dict(tags), "description": description}
+        self._change(fields={key: value for key, value in fields.items() if value is not None})
 
     def serialize(self) -> dict[str, Any]:
         """As a dict."""
@@ -193,10 +190,12 @@ class Model:
         """Removes this version from the registry; its number is not given out again."""
         _registry.remove(_current.home() or "", KIND, self.name, self.version)
 
-    def _change(self, key: str, value: Any) -> None:
-        self._about[key] = value
-        _registry.change(_current.home() or "", KIND, self._about)
-        self._take(self.workspace, self._about)
+    def _change(self, **changed: Any) -> None:
+        """What two processes say of it at once is both said; the model is as it is then."""
+        home = _current.home()
+        if home is not None:
+            _registry.change(home, KIND, self.name, self.version, **changed)
+            self._take(self.workspace, _registry.newest(home, KIND, self.name, self.version) or self._about)
 
 
 class _Wanted:

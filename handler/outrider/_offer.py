@@ -48,11 +48,15 @@ class _Loader:
         return _Names(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """What `import *` brings."""
+        """What `import *` brings; and what the SDK brought along."""
         from outrider.azureml import names
 
         module.__doc__ = "Azure ML's run API, by Outrider: nothing leaves this machine. See docs/azureml.md."
         module.__all__ = names.public(module.__name__)  # type: ignore[attr-defined]
+        if module.__name__ == "azureml.core":
+            from outrider.azureml import besides
+
+            besides.offer()
 
 
 class Finder:

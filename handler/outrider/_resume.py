@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, str], "dict[str, Any] | None"]
 
-_AGENTS_OWN = ("agent-", "outputs-")
+_AGENTS_OWN = ("agent-", "outputs-", "container-")
 _LOCKLESS_ALIVE_S = 86_400
 _BEGINNING = 1 << 18
 

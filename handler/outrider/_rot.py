@@ -10,6 +10,8 @@ TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     from typing import Mapping
 
+_KERAS = ("applications", "callbacks", "datasets", "layers", "losses", "metrics", "models", "optimizers", "preprocessing", "utils")
+
 #: A module that is no more -> the one that has its contents; "": an empty one, for what is below it.
 MODULES: Mapping[str, str] = {
     "sklearn.externals.joblib": "joblib",
@@ -62,88 +64,34 @@ MODULES: Mapping[str, str] = {
     "keras.utils.vis_utils": "keras.utils",
     "keras.wrappers.scikit_learn": "scikeras.wrappers",
     "tensorflow.python.keras": "tensorflow.keras",
+    **{f"tensorflow.python.keras.{name}": f"keras.{name}" for name in _KERAS},
+    "keras.preprocessing.text": "keras.src.legacy.preprocessing.text",
     "distutils": "setuptools._distutils",
     "distutils.util": "setuptools._distutils.util",
     "distutils.version": "setuptools._distutils.version",
     "distutils.dir_util": "setuptools._distutils.dir_util",
     "distutils.spawn": "setuptools._distutils.spawn",
     "xml.etree.cElementTree": "xml.etree.ElementTree",
+    "pkg_resources": "outrider._packages",
 }
 
 #: What such a module was in: an empty package, where that is no more either.
 PACKAGES = frozenset(".".join(name.split(".")[:end]) for name in MODULES for end in range(2, name.count(".") + 1))
 
 _OF_ABC = (
-    "Awaitable",
-    "Callable",
-    "Collection",
-    "Container",
-    "Coroutine",
-    "Generator",
-    "Hashable",
-    "ItemsView",
-    "Iterable",
-    "Iterator",
-    "KeysView",
-    "Mapping",
-    "MappingView",
-    "MutableMapping",
-    "MutableSequence",
-    "MutableSet",
-    "Reversible",
-    "Sequence",
-    "Set",
-    "Sized",
+    "Awaitable", "Callable", "Collection", "Container", "Coroutine", "Generator", "Hashable", "ItemsView", "Iterable", "Iterator",
+    "KeysView", "Mapping", "MappingView", "MutableMapping", "MutableSequence", "MutableSet", "Reversible", "Sequence", "Set", "Sized",
     "ValuesView",
-)
+)  # fmt: skip
 _NUMPYS = (
-    "arange",
-    "array",
-    "asarray",
-    "concatenate",
-    "cos",
-    "dot",
-    "dstack",
-    "exp",
-    "eye",
-    "hstack",
-    "interp",
-    "isnan",
-    "linspace",
-    "log",
-    "log10",
-    "max",
-    "mean",
-    "min",
-    "ones",
-    "pi",
-    "power",
-    "reshape",
-    "shape",
-    "sin",
-    "sqrt",
-    "stack",
-    "sum",
-    "transpose",
-    "unique",
-    "vstack",
-    "zeros",
-)
+    "arange", "array", "asarray", "concatenate", "cos", "dot", "dstack", "exp", "eye", "hstack", "interp", "isnan", "linspace", "log",
+    "log10", "max", "mean", "min", "ones", "pi", "power", "reshape", "shape", "sin", "sqrt", "stack", "sum", "transpose", "unique",
+    "vstack", "zeros",
+)  # fmt: skip
 _WINDOWS = (
-    "barthann",
-    "bartlett",
-    "blackman",
-    "blackmanharris",
-    "boxcar",
-    "gaussian",
-    "hamming",
-    "hann",
-    "kaiser",
-    "nuttall",
-    "parzen",
-    "triang",
-    "tukey",
-)
+    "barthann", "bartlett", "blackman", "blackmanharris", "boxcar", "gaussian", "hamming", "hann", "kaiser", "nuttall", "parzen",
+    "triang", "tukey",
+)  # fmt: skip
 
 #: A module -> names that are no more -> where the same is: `.name` in the module itself, else a whole path.
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
@@ -204,6 +152,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "scipy.misc": {"comb": "scipy.special.comb", "factorial": "scipy.special.factorial", "logsumexp": "scipy.special.logsumexp"},
     "matplotlib.cm": {"get_cmap": "matplotlib.pyplot.get_cmap"},
     "PIL.Image": {"ANTIALIAS": ".Resampling.LANCZOS", "LINEAR": ".Resampling.BILINEAR", "CUBIC": ".Resampling.BICUBIC"},
+    "keras.preprocessing.image": {"ImageDataGenerator": "keras.src.legacy.preprocessing.image.ImageDataGenerator"},
     "jinja2": {"Markup": "markupsafe.Markup", "escape": "markupsafe.escape"},
     "markupsafe": {"soft_unicode": ".soft_str"},
     "networkx": {"from_numpy_matrix": ".from_numpy_array", "to_numpy_matrix": ".to_numpy_array"},
@@ -215,10 +164,29 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "inspect": {"getargspec": "outrider._mend.getargspec"},
 }
 
+_OF_KERAS = ("fit_generator", "predict_generator", "evaluate_generator", "predict_classes", "predict_proba")
+
 #: A class -> its methods that are no more; `_mend.py` has what does the same.
 METHODS: Mapping[str, frozenset[str]] = {
-    "DataFrame": frozenset({"append", "iteritems", "as_matrix", "get_value", "set_value"}),
-    "Series": frozenset({"append", "iteritems", "as_matrix", "get_value"}),
+    "DataFrame": frozenset(
+        {
+            "append",
+            "iteritems",
+            "as_matrix",
+            "get_value",
+            "set_value",
+            "applymap",
+            "pad",
+            "backfill",
+            "get_values",
+            "mad",
+            "swapaxes",
+            "lookup",
+        }
+    ),
+    "Series": frozenset({"append", "iteritems", "as_matrix", "get_value", "pad", "backfill", "get_values", "mad"}),
+    "Sequential": frozenset(_OF_KERAS),
+    "Functional": frozenset(_OF_KERAS),
     "OneHotEncoder": frozenset({"get_feature_names"}),
     "ColumnTransformer": frozenset({"get_feature_names"}),
     "CountVectorizer": frozenset({"get_feature_names"}),
@@ -228,11 +196,72 @@ METHODS: Mapping[str, frozenset[str]] = {
     "Thread": frozenset({"isAlive"}),
 }
 
-#: Arguments of functions and classes that are no more, or have another name.
-ARGUMENTS: Mapping[str, frozenset[str]] = {
-    "OneHotEncoder": frozenset({"sparse"}),
-    "mean_squared_error": frozenset({"squared"}),
+_BOOSTED = {"base_estimator": "estimator"}
+_SORTED = {"presort": ""}
+_STEPS = {"n_iter": "max_iter"}
+_PASSED_ON = {"fit_params": "params"}
+
+#: A module -> its classes and functions -> arguments that have another name today; "": one that made no difference to the result.
+PARAMETERS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "sklearn.cluster": {
+        "KMeans": {"n_jobs": "", "precompute_distances": ""},
+        "AgglomerativeClustering": {"affinity": "metric"},
+        "FeatureAgglomeration": {"affinity": "metric"},
+    },
+    "sklearn.decomposition": {"LatentDirichletAllocation": {"n_topics": "n_components"}},
+    "sklearn.ensemble": {
+        "AdaBoostClassifier": _BOOSTED,
+        "AdaBoostRegressor": _BOOSTED,
+        "BaggingClassifier": _BOOSTED,
+        "BaggingRegressor": _BOOSTED,
+        "GradientBoostingClassifier": _SORTED,
+        "GradientBoostingRegressor": _SORTED,
+        "IsolationForest": {"behaviour": ""},
+    },
+    "sklearn.linear_model": {
+        "LinearRegression": {"normalize": ""},
+        "LogisticRegression": {"n_iter": "max_iter"},
+        "SGDClassifier": _STEPS,
+        "SGDRegressor": _STEPS,
+        "Perceptron": _STEPS,
+    },
+    "sklearn.manifold": {"TSNE": {"n_iter": "max_iter"}},
+    "sklearn.metrics": {"precision_recall_curve": {"probas_pred": "y_score"}},
+    "sklearn.model_selection": {
+        "GridSearchCV": {"iid": ""},
+        "RandomizedSearchCV": {"iid": ""},
+        "cross_val_predict": _PASSED_ON,
+        "cross_val_score": _PASSED_ON,
+        "cross_validate": _PASSED_ON,
+    },
+    "sklearn.preprocessing": {"OneHotEncoder": {"sparse": "sparse_output"}},
+    "sklearn.tree": {"DecisionTreeClassifier": _SORTED, "DecisionTreeRegressor": _SORTED},
 }
+
+_TRAINED = frozenset({"evals_result", "early_stopping_rounds", "verbose_eval"})
+
+#: Arguments of functions and classes that are no more, or have another name: those above, and those that `_mend*.py` know.
+ARGUMENTS: Mapping[str, frozenset[str]] = {
+    **{name: frozenset(changes) for names in PARAMETERS.values() for name, changes in names.items()},
+    "mean_squared_error": frozenset({"squared"}),
+    "train": _TRAINED,
+    "cv": _TRAINED,
+    "fit": frozenset({"early_stopping_rounds", "eval_metric"}),
+    "fillna": frozenset({"method"}),
+    "read_csv": frozenset(
+        {"error_bad_lines", "warn_bad_lines", "squeeze", "delim_whitespace", "infer_datetime_format", "mangle_dupe_cols"}
+    ),
+    "to_csv": frozenset({"line_terminator"}),
+    "to_datetime": frozenset({"infer_datetime_format"}),
+    "describe": frozenset({"datetime_is_numeric"}),
+    "groupby": frozenset({"squeeze"}),
+    "weights": frozenset({"save_format"}),
+}
+
+#: Functions and methods whose arguments could be given by position.
+BY_POSITION = frozenset(
+    {"drop", "sort_values", "sort_index", "dropna", "set_index", "reset_index", "concat", "pivot", "any", "all", "fillna", "split"}
+)
 
 #: Values of estimators' parameters that have another name now.
 VALUES: Mapping[str, Mapping[str, object]] = {
@@ -250,12 +279,14 @@ def hint(kind: str, message: str) -> str | None:
     quoted = words[1::2]
     found = None
     name = kind.rpartition(".")[2]
-    if name in ("ModuleNotFoundError", "ImportError") and quoted:
+    if name in ("ModuleNotFoundError", "ImportError") and (quoted or "load_boston" in message):
         found = _module(message, quoted)
     elif name == "AttributeError":
         found = _attribute(*_of_and_name(message, quoted))
-    elif name == "TypeError" and quoted:
-        found = _argument(message, quoted[0])
+    elif name == "TypeError":
+        found = _position(message) or _of_type(message) or (_argument(message, quoted[0]) if quoted else None)
+    elif name == "ValueError" and message.startswith("Argument(s) not recognized: {") and quoted[0] in ("lr", "decay"):
+        found = f"argument {quoted[0]!r} of Keras' optimizers"
     elif name == "InvalidParameterError" and quoted and quoted[-1] in VALUES.get(quoted[0], ()):
         found = f"{quoted[0]}={quoted[-1]!r}"
     elif name == "OSError" and quoted and quoted[0].startswith("seaborn") and "style" in message:
@@ -264,6 +295,8 @@ def hint(kind: str, message: str) -> str | None:
 
 
 def _module(message: str, quoted: list[str]) -> str | None:
+    if "load_boston" in message:
+        return "sklearn's data set load_boston, which can be imported but not used,"
     if message.startswith("No module named"):
         return quoted[0] if quoted[0] in MODULES or quoted[0] in PACKAGES else None
     if len(quoted) < 2:
@@ -278,9 +311,24 @@ def _argument(message: str, name: str) -> str | None:
         return "yaml.load() without a Loader"
     if "unexpected keyword argument" not in message:
         return None
-    function = message.partition("(")[0].replace(".__init__", "").rpartition(".")[2]
+    function = _function(message)
     known = [one for one in ARGUMENTS if name in ARGUMENTS[one] and (one == function or message.startswith("got "))]
     return f"argument {name!r} of {known[0]}" if known else None
+
+
+def _function(message: str) -> str:
+    return message.partition("(")[0].replace(".__init__", "").rpartition(".")[2]
+
+
+def _position(message: str) -> str | None:
+    whole = message.partition("(")[0]
+    of = whole.rpartition(".")[0]
+    known = _function(message) in BY_POSITION and (of in ("DataFrame", "Series", "NDFrame", "StringMethods") or whole == "concat")
+    return f"what {whole}() took by position" if known and "positional argument" in message and " given" in message else None
+
+
+def _of_type(message: str) -> str | None:
+    return "the type of pandas' columns of text" if "StringDtype" in message and "as a data type" in message else None
 
 
 def _of_and_name(message: str, quoted: list[str]) -> tuple[str, str]:

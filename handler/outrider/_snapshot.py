@@ -103,10 +103,11 @@ def take_for(run: KnownRun, path: Any) -> str:
 
 
 def attach(run: Any, taken: Snapshot, *, by_itself: bool = False) -> None:
-    """Says in the run that the snapshot is its. `by_itself`: nobody has asked for it."""
+    """Says in the run that the snapshot is its. `by_itself`: nobody has asked for it, so it may give way, which no property does."""
+    run.add_line(spool.line(taken.line()))
     if by_itself:
         run.__dict__["_snapshot_by_itself"] = taken.id
-    run.add_line(spool.line(taken.line()))
+        return
     run.add_line(spool.line({"k": record.PROPERTY, "t": time.time_ns(), "n": "ContentSnapshotId", "v": taken.id}))
 
 

@@ -1,12 +1,14 @@
 """
 A run as its segments in the spool tell it: what the agent would answer, made here where there is none. docs/spool.md is the law.
 
-Reads only. Whether all of a run is here is for the caller to ask (`is_whole`). Lines that cannot be read are passed over, as an agent does.
+Reads only, and of a run only what is not in a store yet: a `Stream` says from where on. What the store has is gone on with. Lines that
+cannot be read are passed over, as an agent does.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from outrider import record, spool
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 #: Lines of these kinds say nothing of the run itself; ours are known by how they begin, and need not be parsed.
-_BULK = tuple(f'{{"k":"{kind}",'.encode() for kind in ("m", "ls", "rw", "tb", "l", "pr", "c", "seen", "gap", "note"))
+_BULK = ("m", "ls", "rw", "tb", "l", "pr", "c", "seen", "gap", "note")
+#: The other lines.
+_TELLING = re.compile(rb'\n(?!\{"k":"(?:' + "|".join(_BULK).encode() + rb')",)([^\n]+)')
+_TIME = re.compile(rb'"t": ?(\d{1,19})')
 _SAID_ONCE = ("name", "description", "type", "parent", "command", "cwd", "host", "user", "python", "outputs", "inputs")
 #: A file that was touched so shortly before a run's start, or after its end, is the run's, ns.
 _GRACE_NS = 10_000_000_000
+_OBSERVED = ("vanished", "keeper-lost", "oom-killed")
 _SEVERITY = {record.COMPLETED: 0, record.CANCELED: 1, record.FAILED: 2}
 
 
@@ -35,33 +41,86 @@ def folders(home: str, run: str) -> list[str]:
         return []
 
 
-def is_there(home: str, run: str) -> bool:
-    """Has the run a stream in the spool?"""
-    return bool(folders(home, run))
-
-
-def is_whole(home: str, run: str) -> bool:
-    """
-    Is every line of the run here, so far as its folder says? (A stream that was passed on and deleted leaves `.shipped`; of a stream the
-    first segments go first.)
-    """
-    found = folders(home, run)
-    if not found or os.path.exists(os.path.join(home, "spool", run, ".shipped")):
-        return False
-    return all(numbers == list(range(len(numbers))) for numbers in map(spool.segments, found))
-
-
 def is_stream(top: str, name: str) -> bool:
     """Is that a stream's folder?"""
     return not name.startswith(".") and not name.endswith(".tmp") and os.path.isdir(os.path.join(top, name))
 
 
-def lines(folder: str) -> Iterator[bytes]:
-    """The stream's whole lines. Raises HistoryUnavailable where a segment goes meanwhile."""
-    try:
-        yield from spool.read_lines(folder)
-    except FileNotFoundError:
-        raise HistoryUnavailable from None
+class Stream:
+    """A stream of the spool, from a position on: segments `first` to `last`, the first from byte `offset`."""
+
+    def __init__(self, folder: str, first: int, last: int, offset: int) -> None:
+        self.folder, self.first, self.last, self.offset = folder, first, last, offset
+        self.writer = os.path.basename(folder)
+
+    def size(self) -> int:
+        """How many bytes there are, 0 where nothing is left to be read. Raises HistoryUnavailable."""
+        try:
+            sizes = [os.stat(spool.segment_path(self.folder, number)).st_size for number in range(self.first, self.last + 1)]
+        except FileNotFoundError:
+            raise HistoryUnavailable from None
+        return max(0, sum(sizes) - self.offset)
+
+    def began(self) -> tuple[int, str]:
+        """When it began, as its first header there says: in this order a run's streams are told of, as an agent would have met them."""
+        try:
+            with open(spool.open_regular(spool.segment_path(self.folder, self.first)), "rb") as file:
+                time = _TIME.search(file.read(4096))
+        except OSError:
+            time = None
+        return (int(time.group(1)) if time else 0), self.writer
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its whole lines, a segment at a time; a torn tail is left out. Raises HistoryUnavailable where a segment has gone."""
+        for number in range(self.first, self.last + 1):
+            try:
+                with open(spool.open_regular(spool.segment_path(self.folder, number)), "rb") as file:
+                    file.seek(self.offset if number == self.first else 0)
+                    data = file.read()
+            except FileNotFoundError:
+                raise HistoryUnavailable from None
+            yield data[: data.rfind(b"\n") + 1]
+
+    def telling(self) -> Iterator[bytes]:
+        """Those of its lines that say something of the run itself, or of its files."""
+        for piece in self.pieces():
+            if not piece.startswith(b"\n"):  # as who writes no empty lines between
+                yield piece[: piece.find(b"\n")]
+            yield from _TELLING.findall(piece)
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines, without their newlines."""
+        for piece in self.pieces():
+            for raw in piece.split(b"\n"):
+                if raw:
+                    yield raw
+
+
+def streams(home: str, run: str, passed: dict[str, tuple[int, int]]) -> list[Stream] | None:
+    """
+    The run's streams that are in the spool, each from where a store has it to (`passed`, by writer) on; None where something between is
+    missing. (Of a stream the first segments go first; one that was passed on and deleted leaves `.shipped`.)
+    """
+    found = []
+    for folder in folders(home, run):
+        numbers = spool.segments(folder)
+        first, offset = passed.get(os.path.basename(folder), (0, 0))
+        last = numbers[-1] if numbers else first - 1
+        if not set(range(first, last + 1)) <= set(numbers):
+            return None
+        found.append(Stream(folder, first, last, offset))
+    if len(found) > 1:
+        found.sort(key=Stream.began)
+    if not passed and os.path.exists(os.path.join(home, "spool", run, ".shipped")):
+        return None
+    return found
+
+
+def parsed_value(text: str) -> Any:
+    """A value of JSON."""
+    import json
+
+    return json.loads(text)
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -75,21 +134,22 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def run(home: str, run_id: str) -> Document:
-    """The run's document."""
+def run(run_id: str, found: list[Stream], known: Document | None = None, so_far: Document | None = None) -> Document:
+    """The run's document; what a store has of it (`known`, and `so_far` as of `stored`) is gone on with."""
     told = Told(run_id)
-    for folder in folders(home, run_id):
-        told.begin(folder)
-        for raw in lines(folder):
-            if not raw.startswith(_BULK):
-                told.take(parsed(raw))
+    if known is not None and so_far is not None:
+        told.resume(known, so_far)
+    for stream in found:
+        told.begin(stream.folder)
+        for raw in stream.telling():
+            told.take(parsed(raw))
     return told.document()
 
 
 def runs(home: str) -> list[str]:
     """The ids of the runs that have a stream in the spool."""
     top = os.path.join(home, "spool")
-    return [name for name in (sorted(os.listdir(top)) if os.path.isdir(top) else []) if spool.valid_name(name) and is_there(home, name)]
+    return [name for name in (sorted(os.listdir(top)) if os.path.isdir(top) else []) if spool.valid_name(name) and folders(home, name)]
 
 
 _GONE = object()
@@ -103,17 +163,34 @@ class Told:
         self._found.update((key, None) for key in _SAID_ONCE)
         self._kept: dict[str, dict[str, Any]] = {"tags": {}, "properties": {}, "params": {}}
         self._default, self._chosen = True, 0
-        self._times: dict[tuple[str, str], tuple[int, str]] = {}  # when, and in which stream, something was said last
-        self._owner: tuple[int, str] | None = None  # attempt, folder
-        self._folder, self._attempt, self._own = "", 1, False
+        self._times: dict[tuple[str, str], tuple[int, str]] = {}  # when, and by which writer, something was said last
+        self._owner: tuple[int, str] | None = None  # attempt, writer
+        self._writer, self._attempt, self._own = "", 1, False
+        self._streams: dict[str, tuple[bool, int]] = {}  # what is known of streams whose header was read before
         self._folders: list[str] = []
         self._seen: Document | None = None
         self._said: Document | None = None
 
+    def resume(self, known: Document, so_far: Document) -> None:
+        """What a store has of the run: its document, and `stored.so_far`."""
+        said = so_far["said"]
+        self._found.update((key, value) for key, value in known.items() if key not in self._kept)
+        self._kept = {name: dict(known[name] or {}) for name in self._kept}
+        for key, value, time, writer in so_far["tags"]:
+            self._times["tag", key] = (time, writer or "")
+            self._kept["tags"][key] = _GONE if value is None else parsed_value(value)
+        self._times.update((("run", name), (said[when], "")) for name, when in _SAID_WHEN.items())
+        self._default, self._chosen = bool(said["is_default"]), said["chosen"]
+        self._streams = so_far["streams"]
+        owners = [writer for writer, (owner, attempt) in self._streams.items() if owner and attempt == said["attempt"]]
+        self._owner = (said["attempt"], owners[0]) if owners else None
+        self._seen, self._said = map(_ending, (said["seen"], said["said"]))
+
     def begin(self, folder: str) -> None:
         """The lines that follow are of this stream."""
-        self._folder = folder
         self._folders.append(folder)
+        self._writer = os.path.basename(folder)
+        self._own, self._attempt = self._streams.get(self._writer, (False, 1))
 
     def take(self, line: Document) -> None:
         """One line; one of another form than the specification's is nothing."""
@@ -158,7 +235,7 @@ class Told:
         if self._own and (self._owner is None or self._attempt >= self._owner[0]):
             if self._owner is not None and self._attempt > self._owner[0]:
                 self._seen = self._said = None  # a newer attempt has an end of its own
-            self._owner = (self._attempt, self._folder)
+            self._owner = (self._attempt, self._writer)
         found["started"] = min(found["started"] or line["t"], line["t"])
         found["host"] = found["host"] or line.get("host")
         if line.get("exp") and self._default and found["experiment"] == "default":
@@ -189,9 +266,9 @@ class Told:
     def _is_latest(self, what: str, key: str, time: int) -> bool:
         """Of several streams the latest word counts, within one the last."""
         before = self._times.get((what, key), (0, ""))
-        if time < before[0] and before[1] != self._folder:
+        if time < before[0] and before[1] != self._writer:
             return False
-        self._times[what, key] = (time, self._folder)
+        self._times[what, key] = (time, self._writer)
         return True
 
     def _param(self, line: Document) -> None:
@@ -201,7 +278,8 @@ class Told:
         self._kept["properties"].setdefault(line["n"], line["v"])
 
     def _snapshot(self, line: Document) -> None:
-        self._found["snapshot"] = line["id"]
+        if self._is_latest("snap", "", line["t"]):
+            self._found["snapshot"] = line["id"]
 
     def _phase(self, line: Document) -> None:
         self._found["phase"] = line["ph"]
@@ -210,8 +288,10 @@ class Told:
         severity = _SEVERITY[line["status"]]
         if self._owner and self._attempt < self._owner[0]:
             return
-        if self._own or line.get("by") or line["reason"] in ("vanished", "keeper-lost", "oom-killed"):
-            self._seen = line
+        is_observed = line["reason"] in _OBSERVED
+        if self._own or line.get("by") or is_observed:
+            if self._seen is None or not is_observed or self._seen["reason"] in _OBSERVED:  # the owner's own word comes first
+                self._seen = line
         elif self._said is None or severity > _SEVERITY[self._said["status"]]:
             self._said = line
 
@@ -228,30 +308,44 @@ _TAKES: dict[str, Callable[[Told, Document], None]] = {
 }
 
 
-def files(home: str, run_id: str) -> dict[str, Document]:
-    """The run's files in their last versions, by path."""
-    found: dict[str, Document] = {}
-    for folder in folders(home, run_id):
-        for raw in lines(folder):
-            if b'"art"' in raw[:40] or (b'"art"' in raw and not raw.startswith(_BULK)):
-                line = parsed(raw)
-                if line.get("k") == record.ARTIFACT and isinstance(line.get("p"), str) and line.get("sha"):
-                    before = found.get(line["p"])
-                    if before is None or before["time"] <= line["t"]:
-                        found[line["p"]] = {"sha": line["sha"], "size": line.get("size"), "time": line["t"]}
-    return dict(sorted(found.items()))
+#: Of these the store keeps when they were said last.
+_SAID_WHEN = {"name": "named", "description": "described", "outputs": "outputs_named"}
 
 
-def console(home: str, run_id: str) -> bytes:
-    """What the run's command wrote, whole."""
-    found = []
-    for folder in folders(home, run_id):
-        for raw in lines(folder):
+def _ending(kept: str | None) -> Document | None:
+    """An `end` line again, of what the store keeps of it (the agent's `core/ending.py`)."""
+    if kept is None:
+        return None
+    found = parsed(kept.encode())
+    error = {short: found.get(name) for short, name in (("type", "error_type"), ("message", "error_message"), ("traceback", "traceback"))}
+    line = {"t": found["time"], "code": found.get("code"), "sig": found.get("signal"), "by": found.get("by")}
+    has_error = any(value is not None for value in error.values())
+    return {**line, "status": found["status"], "reason": found["reason"], "err": error if has_error else None}
+
+
+def files(found: list[Stream], before: list[Document]) -> dict[str, Document]:
+    """The run's files in their last versions, by path; `before`: what a store has."""
+    last = {one["path"]: {key: one[key] for key in ("sha", "size", "time")} for one in before}
+    for stream in found:
+        for raw in stream.telling():
+            line = parsed(raw) if b'"art"' in raw else {}
+            if line.get("k") == record.ARTIFACT and isinstance(line.get("p"), str) and line.get("sha"):
+                known = last.get(line["p"])
+                if known is None or known["time"] <= line["t"]:
+                    last[line["p"]] = {"sha": line["sha"], "size": line.get("size"), "time": line["t"]}
+    return dict(sorted(last.items()))
+
+
+def console(found: list[Stream]) -> bytes:
+    """What the run's command wrote."""
+    chunks = []
+    for stream in found:
+        for raw in stream.lines():
             if raw.startswith(b'{"k":"c",') or b'"k": "c"' in raw:
                 line = parsed(raw)
                 if line.get("k") == record.CONSOLE:
-                    found.append(console_bytes(line))
-    return b"".join(found)
+                    chunks.append(console_bytes(line))
+    return b"".join(chunks)
 
 
 def console_bytes(line: Document) -> bytes:

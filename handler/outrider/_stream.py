@@ -149,11 +149,8 @@ class Stream:
         self._block: dict[str, Any] = {"v": record.FORMAT_VERSION, "pid": pid, "boot": boot, "host": host}
         self._block.update(refused=0, refused_bytes=0, gapped=0, why="", since=0)
         self.lock_fd = self._take_lock()
-        try:
+        with _locks.closed_on_error(self.lock_fd):
             self.fd = _high(self._new_segment(0))
-        except BaseException:
-            os.close(self.lock_fd)
-            raise
         self._segment_identity = _identity(self.fd)
         self._lock_identity = _identity(self.lock_fd)
 
@@ -238,28 +235,22 @@ class Stream:
     def _take_lock(self) -> int:
         temporary = os.path.join(self.directory, "lock.tmp")
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+        with _locks.closed_on_error(fd):
             _shared.share(fd, self.directory, _shared.LOCK)
             _write_whole(fd, _padded(self._block))
             _locks.lock(fd)
             os.rename(temporary, os.path.join(self.directory, "lock"))
-        except BaseException:
-            os.close(fd)
-            raise
         return _high(fd)
 
     def _new_segment(self, number: int) -> int:
         temporary = os.path.join(self.directory, f".{number:08d}.tmp")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
+        with _locks.closed_on_error(fd):
             _shared.share(fd, self.directory)
             self._head.update(seg=number, t=time.time_ns())
             _write_whole(fd, line(self._head))
             _locks.lock(fd)
             os.rename(temporary, segment_path(self.directory, number))
-        except BaseException:
-            os.close(fd)
-            raise
         return fd
 
 

@@ -7,10 +7,11 @@ The order is blob, then record: a record never names bytes that may be missing. 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from time import time_ns
 
-from outrider import _shared
+from outrider import _shared, _signals
 from outrider._encode import quote
 
 TYPE_CHECKING = False  # typing is an import too
@@ -24,9 +25,7 @@ def store(home: str, name: str, path_or_stream: Any) -> str:
     """Copies into the blob store; the fields of the `art` line."""
     inner = inner_path(name)
     if isinstance(path_or_stream, (str, bytes, os.PathLike)):
-        with open(path_or_stream, "rb") as file:
-            sha, size = _copy(home, file)
-            modified = os.fstat(file.fileno()).st_mtime_ns
+        sha, size, modified = _keep(home, path_or_stream)
     elif hasattr(path_or_stream, "read"):
         sha, size = _copy(home, path_or_stream)
         modified = time_ns()
@@ -37,8 +36,53 @@ def store(home: str, name: str, path_or_stream: Any) -> str:
 
 def keep(home: str, path: str) -> tuple[str, int]:
     """Copies a file into the blob store: (sha256, bytes). Raises OSError."""
+    return _keep(home, path)[:2]
+
+
+def _keep(home: str, path: Any) -> tuple[str, int, int]:
+    """
+    (sha256, bytes, mtime) of a file, which is in the blob store then. One that this process has kept already, and that has not changed, is
+    not read again; where the file system can, its extents are shared and nothing is copied.
+    """
+    begun = time_ns()
     with open(path, "rb") as file:
-        return _copy(home, file)
+        status = os.fstat(file.fileno())
+        identity = (home, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        sha = _kept.get(identity)
+        if sha is not None and os.path.exists(_path(home, sha)):
+            return sha, status.st_size, status.st_mtime_ns
+        sha, size = _reflinked(home, file) or _copy(home, file)
+        after = os.fstat(file.fileno())
+    is_settled = max(status.st_mtime_ns, status.st_ctime_ns) < begun - _SETTLED_NS and after.st_ctime_ns == status.st_ctime_ns
+    if is_settled and stat.S_ISREG(status.st_mode):
+        if len(_kept) >= _MOST:
+            _kept.clear()
+        _kept[identity] = sha
+    return sha, size, after.st_mtime_ns
+
+
+#: What this process has kept, by what its files were then.
+_kept: dict[tuple[Any, ...], str] = {}
+_MOST = 10_000
+_SETTLED_NS = 100_000_000  #: a file may change again within one tick of its file system's clock
+_FICLONE = 0x40049409  # linux/fs.h: share another file's extents, copy on write
+
+
+def _reflinked(home: str, source: BinaryIO) -> tuple[str, int] | None:
+    """The blob of a file, sharing its extents; None where the file system cannot."""
+    import fcntl
+
+    with temporary(home) as name:
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _shared.share(fd, os.path.dirname(name))
+            fcntl.ioctl(fd, _FICLONE, source.fileno())
+        except OSError as error:
+            _signals.pass_on(error)
+            return None
+        finally:
+            os.close(fd)
+        return adopt(home, name)
 
 
 def files_below(path: str) -> Iterator[tuple[str, str]]:
@@ -127,10 +171,14 @@ def _copy_hashing(source: BinaryIO, fd: int) -> tuple[str, int]:
             rest = rest[os.write(fd, rest) :]
 
 
+def _path(home: str, sha: str) -> str:
+    return os.path.join(home, "blobs", sha[:2], sha)
+
+
 def _name_it(home: str, temporary: str, sha: str) -> None:
-    folder = os.path.join(home, "blobs", sha[:2])
+    final = _path(home, sha)
+    folder = os.path.dirname(final)
     _shared.make_folders(folder)
-    final = os.path.join(folder, sha)
     if os.path.exists(final):
         _unlink(temporary)
         return

@@ -55,10 +55,21 @@ def left_behind(folder: str, pid: int) -> dict[str, str] | None:
     if not isinstance(found, dict):
         return None
     said = {key: str(found.get(key, "")) for key in ("type", "message", "traceback")}
-    hint = _rot.hint(said["type"], said["message"])
+    hint = _rot.hint(said["type"], said["message"]) or _of_outputs(said["type"], said["message"])
     if hint is not None:
         said["message"] += f"\n{hint}"
     return said
+
+
+def _of_outputs(kind: str, message: str) -> str | None:
+    """An error about a folder that scripts made for jobs take for granted says where it is made."""
+    path = message.rpartition("'")[0].rpartition("'")[2]
+    if kind not in ("FileNotFoundError", "OSError") or path.lstrip("./").partition("/")[0] != "outputs" or os.path.isabs(path):
+        return None
+    return (
+        "A script that is submitted has an empty ./outputs from its start: `outrider submit FOLDER SCRIPT` runs it so. Elsewhere the "
+        "folder is yours to make. What was logged until then is kept."
+    )
 
 
 def asked_by(path: str) -> str:

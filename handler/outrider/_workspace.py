@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from outrider import _current, _registry
-from outrider._errors import ConfigNotFound
+from outrider._errors import ConfigNotFound, ConfigUnusable
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -50,9 +50,16 @@ class Workspace:
         """
         The workspace that a `config.json` names, searched from `path` (default: here) upwards; without one the default local workspace.
 
-        Raises ConfigNotFound where the file cannot be read as JSON.
+        Raises ConfigNotFound where `path` or `_file_name` names a file that is not there, ConfigUnusable where it is no JSON.
         """
-        found = _find_config(os.fspath(path) if path else ".", _file_name)
+        start = os.fspath(path) if path else "."
+        found = _find_config(start, _file_name)
+        if found is None and (_file_name or _names_a_file(start)):
+            folder, name = os.path.split(os.path.abspath(start)) if _names_a_file(start) else (os.path.abspath(start), "")
+            raise ConfigNotFound(
+                f"The workspace configuration file {_file_name or name}, could not be found in {folder} or its parent directories. "
+                f"Without a path from_config() needs none: it takes the default workspace, on this machine."
+            )
         return cls(*found, auth=auth) if found else cls()
 
     @classmethod
@@ -131,6 +138,11 @@ class Workspace:
         }
 
 
+def _names_a_file(path: str) -> bool:
+    """A path that ends as a file does, and is no folder: what a folder holds may be missing, what was named may not."""
+    return bool(os.path.splitext(path)[1]) and not os.path.isdir(path)
+
+
 def _find_config(start: str, file_name: str | None) -> tuple[str, str, str] | None:
     """(subscription, resource group, name) of the file that is found; None where there is none."""
     if os.path.isfile(start):
@@ -155,7 +167,7 @@ def _read_config(path: str) -> tuple[str, str, str]:
         try:
             found = json.load(file)
         except ValueError as error:
-            raise ConfigNotFound(f"{path} is no JSON: {error}. Correct or delete it: without one the default workspace is taken.") from None
+            raise ConfigUnusable(f"{path} is no JSON: {error}. Correct or delete it: without one the default workspace is taken.") from None
     if isinstance(found, dict) and "Scope" in found:
         parts = str(found["Scope"]).strip("/").split("/")
         found = {"subscription_id": parts[1], "resource_group": parts[3], "workspace_name": parts[-1]} if len(parts) > 4 else {}

@@ -1,5 +1,6 @@
 -- name: documents
--- Runs with everything that is said of them (the run API's documents), the newest first: all, of an experiment, or by a JSON list of ids.
+-- Runs with everything that is said of them (the run API's documents), the newest first: all that were not deleted, of an experiment, or by
+-- a JSON list of ids.
 SELECT r.run_id AS run, e.name AS experiment, r.number, r.name, r.description, r.type, r.status, r.phase, r.reason, r.exit_code, r.signal,
        r.error_type, r.error_message, r.traceback, r.started, r.ended, r.parent_run_id AS parent, r.command, r.cwd, r.host, r.user, r.python,
        r.outputs, r.inputs,
@@ -8,18 +9,18 @@ SELECT r.run_id AS run, e.name AS experiment, r.number, r.name, r.description, r
        (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM properties p WHERE p.run_key = r.run_key) AS properties,
        (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM params p WHERE p.run_key = r.run_key) AS params
 FROM runs r JOIN experiments e USING (experiment_key)
-WHERE (:experiment IS NULL OR e.name = :experiment) AND (:runs IS NULL OR r.run_id IN (SELECT value FROM json_each(:runs)))
+WHERE (:experiment IS NULL OR e.name = :experiment) AND (:runs IS NULL AND r.removed IS NULL OR r.run_id IN (SELECT value FROM json_each(:runs)))
 ORDER BY r.started DESC, r.run_key DESC;
 
 -- name: children
 -- The ids of a run's children.
-SELECT run_id FROM runs WHERE parent_run_id = :run;
+SELECT run_id FROM runs WHERE parent_run_id = :run AND removed IS NULL;
 
 -- name: descendants
 -- The ids of a run's children, of theirs, and so on.
 WITH RECURSIVE below (run_id) AS (
-    SELECT run_id FROM runs WHERE parent_run_id = :run
-    UNION SELECT r.run_id FROM runs r JOIN below b ON r.parent_run_id = b.run_id)
+    SELECT run_id FROM runs WHERE parent_run_id = :run AND removed IS NULL
+    UNION SELECT r.run_id FROM runs r JOIN below b ON r.parent_run_id = b.run_id WHERE r.removed IS NULL)
 SELECT run_id FROM below WHERE run_id <> :run;
 
 -- name: series_of
@@ -40,18 +41,42 @@ SELECT time_min, times, "values" FROM points WHERE series_key = :series_key ORDE
 SELECT 1 FROM runs WHERE run_id = :run;
 
 -- name: positions
--- How far each stream of a run is committed.
-SELECT s.writer, c.segment, c."offset" FROM streams s JOIN cursors c ON c.stream_key = s.stream_key AND c.sink = 'store' WHERE s.run_id = :run;
+-- How far each stream is committed, of all runs or of a JSON list of them.
+SELECT s.run_id, s.writer, c.segment, c."offset" FROM streams s JOIN cursors c ON c.stream_key = s.stream_key AND c.sink = 'store'
+WHERE :runs IS NULL OR s.run_id IN (SELECT value FROM json_each(:runs));
+
+-- name: deleted
+-- Runs that were deleted: what their streams still bring is nothing.
+SELECT run_id FROM deleted_runs WHERE :runs IS NULL OR run_id IN (SELECT value FROM json_each(:runs));
+
+-- name: streams_of
+-- A run's streams.
+SELECT stream_key, writer, owner, attempt FROM streams WHERE run_id = :run;
+
+-- name: said_of
+-- When things were said of a run (ns), and what its newest attempt's end was decided from.
+SELECT r.attempt, r.named, r.described, r.outputs_named, r.chosen, r.experiment_default AS is_default, a.seen_end AS seen, a.said
+FROM runs r LEFT JOIN attempts a ON a.run_key = r.run_key AND a.attempt = r.attempt WHERE r.run_id = :run;
+
+-- name: tags_of
+-- A run's tags, the removed ones too, with when and by which writer they were said.
+SELECT t.key, t.value, t.time, s.writer FROM tags t JOIN runs r USING (run_key) LEFT JOIN streams s ON s.stream_key = t.stream_key
+WHERE r.run_id = :run;
 
 -- name: files_of
 -- A run's files in their last versions.
 SELECT CAST(a.path AS BLOB) AS path, a.size, a.sha256 AS sha, a.time FROM artifacts a JOIN runs r USING (run_key)
 WHERE r.run_id = :run AND a.version = (SELECT max(version) FROM artifacts b WHERE b.run_key = a.run_key AND b.path = a.path) ORDER BY a.path;
 
+-- name: tables_of
+-- Of which names several runs have rows or tables, in the order of the first one committed; of how many streams and kinds they are.
+SELECT r.run_id, w.run_key, w.name, count(DISTINCT w.stream_key) AS streams, min(w.stream_key) AS stream_key, min(w.kind) || max(w.kind) AS kinds
+FROM rows w JOIN runs r USING (run_key)
+WHERE r.run_id IN (SELECT value FROM json_each(:runs)) GROUP BY w.run_key, w.name ORDER BY min(w.row_key);
+
 -- name: rows_of
--- Rows and tables of several runs, in the order committed.
-SELECT r.run_id, w.stream_key, w.name, w.kind, w.time, w.columns FROM rows w JOIN runs r USING (run_key)
-WHERE r.run_id IN (SELECT value FROM json_each(:runs)) ORDER BY w.row_key;
+-- Rows and tables of a name, in the order committed.
+SELECT columns, time, kind FROM rows WHERE run_key = :run_key AND name = :name ORDER BY row_key;
 
 -- name: figures_of
 -- Images and charts of several runs, in the order committed.

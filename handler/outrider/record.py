@@ -24,6 +24,7 @@ MODEL = "model"
 SNAPSHOT = "snap"
 PHASE = "ph"
 SEEN = "seen"
+FROM = "from"
 END = "end"
 GAP = "gap"
 NOTE = "note"
@@ -31,7 +32,7 @@ NOTE = "note"
 KINDS = frozenset(
     {
         HEAD, RUN, METRIC, LIST, ROW, TABLE, LOG, PRINT, CONSOLE, TAG, PARAM, PROPERTY,
-        ARTIFACT, FIGURE, MODEL, SNAPSHOT, PHASE, SEEN, END, GAP, NOTE,
+        ARTIFACT, FIGURE, MODEL, SNAPSHOT, PHASE, SEEN, FROM, END, GAP, NOTE,
     }
 )  # fmt: skip
 

@@ -14,11 +14,11 @@ import os
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
     import sqlite3
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, Iterator
 
     Document = Dict[str, Any]
 
-SCHEMA = 5
+SCHEMA = 8
 JSON_COLUMNS = ("command", "outputs", "inputs", "tags", "properties", "params")
 #: So many bytes of a console are given at once.
 CONSOLE_BYTES = 4 << 20
@@ -55,10 +55,13 @@ def documents(
     return [_document(row) for row in connection.execute(sql("documents"), given)]
 
 
-def metrics(connection: sqlite3.Connection, run: str, *, recursive: bool, raw: Callable[[str], Any]) -> dict[str, Document]:
+def metrics(
+    connection: sqlite3.Connection, run: str, *, recursive: bool, raw: Callable[[str], Any], packed: bool = False
+) -> dict[str, Document]:
     """
     What `get_metrics()` is made of, by run: series, rows, figures. Values are in the order logged; a series has `times` where another of
-    its name has to be merged with it. `raw` makes of JSON text what the caller wants of it.
+    its name has to be merged with it. `raw` makes of JSON text what the caller wants of it. `packed`: many rows of a name are one of the
+    kind `rows`, its columns a list.
     """
     check(connection, run)
     runs = [run, *(family(connection, run, recursive=True) if recursive else [])]
@@ -72,12 +75,25 @@ def metrics(connection: sqlite3.Connection, run: str, *, recursive: bool, raw: C
     for row in series:
         several = sources[row["run_id"], row["name"]] > 1
         found[row["run_id"]]["series"].append(_series(connection, row, raw, with_times=several))
-    for row in _ordered(connection.execute(sql("rows_of"), given).fetchall()):
-        fields = {name: row[name] for name in ("name", "kind", "time")}
-        found[row["run_id"]]["rows"].append({**fields, "columns": raw(row["columns"])})
+    for run_id, fields, _, _ in _rows(connection, given, raw, packed=packed):
+        found[run_id]["rows"].append(fields)
     for row in connection.execute(sql("figures_of"), given):
         fields = {name: row[name] for name in ("name", "type", "description", "time")}
         found[row["run_id"]]["figures"].append({**fields, "path": _path(row["path"])})
+    return found
+
+
+def metrics_so_far(connection: sqlite3.Connection, run: str, *, with_times: bool) -> Document:
+    """The same of one run that goes on in the spool: series and rows say which `stream` (writer; None: several) they are of."""
+    given = {"runs": json.dumps([run])}
+    writers = {key: writer for key, writer, _, _ in connection.execute(sql("streams_of"), {"run": run})}
+    found = metrics(connection, run, recursive=False, raw=json.loads, packed=True)[run]
+    series = connection.execute(sql("series_of"), given).fetchall()
+    found["series"] = [
+        {**_series(connection, row, json.loads, with_times=with_times), "stream": writers.get(row["stream_key"])} for row in series
+    ]
+    rows = _rows(connection, given, json.loads, packed=True)
+    found["rows"] = [{**fields, "stream": writers.get(stream or 0), "times": times} for _, fields, stream, times in rows]
     return found
 
 
@@ -106,14 +122,40 @@ def tail(connection: sqlite3.Connection, run: str, count: int) -> tuple[bytes, l
     return b"".join(row[0] for row in reversed(chunks)), [dict(row) for row in reversed(logs)]
 
 
-def positions(connection: sqlite3.Connection, run: str) -> dict[str, tuple[int, int]]:
-    """How far each stream of the run is in the store: (segment, offset) by writer. Empty for an unknown run."""
-    return {row[0]: (row[1], row[2]) for row in connection.execute(sql("positions"), {"run": run})}
+def positions(connection: sqlite3.Connection, runs: list[str] | None = None) -> dict[str, dict[str, tuple[int, int]]]:
+    """How far the streams of runs (None: of all) are in the store: (segment, offset) by writer, by run."""
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for run, writer, segment, offset in connection.execute(sql("positions"), {"runs": None if runs is None else json.dumps(runs)}):
+        found.setdefault(run, {})[writer] = (segment, offset)
+    return found
+
+
+def so_far(connection: sqlite3.Connection, run: str) -> Document:
+    """
+    What it takes to go on with a run's document from the lines that are not in the store yet: `said` (when its name, description, outputs
+    and experiment were said, what its end was decided from), `tags` [(key, JSON or None, time, writer)], `streams` {writer: (is it the
+    owner's, attempt)}.
+    """
+    row = connection.execute(sql("said_of"), {"run": run}).fetchone()
+    tags = [tuple(tag) for tag in connection.execute(sql("tags_of"), {"run": run})]
+    streams = {writer: (bool(owner), attempt) for _, writer, owner, attempt in connection.execute(sql("streams_of"), {"run": run})}
+    return {"said": dict(row), "tags": tags, "streams": streams}
+
+
+def deleted(connection: sqlite3.Connection, runs: list[str] | None = None) -> list[str]:
+    """Those of the runs (None: of all) that were deleted."""
+    given = {"runs": None if runs is None else json.dumps(runs)}
+    return [str(row[0]) for row in connection.execute(sql("deleted"), given)]
+
+
+def is_known(connection: sqlite3.Connection, run: str) -> bool:
+    """Is there a run of that id?"""
+    return connection.execute(sql("is_known"), {"run": run}).fetchone() is not None
 
 
 def check(connection: sqlite3.Connection, run: str) -> None:
     """Is the run there? Raises LookupError."""
-    if connection.execute(sql("is_known"), {"run": run}).fetchone() is None:
+    if not is_known(connection, run):
         raise LookupError(run)
 
 
@@ -148,15 +190,24 @@ def _series(connection: sqlite3.Connection, row: sqlite3.Row, raw: Callable[[str
     return {**found, "values": values, "times": times}
 
 
-def _ordered(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
-    """Rows by run and name; those of one name that come from several streams by time."""
-    of_name: dict[tuple[str, str], list[sqlite3.Row]] = {}
-    for row in rows:
-        of_name.setdefault((row["run_id"], row["name"]), []).append(row)
-    for found in of_name.values():
-        if len({row["stream_key"] for row in found}) > 1:
-            found.sort(key=lambda row: int(row["time"]))
-    return [row for found in of_name.values() for row in found]
+def _rows(
+    connection: sqlite3.Connection, given: Document, raw: Callable[[str], Any], *, packed: bool
+) -> Iterator[tuple[str, Document, int | None, list[int]]]:
+    """By run and name: rows as answered, the stream they are of (None: several, then they are by time), the times."""
+    plain = connection.cursor()
+    plain.row_factory = None  # of many rows a tuple each is what can be had quickly
+    for table in connection.execute(sql("tables_of"), given).fetchall():
+        name, stream = table["name"], table["stream_key"] if table["streams"] == 1 else None
+        found = plain.execute(sql("rows_of"), {"run_key": table["run_key"], "name": name}).fetchall()
+        if packed and stream is not None and table["kinds"] == "rowrow":
+            columns = raw("[" + ",".join([text for text, _, _ in found]) + "]")
+            fields = {"name": name, "kind": "rows", "time": found[0][1], "columns": columns}
+            yield table["run_id"], fields, stream, [time for _, time, _ in found]
+            continue
+        if stream is None:
+            found.sort(key=lambda row: int(row[1]))
+        for text, time, kind in found:
+            yield table["run_id"], {"name": name, "kind": kind, "time": time, "columns": raw(text)}, stream, [time]
 
 
 def _path(path: bytes) -> str:

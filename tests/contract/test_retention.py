@@ -141,8 +141,8 @@ def test_what_was_not_committed_is_never_deleted(place):
     assert stream.path.exists()
 
 
-def test_who_reads_the_spool_alone_is_told_that_a_stream_has_left_it(place, monkeypatch):
-    """Without an agent, `get_metrics()` reads the store where that has the rest, and refuses rather than give a part."""
+def test_who_reads_without_an_agent_has_what_left_the_spool_too(place, monkeypatch):
+    """`get_metrics()` reads the store and what came since; where the store is gone, it refuses rather than give a part."""
     monkeypatch.setenv("OUTRIDER_HOME", str(place.spool.parent))
     with outrider.start_run("e") as run:
         run.log("x", 1)
@@ -154,8 +154,12 @@ def test_who_reads_the_spool_alone_is_told_that_a_stream_has_left_it(place, monk
         assert place.sweep().streams == 1
         assert sorted(run.get_metrics()["x"]) == [1, 2]
         run.log("x", 3)
+        assert sorted(run.get_metrics()["x"]) == [1, 2, 3]
+        store = place.spool.parent / "outrider.db"
+        store.rename(store.with_name("gone.db"))
         with pytest.raises(outrider.MetricsUnavailable):
             run.get_metrics()
+        store.with_name("gone.db").rename(store)
     place.pass_all()
     run._writer.close()
     place.pass_all()

@@ -12,7 +12,7 @@ from cli_home import ROOT, SECOND, START, ridge
 from portal_rig import Portal
 
 from outrider_agent.blobs import local
-from outrider_agent.portal import asking, assets, server, shapes
+from outrider_agent.portal import asking, assets, door, server, shapes
 from outrider_agent.store import browsing, watch
 
 RUN = "9f3c0aa1b2c4"
@@ -333,7 +333,8 @@ def test_every_address_of_the_api_is_on_the_page(home):
         version="",
         threads=None,
     )
-    app = server.application(asking.Context(given=given, assets=assets.Assets(), closing=None), "key")
+    static = assets.Assets()
+    app = server.application(asking.Context(given=given, assets=static, closing=None), door.Door("key", static))
     paths = {route.resource.canonical for route in app.router.routes() if route.method == "GET"}
     assert {path.removeprefix("/api/v1") for path in paths if path.startswith("/api/")} == listed
 

@@ -48,7 +48,7 @@ def test_the_page_tells_what_the_command_tells(portal, window, tmp_path, setup):
     try:
         run = until(lambda: next((one["run_id"] for one in portal.api(f"/runs?experiment={tmp_path.name}")["runs"]), None), PATIENCE_S)
         seen = window()
-        page = seen.open(f"/runs/{run}")
+        page = seen.open(f"/runs/{run}?tab=logs")
         seen.wait("document.querySelector('.log')?.innerText.includes('begun')")
         (tmp_path / "go").touch()
         assert process.wait(timeout=PATIENCE_S) == 0
@@ -95,7 +95,7 @@ def test_the_log_of_one_attempt_is_asked_for_by_its_number(portal, window):
         found = portal.api(f"/runs/resumed/lines{query}")
         assert [one["message"] for one in found["lines"] if "echo" not in one] == [message for _, message in lines]
         assert len(portal.api(f"/runs/resumed/logs{query}")) == len(portal.api(f"/runs/resumed/console{query}")) == len(lines) // 2
-        page = seen.open(f"/runs/resumed{query}")
+        page = seen.open(f"/runs/resumed{query}{'&' if query else '?'}tab=logs")
         seen.wait("document.getElementById('live').dataset.state === 'live'")
         assert page.evaluate(SHOWN) == lines
     with page.expect_navigation():
@@ -103,7 +103,9 @@ def test_the_log_of_one_attempt_is_asked_for_by_its_number(portal, window):
     seen.wait("document.getElementById('live').dataset.state === 'live'")
     assert page.evaluate(SHOWN) == both[:2]
     assert page.inner_text("nav a[aria-current]") == "Attempt 1"
-    assert "earlier versions may be missing" in page.inner_text("aside")
+    page.click("[role=tab]:has-text('Files')")
+    page.locator(".tree", has_text="earlier versions may be missing").wait_for()
+    page.click("[role=tab]:has-text('Logs')")
     late = {"k": "l", "t": START + 3 * SECOND, "lv": 30, "msg": "late"}
     portal.home.write("resumed", "py-2-aaaaaaaa", late)
     portal.home.write("resumed", "py-1-aaaaaaaa", {**late, "msg": "left behind"})

@@ -39,14 +39,17 @@ def test_a_running_script_is_seen_without_a_reload(portal, window, tmp_path):
     try:
         run = until(lambda: next((one["run_id"] for one in portal.api("/runs?experiment=followed")["runs"]), None), PATIENCE_S)
         seen = window()
-        page = seen.open(f"/runs/{run}")
+        page = seen.open(f"/runs/{run}?tab=logs")
         page.evaluate(WATCH)
         seen.wait("window.arrivals >= 25")
+        page.click("[role=tab]:has-text('Metrics')")
         seen.wait("Number(document.querySelector('.chart footer').innerText.split(' ')[0]) > 20")
         assert "Running" in page.inner_text("h1 + .pill")
         seen.shot("run-live")
         (tmp_path / "go").unlink()
         seen.wait("document.querySelector('h1 + .pill').innerText.includes('Completed')")
+        page.click("[role=tab]:has-text('Overview')")
+        seen.wait("document.querySelector('.happened').innerText.includes('completed')")
         seen.wait("document.querySelector('.log').innerText.trimEnd().endsWith('half a line')")
         assert page.locator("button:has-text('Stop')").count() == 0
     finally:
@@ -109,7 +112,7 @@ def test_a_page_goes_on_after_the_agent_was_restarted(home, browser, tmp_path):
     portal.start(OUTRIDER_PORTAL_PORT="0")
     seen = Window(browser, portal.entry)
     try:
-        page = seen.open(f"/runs/{RUN}")
+        page = seen.open(f"/runs/{RUN}?tab=logs")
         seen.wait("document.getElementById('live').dataset.state === 'live'")
         lines, port = page.locator(".log .line").count(), portal.port
         portal.stop()

@@ -34,6 +34,7 @@ for step in range(1500):
         log.info("epoch %d done", step // 100, extra={"metrics": {"val_loss": loss * 1.1}, "step": step})
         print(f"\\x1b[32mepoch\\x1b[0m {step // 100}")
 log.warning("the gradient was clipped")
+open("outputs/table.csv", "w").write("epoch,loss,name\\n" + '0,0.5,"a, b"\\n' * 300)
 run.log("phase", "done")
 run.log_row("confusion", actual="cat", predicted="dog", count=3)
 """
@@ -43,7 +44,8 @@ import logging, os, outrider
 evil = {EVIL!r}
 logging.basicConfig()
 run = outrider.start_run()
-run.log(evil, 1.5); run.log(evil + "text", evil); run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
+run.log(evil, 1.5); run.log(evil, 2.5); run.log(evil + "text", evil)
+run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
 print(evil); print("</script><script>alert(3)</script>")
 logging.error(evil)
 logging.getLogger(evil).warning("</script>" + evil, extra={{"metrics": {{evil + "m": 1}}}})
@@ -94,10 +96,11 @@ def test_one_finds_the_way_from_experiments_to_a_run_by_keys(portal, window):
     assert page.inner_text("h1") == "vision"
     page.keyboard.press("/")
     page.keyboard.type("resnet")
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
     seen.wait("document.querySelectorAll('tbody tr').length === 1")
+    page.evaluate("document.activeElement.blur()")
     page.keyboard.press("j")
+    seen.wait("document.activeElement.matches('tr.chosen a.main')")
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert "resnet" in page.inner_text("h1")
@@ -113,40 +116,105 @@ def test_the_lists_show_how_runs_ended_and_their_metrics(portal, window):
     assert "best " in text
     assert "train/accuracy" in page.inner_text("thead")
     seen.shot("runs")
-    with page.expect_navigation():
-        page.click("thead a:has-text('train/loss')")
-    assert "sort=metric%3Atrain%2Floss" in page.url
+    page.click("thead a:has-text('train/loss')")
+    seen.wait("location.search.includes('sort=metric%3Atrain%2Floss')")
     assert page.get_attribute("th:has-text('train/loss')", "aria-sort") == "descending"
-    with page.expect_navigation():
-        page.click(".chips a:has-text('Failed')")
-    assert page.locator("tbody tr").count() == 1
+    page.click(".chips a:has-text('Failed')")
+    seen.wait("document.querySelectorAll('tbody tr').length === 1")
+    page.go_back()
+    seen.wait("document.querySelectorAll('tbody tr').length === 2")
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_run_shows_its_metrics_its_log_and_its_files(portal, window, dark):
-    """Everything of it on one page."""
+    """Each under its tab, the most important first."""
     seen = window(dark=dark, width=1440)
     page = seen.open(f"/runs/{run_of(portal, 'vision')}")
-    drawn(seen)
     assert "Completed" in page.inner_text("h1 + .pill")
+    assert "1 warning, 0 errors" in page.inner_text(".happened")
+    assert "train/loss" in page.inner_text(".keytiles")
+    assert "WARNING the gradient was clipped" in page.inner_text(".log")
+    assert "adamw" in page.inner_text("aside")
+    seen.wait("document.querySelectorAll('.keytile .spark path').length === 3")
+    seen.shot(f"run-{'dark' if dark else 'light'}")
+    tab(page, "Metrics")
+    drawn(seen)
     assert "2 not a number" in page.inner_text(".chart:has(h3:text('train/loss'))")
     assert page.get_attribute(".chart:has(h3:text('train/accuracy')) .plot", "aria-label").startswith("train/accuracy: 1500 points, last ")
+    assert "confusion" in page.inner_text("main")
+    page.click("button:text('Table')")
+    assert page.locator(".values tbody tr").count() == 4
+    page.click("button:text('Charts')")
+    drawn(seen)
+    seen.shot(f"run-metrics-{'dark' if dark else 'light'}")
+    tab(page, "Logs")
     log = page.inner_text(".log")
     assert "epoch 14 done" in log
-    assert "WARNING the gradient was clipped" in log
     assert log.count("epoch 3 done") == 1, "a record and its own print are one event"
     assert page.locator(".log .ansi-2").count() > 0
-    assert "outputs/model.bin" in page.inner_text("aside")
-    assert "adamw" in page.inner_text("aside")
-    assert "confusion" in page.inner_text("main")
-    seen.wait("[...document.querySelectorAll('aside img')].every(img => img.complete && img.naturalWidth > 0)")
-    seen.shot("run-dark" if dark else "run-light")
+    seen.shot(f"run-logs-{'dark' if dark else 'light'}")
+
+
+def tab(page, name):
+    """Goes to a tab."""
+    page.click(f"[role=tab]:has-text('{name}')")
+    page.locator(f"[role=tab][aria-selected=true]:has-text('{name}')").wait_for()
+
+
+def test_files_are_looked_into_and_downloaded(portal, window):
+    """As text, as a table, as a picture; what is none of these is downloaded."""
+    seen = window(width=1440)
+    run = run_of(portal, "vision")
+    page = seen.open(f"/runs/{run}?tab=files")
+    page.click(".tree button:has-text('table.csv')")
+    page.locator(".sheet td", has_text="a, b").first.wait_for()
+    assert page.locator(".sheet th").all_inner_texts() == ["epoch", "loss", "name"]
+    seen.shot("run-files")
+    page.click(".tree button:has-text('report.html')")
+    page.locator(".content", has_text="<h1>hello</h1>").wait_for()
+    page.click(".tree button:has-text('picture.svg')")
+    seen.wait("document.querySelector('.picture img')?.naturalWidth > 0")
+    page.click(".tree button:has-text('model.bin')")
+    page.locator(".looked", has_text="Not a text").wait_for()
+    page.click(".tree button:has-text('stdout.txt')")
+    page.locator(".content", has_text="epoch").wait_for()
+    assert "file=logs%2Fstdout.txt" in page.url
+    page.click(".tree button:has-text('table.csv')")
+    page.locator(".looked h2", has_text="table.csv").wait_for()
+    with page.expect_download() as download:
+        page.click(".looked a:has-text('Download')")
+    assert download.value.suggested_filename == "table.csv"
+
+
+def test_tabs_are_walked_by_keys_and_stand_in_the_address(portal, window):
+    """Digits and arrows; the way back is the browser's."""
+    seen = window()
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}")
+    page.keyboard.press("3")
+    seen.wait("location.search === '?tab=logs'")
+    page.focus("[role=tab][aria-selected=true]")
+    page.keyboard.press("ArrowLeft")
+    seen.wait("location.search === '?tab=metrics' && document.activeElement.innerText.startsWith('Metrics')")
+    page.go_back()
+    page.locator("[role=tab][aria-selected=true]:has-text('Logs')").wait_for()
+
+
+def test_a_tag_is_set_on_a_runs_page(portal, window):
+    """And taken away, without a reload."""
+    seen = window()
+    page = seen.open(f"/runs/{run_of(portal, 'vision', 2)}")
+    page.fill("[name=tag]", "checked=by ada")
+    page.keyboard.press("Enter")
+    page.locator(".taglist .chip", has_text="checked=by ada").wait_for()
+    page.click(".taglist .chip button")
+    page.locator(".taglist .chip").wait_for(state="detached")
+    assert portal.api(f"/runs/{run_of(portal, 'vision', 2)}")["tags"] == {}
 
 
 def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
     """The pointer reads a value; a drag zooms all charts; the browser's way back is the way back."""
     seen = window()
-    page = seen.open(f"/runs/{run_of(portal, 'vision')}")
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}?tab=metrics")
     drawn(seen)
     box = page.locator(".chart:has(h3:text('train/loss')) .u-over").bounding_box()
     middle = box["y"] + box["height"] / 2
@@ -159,6 +227,7 @@ def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
     page.go_back()
     seen.wait("!document.body.innerText.includes('Whole range')")
     for part, beginning in ((0.002, "step 0"), (0.998, "step 149")):
+        box = page.locator(".chart:has(h3:text('train/loss')) .u-over").bounding_box()  # the button that went may have moved it
         page.mouse.move(box["x"] + box["width"] * part, middle)
         seen.wait("text => document.querySelector('.readout').innerText.startsWith(text)", beginning)
     page.click("button:text('Time')")
@@ -169,7 +238,7 @@ def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
 def test_the_log_is_filtered_and_followed(portal, window):
     """By stream, level and text; every filter is undone."""
     seen = window()
-    page = seen.open(f"/runs/{run_of(portal, 'vision')}")
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}?tab=logs")
     whole = page.locator(".log .line").count()
     page.click("button:text('Records')")
     assert page.locator(".log .line.stdout").count() == 0
@@ -186,6 +255,16 @@ def test_the_log_is_filtered_and_followed(portal, window):
     seen.wait("count => document.querySelectorAll('.log .line').length === count", whole)
 
 
+#: Where a hostile run's texts are seen.
+HOSTILE = {
+    "Overview": ("h1", "aside", ".traceback", ".log", ".keytiles"),
+    "Metrics": (".charts", ".tablecard"),
+    "Logs": (".log",),
+    "Files": (".tree",),
+    "Details": (".content",),
+}
+
+
 def test_nothing_in_a_run_can_script_a_page(portal, window):
     """Names, values, lines, records and paths are text everywhere; the policy has nothing to refuse, for nothing is tried."""
     seen = window()
@@ -194,17 +273,20 @@ def test_nothing_in_a_run_can_script_a_page(portal, window):
         assert "<script>alert(1)</script>" in seen.page.inner_text("main")
     found = next(one for one in portal.home.json("experiments") if "alert" in one["name"])
     page = seen.open(f"/runs/{found['last_run']['run_id']}")
-    drawn(seen, 2)
-    text = page.inner_text("main")
-    for part in ("aside", ".log", "h1", ".traceback", ".charts"):
-        assert "<img src=x onerror=alert(2)>" in page.inner_text(part), part
-    assert "\u202e" not in text
-    assert "\x1b" not in text
-    assert page.locator("main img").count() == 0
+    for name, parts in HOSTILE.items():
+        tab(page, name)
+        if name == "Metrics":
+            drawn(seen, 1)
+        for part in parts:
+            page.locator(part, has_text="<img src=x onerror=alert(2)>").first.wait_for()
+        text = page.inner_text("main")
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+        assert page.locator("main img").count() == 0
+        seen.shot(f"hostile-{name.lower().partition(' ')[0]}")
+    tab(page, "Logs")
     page.fill("#search", "<img")
     page.click("button:text('Records')")
-    page.click("button:text('log y')")
-    seen.shot("hostile")
     assert [url for url in seen.asked if not url.startswith((portal.url, "data:"))] == []
 
 
@@ -234,11 +316,15 @@ def test_a_runs_html_cannot_script_the_portal(portal, window):
 def test_a_phone_shows_every_page_without_scrolling_sideways(portal, window, path):
     """360 pixels wide."""
     seen = window(width=360, height=740)
-    seen.open(f"/runs/{run_of(portal, 'vision')}" if path == "run" else path)
-    if path == "run":
-        drawn(seen, 1)
+    page = seen.open(f"/runs/{run_of(portal, 'vision')}" if path == "run" else path)
     assert not seen.is_too_wide()
     seen.shot(f"phone-{path.strip('/').partition('?')[0] or 'experiments'}")
+    for name in ("Metrics", "Logs", "Files", "Child runs", "Details") if path == "run" else ():
+        tab(page, name)
+        if name == "Metrics":
+            drawn(seen, 1)
+        assert not seen.is_too_wide(), name
+        seen.shot(f"phone-run-{name.lower().partition(' ')[0]}")
 
 
 def test_without_scripts_a_run_is_still_told(portal, browser):

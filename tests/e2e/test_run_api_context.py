@@ -178,8 +178,11 @@ def test_a_workspace_is_found_upwards_from_here(home, tmp_path, monkeypatch, fol
     assert Workspace.from_config(path="../.azureml/config.json").name == "w2"
     assert Workspace.from_config(str(tmp_path / "nowhere")).name in {"default", "w1"}
     (tmp_path / "a" / ".azureml" / "config.json").write_text("{")
-    with pytest.raises(outrider.ConfigNotFound, match="no JSON"):
+    with pytest.raises(outrider.ConfigUnusable, match="no JSON"):
         Workspace.from_config()
+    for missing in ({"path": str(tmp_path.parent / "none" / "config.json")}, {"_file_name": "none.json"}):
+        with pytest.raises(outrider.ConfigNotFound, match=r"could not be found in .*/.* or its parent directories"):
+            Workspace.from_config(**missing)
     assert Workspace.get("named").name == "named"
 
 
@@ -265,8 +268,8 @@ def test_a_run_under_another_class_is_the_same_run(home, process):  # noqa: F811
     assert isinstance(Other.get(None, run.id), Other)
 
 
-def test_what_left_the_spool_is_not_taken_for_the_whole(home, tmp_path, monkeypatch, process):  # noqa: F811
-    """An agent took everything and ended: its store is read. What came since is told apart: both together are no whole, and refused."""
+def test_what_left_the_spool_and_what_came_since_are_read_together(home, tmp_path, monkeypatch, process):  # noqa: F811
+    """An agent took everything and ended: its store is read, and with it what was said since. With the store gone it is refused."""
     monkeypatch.chdir(tmp_path)
     experiment = Experiment(None, "gone")
     run = experiment.start_logging(outputs=False)
@@ -283,16 +286,28 @@ def test_what_left_the_spool_is_not_taken_for_the_whole(home, tmp_path, monkeypa
     other = experiment.start_logging(outputs=False)
     assert [(one.id, one.number) for one in experiment.get_runs()] == [(other.id, 2), (run.id, 1)]
     attached.log("y", 2)  # into a folder that holds nothing else of the run
-    for ask in (
+    attached.tag("stage", "late")
+    asks = (
         attached.get_metrics,
         attached.get_tags,
+        attached.get_status,
         attached.get_file_names,
-        lambda: list(experiment.get_runs()),
-        attached.get_children,
-    ):
+        lambda: [(one.id, one.number, one.get_tags()) for one in experiment.get_runs()],
+    )
+    without = [ask() for ask in asks]
+    assert without == [
+        {"x": 1, "y": 2},
+        {"stage": "late"},
+        "Completed",
+        [],
+        [(other.id, 2, {}), (run.id, 1, {"stage": "late"})],
+    ]
+    (home / "outrider.db").rename(home / "gone.db")
+    for ask in asks:
         with pytest.raises(outrider.HistoryUnavailable, match="outrider agent"):
-            list(ask())
+            ask()
+    (home / "gone.db").rename(home / "outrider.db")
     mode.start()
-    assert attached.get_metrics() == {"x": 1, "y": 2}
+    assert [ask() for ask in asks] == without
     attached._writer.close()
     mode.stop()

@@ -118,6 +118,29 @@ def test_a_table_keeps_its_steps_where_it_leaves_the_process():
     assert Dataset.get_by_id(None, str(table.skip(1).as_named_input("in"))).to_pandas_dataframe()["x"].tolist() == [3]
 
 
+def test_a_dataset_is_found_by_what_a_script_gets_as_its_argument():
+    """A path, several, a folder or an address: tables of text or Parquet by their ending. What is none says so."""
+    one, two = write("t.csv"), write("u.csv")
+    assert len(Dataset.get_by_id(None, Dataset.Tabular.from_delimited_files([one, two]).id).to_pandas_dataframe()) == 4
+    assert Dataset.get_by_id(None, os.path.abspath("t.csv")).to_pandas_dataframe()["x"].tolist() == [1, 3]
+    assert [os.path.basename(path) for path in Dataset.get_by_id(None, os.path.abspath(".")).to_path()] == ["t.csv", "u.csv"]
+    there = Path(one).absolute().as_uri()
+    assert Dataset.get_by_id(None, there).to_pandas_dataframe()["x"].tolist() == [1, 3]
+    assert Dataset.get_by_id(None, "file:///x/y.parquet?a=b").about["format"] == "parquet"
+    for ask in (Dataset.get_by_id, Dataset.get_by_name):
+        with pytest.raises(exceptions.UserErrorException, match="argument missing"):
+            ask(Workspace(), None)
+
+
+def test_a_path_of_a_datastore_is_an_argument():
+    """How a published notebook resumes a training: what one run left is given to the next."""
+    store = Workspace().get_default_datastore()
+    reference = datastores.DataPath(store, "kept", "kept").create_data_reference(
+        datapath_compute_binding=datastores.DataPathComputeBinding()
+    )
+    assert (str(reference), reference.local_path) == ("$AZUREML_DATAREFERENCE_kept", os.path.join(store.folder, "kept"))
+
+
 def test_a_dataset_that_is_not_registered_says_what_is():
     """Scripts catch UserErrorException here."""
     with pytest.raises(exceptions.UserErrorException, match="nothing"):

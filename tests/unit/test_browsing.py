@@ -88,7 +88,7 @@ def test_every_order_is_total_and_its_reverse(made):
     made.ingest()
     with store(made) as reader:
         for sort, down in itertools.product(("number", "started", "duration", "status", "name", "metric"), (True, False)):
-            wanted = [browsing.Wanted(sort=sort, metric="none", down=down, limit=1, offset=offset) for offset in range(10)]
+            wanted = [browsing.Wanted(sort=sort, by="none", down=down, limit=1, offset=offset) for offset in range(10)]
             pages = [reader.page(one, START + SECOND) for one in wanted]
             assert {page.total for page in pages} == {9}
             assert len({run.run.run_id for page in pages for run in page.runs}) == 9

@@ -36,6 +36,7 @@ PIECES = st.one_of(
 @example(b'{"k":"l","t":1,"lv":1,"msg":"","x":' + b"[" * 10_000 + b"]" * 10_000 + b"}\n", 0)
 @example(b'{"k":"m","t":1,"n":"x","v":' + b"9" * 5000 + b"}\n", 0)
 @example(b"\xef\xbb\xbf" + GOOD, 0)
+@example(b'{"k":[]}\n', 0)
 @example(b" \x00", 0)
 @example(b" \x00 x \x00 \x00 ", 7)
 def test_any_bytes_can_be_decoded(data, offset):

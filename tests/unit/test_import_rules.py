@@ -37,7 +37,8 @@ ALLOWED = {
     "errors": set(),
     "model": set(),
     "protocols": set(),
-    "settings": set(),
+    "settings_tree": set(),
+    "settings": {"settings_tree"},
     "settings_text": {"settings"},
     "logs": set(),
     "layout": set(),
@@ -48,17 +49,21 @@ ALLOWED = {
     "supervise": {"core"},
     "blobs": set(),
     "collect": {"core", "crashpoints"},
-    "ship": {"core", "crashpoints"},
+    "ship": {"core", "crashpoints", "layout"},
     "store": {"core", "crashpoints"},
-    "sinks": {"store"},  # the store's sink writes through the store; no other sink may
+    "sinks": {"core", "store"},  # the store's sink writes through the store; no other sink may
     "server": {"probes"},
+    "receive": {"blobs", "core"},
     # Its shapes are those of `--json`, made by the same pure modules; it reads the store and writes where it is served.
-    "portal": {"cli", "layout", "probes", "store"},
+    "portal": {"changes", "cli", "core", "layout", "probes", "store"},
     "cli": {"agent_lock", "core", "layout", "settings", "store"},  # reads the store by itself, without the agent
+    # A run as others take it: of the command line's shapes, the portal's charts, the store's rows.
+    "export": {"blobs", "cli", "core", "portal", "store"},
     # The agent as a whole: what it knows, says, does on request, and the order of its life. They get their parts from main.
     "knowledge": {"collect", "ship", "store"},
     "report": {"collect", "layout", "ship", "supervise"},
-    "operations": {"collect", "layout", "report", "ship", "store"},
+    "changes": {"layout", "store"},
+    "operations": {"changes", "collect", "layout", "report", "ship", "store"},
     "service": {"report", "settings", "systemd"},
     "life": {
         "agent_lock",
@@ -74,7 +79,10 @@ ALLOWED = {
         "store",
         "supervise",
     },
+    # A server as a whole: what can be asked of it. It gets its parts from serve.
+    "serving": {"changes", "layout", "receive", "store"},
     "main": {"*"},  # wires everything
+    "serve": {"*"},  # wires a server
     "__main__": {"main"},
     "__init__": set(),
 }

@@ -103,6 +103,32 @@ SCRIPTS = {
         "[[1.0], [1.0]]",
     ),
     "simps": ("from scipy.integrate import simps; print(simps([1, 1, 1]))", "2.0"),
+    "a stump of AdaBoost": (
+        (
+            "from sklearn.ensemble import AdaBoostClassifier as A; from sklearn.tree import DecisionTreeClassifier as T;"
+            "from sklearn.base import clone;"
+            "print(clone(A(base_estimator=T(presort=False, max_depth=1))).fit([[1], [2]], [0, 1]).estimator.max_depth)"
+        ),
+        "1",
+    ),
+    "GridSearchCV(iid=)": (
+        (
+            "from sklearn.model_selection import GridSearchCV as G; from sklearn.cluster import KMeans as K;"
+            " print(G(K(n_jobs=2), {}, iid=False).refit)"
+        ),
+        "True",
+    ),
+    "load_boston can be imported": (
+        "from sklearn.datasets import load_boston, load_iris\ntry: load_boston()\nexcept ImportError as e: print('removed' in str(e))",
+        "True",
+    ),
+    "pkg_resources": (
+        (
+            "import pkg_resources as p, numpy; print(p.get_distribution('numpy>1').version == numpy.__version__,"
+            "'numpy' in {one.key for one in p.working_set}, p.parse_version('1.10') > p.parse_version('1.9'))"
+        ),
+        "True True True",
+    ),
     "isAlive": ("import threading; print(threading.current_thread().isAlive())", "True"),
 }
 
@@ -118,6 +144,43 @@ OF_PANDAS = {
     "iteritems": "print([value for _, value in pd.Series([1, 2]).iteritems()])",
     "as_matrix": "print(pd.DataFrame({'a': [1, 2]}).as_matrix()[:, 0].tolist())",
     "pd.np": "print(pd.np.arange(1, 3).tolist())",
+    "the type of text": (
+        "d = pd.DataFrame({'a': ['x'], 'b': [1]}); print([1, 2] if [c for c in d if d[c].dtype == object] == ['a'] else '')"
+    ),
+    "numpy knows the type of text": (
+        "import numpy as np; print([1, 2] if np.issubdtype(pd.Series(['x']).dtype, np.number) is False else '')"
+    ),
+    "what is missing is text as text": "print([1, 2] if pd.Series(['x', None]).astype(str).tolist()[1] in ('None', 'nan') else '')",
+    "a column is filled in its table": (
+        "d = pd.DataFrame({'a': [1.0, None]}); d['a'].fillna(2, inplace=True); print(d.a.astype(int).tolist())"
+    ),
+    "a value of a column": "d = pd.DataFrame({'a': [1, 1]}); d.a[1] = 2; d['b'] = 0; print(d.a.tolist())",
+    "rows of a column": "d = pd.DataFrame({'a': [1, 0]}); d['a'][d['a'] == 0] = 2; print(d['a'].tolist())",
+    "a column of its own": "d = pd.DataFrame({'a': [1, 2]}); s = d['a'].copy(); s[0] = 9; s.clip(0, 1, inplace=True); print(d.a.tolist())",
+    "a column that was replaced": "d = pd.DataFrame({'a': [1, 2]}); s = d['a']; d['a'] = [1, 2]; s[0] = 9; print(d.a.tolist())",
+    "a column of a type of pandas": (
+        "d = pd.DataFrame({'a': pd.array([1, None], dtype='Int64')}); d.a.fillna(2, inplace=True); print([int(v) for v in d.a])"
+    ),
+    "an axis by position": "d = pd.DataFrame({'a': [1, 2], 'b': 0}); print(d.drop('b', 1).a.tolist())",
+    "tables in a row": "d = pd.DataFrame({'a': [1]}); print(pd.concat([d, d + 1], 0).a.tolist())",
+    "filled forward": "print(pd.Series([1, 2, None]).fillna(method='ffill').astype(int).tolist()[:2])",
+    "filled by position": "print(pd.DataFrame({'a': [1, None]}).fillna(2, None, 0).a.astype(int).tolist())",
+    "correlations of numbers": "d = pd.DataFrame({'a': ['x', 'y'], 'b': [1, 2]}); print(d.b.tolist() if list(d.corr()) == ['b'] else '')",
+    "means of numbers": "d = pd.DataFrame({'a': ['x', 'y'], 'b': [1, 3]}); print([1, int(d.mean().b)])",
+    "means of groups": "d = pd.DataFrame({'g': [0, 1], 'a': ['x', 'y'], 'b': [1, 2]}); print(d.groupby('g').mean().b.astype(int).tolist())",
+    "only numbers, as it was asked": "print(pd.DataFrame({'a': [1, 2]}).sum(axis=1, numeric_only=None).tolist())",
+    "bad lines": "import io; print(pd.read_csv(io.StringIO('a\\n1\\n2\\n3,4'), error_bad_lines=False, warn_bad_lines=False).a.tolist())",
+    "a table of one column": "import io; print(pd.read_csv(io.StringIO('a\\n1\\n2'), squeeze=True).tolist())",
+    "blanks between columns": "import io; print(pd.read_csv(io.StringIO('a b\\n1  2'), delim_whitespace=True).iloc[0].tolist())",
+    "records": "print([r['a'] for r in pd.DataFrame({'a': [1, 2]}).to_dict('record')])",
+    "patterns in text": "print([int(v) for v in pd.Series(['x1', 'y2']).str.replace('[a-z]', '')])",
+    "a point is a point": "print([len(v) for v in pd.Series(['a.', 'b.c']).str.replace('.', '')])",
+    "parts of text": "print([len(p) for p in pd.Series(['a', 'a b c']).str.split(' ', 1)])",
+    "no errors": "print([1, 2] if pd.to_numeric('x', errors='ignore') == 'x' else '')",
+    "a pivot by position": "d = pd.DataFrame({'r': [0, 0], 'c': [0, 1], 'v': [1, 2]}); print(d.pivot('r', 'c', 'v').iloc[0].tolist())",
+    "hours and months": "print([len(pd.date_range('2020', periods=1, freq='H')), len(pd.date_range('2020', periods=2, freq='2M'))])",
+    "resampled": "s = pd.Series([1, 2], pd.date_range('2020', periods=2, freq='D')); print(s.resample('12H').sum().iloc[::2].tolist())",
+    "every value": "print(pd.DataFrame({'a': [0, 1]}).applymap(lambda v: v + 1).a.tolist())",
     "json_normalize": "from pandas.io.json import json_normalize as j; print(j([{'a': 1}, {'a': 2}]).a.tolist())",
 }
 
@@ -210,6 +273,10 @@ NOT_ROT = [
     ("ImportError", "cannot import name 'x' from 'mylib' (/home/me/mylib.py)"),
     ("TypeError", "f() got an unexpected keyword argument 'sparse'"),
     ("ValueError", "it's"),
+    ("TypeError", "drop() missing 1 required positional argument: 'labels'"),
+    ("TypeError", "split() takes 1 positional argument but 2 were given"),
+    ("TypeError", "Mine.fit() got an unexpected keyword argument 'verbose'"),
+    ("TypeError", "mine() takes 1 positional argument but 2 were given"),
     ("KeyError", "'float'"),
     ("", ""),
 ]
@@ -227,6 +294,16 @@ ROT = [
     ("AttributeError", "'DataFrame' object has no attribute 'append'"),
     ("TypeError", "OneHotEncoder.__init__() got an unexpected keyword argument 'sparse'"),
     ("TypeError", "got an unexpected keyword argument 'squared'"),
+    ("TypeError", "AdaBoostClassifier.__init__() got an unexpected keyword argument 'base_estimator'"),
+    ("TypeError", "train() got an unexpected keyword argument 'evals_result'"),
+    ("TypeError", "LGBMClassifier.fit() got an unexpected keyword argument 'early_stopping_rounds'"),
+    ("TypeError", "DataFrame.drop() takes from 1 to 2 positional arguments but 3 were given"),
+    ("TypeError", "NDFrame.fillna() got an unexpected keyword argument 'method'"),
+    ("TypeError", "Cannot interpret '<StringDtype(na_value=nan)>' as a data type"),
+    ("ModuleNotFoundError", "No module named 'pkg_resources'"),
+    ("ImportError", "\n`load_boston` has been removed from scikit-learn since version 1.2."),
+    ("ValueError", "Argument(s) not recognized: {'lr': 0.01}"),
+    ("AttributeError", "'Sequential' object has no attribute 'predict_classes'"),
     ("TypeError", "load() missing 1 required positional argument: 'Loader'"),
     (
         "sklearn.utils._param_validation.InvalidParameterError",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outrider import _points
+from outrider import _metrics, _points
 
 NAMES = ["loss", "acc", "l r", "ü", 'q"', "x"]
 VALUES = st.one_of(st.floats(), st.integers(-(10**30), 10**30), st.booleans(), st.none(), st.text(max_size=5), st.just(["NaN"]))
@@ -39,20 +40,19 @@ def plainly(data):
 
 def quickly(data, *, with_times):
     found, others = {}, []
-    for times, name, values, other in _points.parts(data, with_times=with_times):
-        if other:
+    for kind, times, name, texts in _points.parts(data, with_times=with_times):
+        if kind != _points.OTHERS:
+            assert kind == _points.POINTS
+            assert not with_times or len(times) == len(texts)
+            found.setdefault(json.loads(name), []).extend(json.loads(text) for text in texts)
+            continue
+        for other in texts:
             try:
                 one = json.loads(other)
-            except ValueError:
-                others.append(other)
-                continue
-            if one["k"] == "m":
+                assert one["k"] == "m"
                 found.setdefault(one["n"], []).append(one["v"])
-            else:
+            except (ValueError, AssertionError):
                 others.append(other)
-        else:
-            assert not with_times or len(times) == len(values)
-            found.setdefault(json.loads(name), []).extend(json.loads(value) for value in values)
     return found, others
 
 
@@ -82,3 +82,38 @@ def test_a_million_points_of_a_cycle_take_the_quick_way():
     found, others = quickly(data, with_times=False)
     assert others == []
     assert found == {name: [step * 0.1 for step in range(60_000)] for name in ("loss", "acc", "x")}
+
+
+CELLS = st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1, max_size=3)
+LOGGED = st.one_of(
+    st.builds(lambda name, value: {"k": "m", "n": name, "v": value}, st.sampled_from(NAMES), VALUES),
+    st.builds(lambda name, value: {"k": "m", "n": name, "v": value, "s": 3, "d": 'a "d"'}, st.sampled_from(NAMES), VALUES),
+    st.builds(lambda name, values: {"k": "ls", "n": name, "v": values}, st.sampled_from(NAMES), st.lists(VALUES, max_size=3)),
+    st.builds(lambda name, cells: {"k": "rw", "n": name, "c": cells}, st.sampled_from(NAMES), CELLS),
+    st.builds(lambda name, cells: {"k": "tb", "n": name, "c": {key: [cells[key]] for key in cells}}, st.sampled_from(NAMES), CELLS),
+    st.builds(lambda text, cells: {"k": "l", "lv": 20, "msg": text, "m": cells, "s": 1, "x": {"m": 1}}, st.text(max_size=5), CELLS),
+    st.builds(lambda text, cells: {"k": "l", "lv": 20, "msg": text, "x": {"m": cells}}, st.text(max_size=5), CELLS),
+    st.just({"k": "tag", "n": "x", "v": 1}),
+)
+
+
+def finite(value):
+    """As our writers spell it: no bare NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    return [finite(one) for one in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(LOGGED, st.integers(0, 1)), max_size=30), st.booleans())
+def test_whatever_is_logged_reads_the_same_however_it_is_spelled(logged, several):
+    """Spelled as our writers do, and with blanks, as JSON may be: one stream's order holds, several are merged by time."""
+    quick, plain = [[], []], [[], []]
+    for time, (line, stream) in enumerate(logged):
+        fields = finite({"k": line["k"], "t": time, **line})
+        quick[stream * several].append(json.dumps(fields, separators=(",", ":")).encode())
+        plain[stream * several].append(json.dumps(fields).encode())
+    shapes = [_metrics.shape(_metrics.from_streams(streams)) for streams in (quick, plain)]
+    assert json.dumps(shapes[0], sort_keys=True) == json.dumps(shapes[1], sort_keys=True)  # a NaN is not itself

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outrider_agent.portal import goals, listing, markup, shapes
+from outrider_agent.core import goals
+from outrider_agent.portal import listing, markup, shapes
 from outrider_agent.portal.markup import tag
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -43,7 +43,7 @@ class LocalBlobs:
         self._folder = Path(folder)
         self._temporary = self._folder / "tmp"
         self._now = now
-        with _as_unavailable():
+        with as_unavailable():
             spool.make_folders(self._temporary)
             self._remove_leftovers()
 
@@ -60,7 +60,7 @@ class LocalBlobs:
         """
         temporary = self._temporary / uuid.uuid4().hex
         try:
-            with _as_unavailable():
+            with as_unavailable():
                 spool.make_folders(self._temporary)
                 target = io.FileIO(temporary, "x+b", opener=_private)
             with target:
@@ -74,6 +74,11 @@ class LocalBlobs:
                 temporary.unlink(missing_ok=True)
         return sha, size
 
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Takes a file of the same file system that is known to have this content; durable when it returns. Raises `Unavailable`."""
+        with as_unavailable(), io.FileIO(path, "rb") as whole:
+            self._publish(whole, path, sha256)
+
     def open(self, sha256: str) -> BinaryIO:
         """Opens it for reading. Raises `NotFound`."""
         try:
@@ -83,7 +88,7 @@ class LocalBlobs:
 
     def delete(self, sha256: str) -> None:
         """Forgets it. Idempotent."""
-        with _as_unavailable():
+        with as_unavailable():
             self._place(sha256).unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path | None:
@@ -97,7 +102,7 @@ class LocalBlobs:
 
     def _publish(self, target: io.FileIO, temporary: Path, sha: str) -> None:
         place = self._place(sha)
-        with _as_unavailable():
+        with as_unavailable():
             os.fsync(target.fileno())
             if not place.parent.is_dir():
                 spool.make_folders(place.parent)
@@ -133,9 +138,9 @@ def _copy(target: io.FileIO, source: BinaryIO) -> tuple[str, int]:
     while chunk := source.read(_CHUNK):
         digest.update(chunk)
         size += len(chunk)
-        with _as_unavailable():
+        with as_unavailable():
             _write(target, chunk)
-    with _as_unavailable():
+    with as_unavailable():
         target.truncate(size)
     return digest.hexdigest(), size
 
@@ -175,7 +180,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _as_unavailable() -> Iterator[None]:
+def as_unavailable() -> Iterator[None]:
+    """What says that the folder may work later becomes `Unavailable`."""
     try:
         yield
     except OSError as error:

@@ -81,11 +81,11 @@ def agent(args: argparse.Namespace) -> int:
     return int(daemon.main(arguments) or 0)
 
 
-def stop(home: str, timeout: float) -> int:
-    """Asks the agent to end, and waits until it has."""
+def stop(home: str, timeout: float, who: str = "agent") -> int:
+    """Asks the agent (or the server) to end, and waits until it has."""
     info = control.agent_info(home)
     if info is None:
-        output.say("no agent runs for this home")
+        output.say(f"no {who} runs for this home")
         return 0
     lock = pending.folder(home).parent / "agent.lock"
     written = agent_lock.holder(lock)
@@ -95,10 +95,11 @@ def stop(home: str, timeout: float) -> int:
         if time.monotonic() >= deadline:
             what = "it is still draining" if draining else "it has let go of this home, but something keeps its process: `kill` may end it"
             raise errors.OutriderError(
-                f"the agent (pid {info.get('pid')}) has not ended within {fmt.duration(timeout)}; {what}; nothing is lost, the spool has it"
+                f"the {who} (pid {info.get('pid')}) has not ended within {fmt.duration(timeout)}; {what}; nothing is lost, the spool has it"
             )
         time.sleep(0.05)
-    output.say(f"the agent (pid {info.get('pid')}) has stopped; the spool keeps what comes")
+    kept = "the spool keeps" if who == "agent" else "agents keep"
+    output.say(f"the {who} (pid {info.get('pid')}) has stopped; {kept} what comes")
     return 0
 
 

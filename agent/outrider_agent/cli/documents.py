@@ -59,6 +59,7 @@ def run(given: records.Run, now_ns: int) -> Document:
         "params": given.params,
         "parent": given.parent_run_id,
         "attempt": given.attempt,
+        "deleted": fmt.iso(given.removed),
     }
 
 

@@ -32,15 +32,18 @@ HANDLERS: dict[str, str] = {
     "enable": "track the scripts and notebooks of an environment without `outrider run`",
     "disable": "undo `outrider enable`",
 }
-#: Every other command: its group's file, and what it does in one line.
+#: Every other command: its group's file (in this folder; with a dot elsewhere in the agent), and what it does in one line.
 COMMANDS: dict[str, tuple[str, str]] = {
     "experiments": ("runs", "list experiments"),
     "runs": ("runs", "list runs, newest first"),
     "show": ("show", "one run in one screen"),
+    "compare": ("compare", "what differs between runs"),
     "metrics": ("metrics", "a run's metrics, or the points of one"),
     "logs": ("logs", "what a run logged and printed, by time; -f follows it"),
     "artifacts": ("artifacts", "the files a run left"),
     "download": ("artifacts", "copy a run's files here, verified"),
+    "export": (".export.command", "a run as a page, a table, or a bundle that `import` takes in"),
+    "import": (".export.command", "take in runs that were exported"),
     "ui": ("ui", "the portal: prints the address that opens it in a browser"),
     "status": ("status", "what is collected, how far each sink is behind, what is wrong"),
     "flush": ("agent", "wait until everything written is in the store"),
@@ -49,6 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "the settings in force, each with its origin"),
     "doctor": ("doctor", "check that Outrider can work here"),
     "agent": ("agent", "run the agent, or stop it"),
+    "server": ("server", "take what agents of other machines ship, and show it"),
+    "token": ("token", "who may speak to a server: create, list, revoke"),
     "service": ("service", "the agent as a systemd service: install, uninstall, status"),
     "health": ("health", "is the agent live, ready, making progress? for probes: the exit code says it"),
     "flare": ("flare", "a bundle for support: what the agent says of itself, without secrets and without your data"),
@@ -141,7 +146,8 @@ def _top() -> argparse.ArgumentParser:
 def command_parser(name: str) -> argparse.ArgumentParser:
     """The parser of one command, with the options that all share."""
     module_name, summary = COMMANDS[name]
-    module = importlib.import_module(f"outrider_agent.cli.{module_name}")
+    where = module_name if module_name.startswith(".") else f".cli.{module_name}"
+    module = importlib.import_module(f"outrider_agent{where}")
     parser = argparse.ArgumentParser(
         prog=f"outrider {name}",
         description=summary[0].upper() + summary[1:] + ".",

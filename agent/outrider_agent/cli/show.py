@@ -156,7 +156,8 @@ def _logged(document: documents.Document) -> str:
 
 def _losses(document: documents.Document) -> list[str]:
     lines = [
-        f"{fmt.plural(gap['records'], 'record')} refused here: {fmt.one_line(gap['why'] or 'no reason was kept')}"
+        (f"{fmt.plural(gap['records'], 'record')} refused here: " if gap["records"] else "something may be missing here: ")
+        + fmt.one_line(gap["why"] or "no reason was kept")
         for gap in document["gaps"]
     ]
     aside = document["set_aside"]

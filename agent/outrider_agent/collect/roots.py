@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Streams of this kind are the outputs collector's own: they do not keep a run alive.
 OWN_KIND = "outputs-"
+#: And of this kind the containers collector's: one for each container that is followed.
+CONTAINERS_KIND = "container-"
 
 _BEGINNING = 1 << 18
 _TAIL = 1 << 16
@@ -188,6 +190,8 @@ class _Stream:
         self._first = 0
         self._last = ""
         self._is_ours = False
+        # Its lock says that the agent lives; whether the container does, an `end` says, for the agent sees to it.
+        self._is_a_containers = os.path.basename(folder).startswith(CONTAINERS_KIND)  # noqa: PTH119
         self.is_known = False
         self.is_owner = False
         self.from_start = False
@@ -249,7 +253,7 @@ class _Stream:
 
     def is_alive(self) -> bool:
         """Is its writer alive, or not ours to judge?"""
-        if not self.is_known or not self._is_ours:
+        if not self.is_known or not self._is_ours or self._is_a_containers:
             return True
         if os.path.exists(self._lock):
             return spool.is_locked(self._lock)

@@ -19,7 +19,7 @@ from outrider_agent.collect import spooled
 LOCKLESS_ALIVE_S = 86_400.0
 
 #: Streams that the agent itself writes: their locks say that the agent lives, not that the run does.
-AGENTS_OWN = ("agent-", "outputs-")
+AGENTS_OWN = ("agent-", "outputs-", "container-")
 
 _HEAD_BYTES = 16 << 10
 _RACY_NS = 100_000_000

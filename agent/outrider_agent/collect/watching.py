@@ -47,7 +47,7 @@ class Hints:
         self._renamed: dict[str, early.Seen] = {}
         self._watches: dict[str, tuple[Any, tuple[int, int]]] = {}
         self._observer: Any = None
-        self._log = _Log(self._overflowed)
+        self._log = Log(self._overflowed)
         self._broken = False
         self.overflows = 0
         self.refused = 0
@@ -83,7 +83,7 @@ class Hints:
         """Watches it no longer. Idempotent."""
         watched = self._watches.pop(root, None)
         if watched is not None and self._observer is not None:
-            _quietly(self._observer.unschedule, watched[0])
+            quietly(self._observer.unschedule, watched[0])
         with self._lock:
             self._closed.pop(root, None)
             self._stirred.discard(root)
@@ -102,8 +102,8 @@ class Hints:
         observer, self._observer = self._observer, None
         self._watches.clear()
         if observer is not None:
-            _quietly(observer.stop)
-            _quietly(observer.join)
+            quietly(observer.stop)
+            quietly(observer.join)
             self._log.remove()
         with self._lock:
             for root in list(self._renamed):
@@ -137,11 +137,11 @@ class Hints:
         """Is there an observer that works? One that died is replaced, and everything watched anew."""
         if self._broken:
             return False
-        if self._observer is not None and not _is_alive(self._observer):
+        if self._observer is not None and not is_alive(self._observer):
             self.stop()
             self.restarts += 1
         if self._observer is None:
-            self._observer = _observer()
+            self._observer = new_observer()
             self._broken = self._observer is None
             if not self._broken:
                 self._log.install()
@@ -174,7 +174,7 @@ class _Handler(events.FileSystemEventHandler):
             self._hints.renamed(self._root, os.fsdecode(event.dest_path))
 
 
-class _Log(logging.Handler):
+class Log(logging.Handler):
     """watchdog says only in its log that events were lost; and what else it says there is not for our user (one warning is 65 KB)."""
 
     def __init__(self, overflowed: Callable[[], None]) -> None:
@@ -182,6 +182,7 @@ class _Log(logging.Handler):
         self._overflowed = overflowed
 
     def install(self) -> None:
+        """Listens to watchdog, and keeps what it says from our log."""
         logger = logging.getLogger("watchdog")
         logger.addHandler(self)
         logger.propagate = False
@@ -189,14 +190,16 @@ class _Log(logging.Handler):
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
     def remove(self) -> None:
+        """Listens no longer."""
         logging.getLogger("watchdog").removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """One word of watchdog's."""
         if _OVERFLOW in str(record.msg):
             self._overflowed()
 
 
-def _observer() -> Any:
+def new_observer() -> Any:
     """A started observer, or None where there can be none."""
     try:
         from watchdog.observers import inotify  # noqa: PLC0415
@@ -208,7 +211,7 @@ def _observer() -> Any:
     return observer
 
 
-def _is_alive(observer: Any) -> bool:
+def is_alive(observer: Any) -> bool:
     """The observer, its emitters and (where it has one) the reader below them."""
     reader = getattr(observer, "_inotify_fd", None)
     return bool(observer.is_alive() and (reader is None or not hasattr(reader, "is_alive") or reader.is_alive()))
@@ -220,7 +223,8 @@ def _let_go(seen: early.Seen | None) -> None:
             renamed.early.close()
 
 
-def _quietly(call: Callable[..., object], *arguments: object) -> None:
+def quietly(call: Callable[..., object], *arguments: object) -> None:
+    """Calls into watchdog, whatever it makes of a watch that is gone already."""
     try:
         call(*arguments)
     except (OSError, RuntimeError, KeyError, AttributeError):

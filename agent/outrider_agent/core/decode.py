@@ -255,6 +255,12 @@ class Seen(msgspec.Struct, frozen=True, tag_field="k", tag=record.SEEN):
     t: Int64
 
 
+class From(msgspec.Struct, frozen=True, tag_field="k", tag=record.FROM):
+    """Which foreign files a collector follows, and how far; its own business."""
+
+    t: Int64
+
+
 class End(msgspec.Struct, frozen=True, tag_field="k", tag=record.END):
     """How the run ended."""
 
@@ -288,7 +294,7 @@ class Note(msgspec.Struct, frozen=True, tag_field="k", tag=record.NOTE):
 
 Wire = (
     Head | Run | Metric | List | Row | Table | Log | Print | Console | Tag | Param | Property
-    | Artifact | Figure | Model | Snapshot | Phase | Seen | End | Gap | Note
+    | Artifact | Figure | Model | Snapshot | Phase | Seen | From | End | Gap | Note
 )  # fmt: skip
 
 DECODER = msgspec.json.Decoder(Wire)

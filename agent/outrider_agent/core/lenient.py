@@ -18,7 +18,8 @@ def parse(text: bytes) -> dict[str, Any]:
     found = json.loads(text.decode("utf-8"), parse_float=spelled_float, parse_constant=not_json)
     if not isinstance(found, dict):
         raise ValueError("not an object")  # noqa: TRY004 -- one of decode.FAILURES
-    path = found.get("p") if found.get("k") in WITH_PATHS else None
+    kind = found.get("k")  # anything: of a list or an object it cannot be asked whether it is in a set
+    path = found.get("p") if isinstance(kind, str) and kind in WITH_PATHS else None
     clean: dict[str, Any] = without_surrogates(found)
     if isinstance(path, str):
         clean["p"] = path

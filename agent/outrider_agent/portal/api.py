@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import msgspec
 from aiohttp import web
 
-from outrider_agent import errors
-from outrider_agent.cli import documents, journal
+from outrider_agent import changes, errors
+from outrider_agent.cli import compare, documents, journal
+from outrider_agent.core import query as language
 from outrider_agent.portal import asking, door, shapes
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from multidict import MultiMapping
 
 PAGE, LONGEST_PAGE = 50, 500
 LINES, MOST_LINES = 1_000, 10_000
@@ -22,20 +23,31 @@ POINTS, MOST_POINTS = 10_000, 100_000
 BUCKETS, MOST_BUCKETS = 1_000, 10_000
 
 
-def wanted(query: Mapping[str, str]) -> browsing.Wanted:
+#: How runs may be ordered, and how that is spelled where it goes by a name.
+SORTS = get_args(browsing.Sort)
+SORTS_SPELLED = [f"{sort}:NAME" if sort in browsing.SORTS_BY_NAME else sort for sort in SORTS]
+#: So many sparklines are drawn at once, of so many values each.
+SPARK_RUNS, SPARK_NAMES, SPARK_VALUES = 200, 20, 100
+
+
+def wanted(query: MultiMapping[str], limit: int = PAGE) -> browsing.Wanted:
     """Which runs a query asks for. Raises `Wrong`."""
-    sort, _, metric = query.get("sort", "started").partition(":")
-    if sort not in get_args(browsing.Sort) or (sort == "metric") != bool(metric):
-        raise asking.Wrong(f"sort={query['sort']} is none of {', '.join(get_args(browsing.Sort)[:-1])}, metric:NAME.")
+    sort, _, by = query.get("sort", "started").partition(":")
+    if sort not in SORTS or (sort in browsing.SORTS_BY_NAME) != bool(by):
+        raise asking.Wrong(f"sort={query['sort']} is none of {', '.join(SORTS_SPELLED)}.")
     return browsing.Wanted(
         experiment=query.get("experiment") or None,
         status=query.get("status") or None,
         text=query.get("text") or None,
+        parent=query.get("parent") or None,
+        query=query.get("query") or None,
+        removed=asking.choice(query, "deleted", ("0", "1"), "0") == "1",
         sort=cast("browsing.Sort", sort),
-        metric=metric or None,
+        by=by or None,
         down=asking.choice(query, "order", ("down", "up"), "down") == "down",
-        limit=asking.whole_number(query, "limit", PAGE, least=1, most=LONGEST_PAGE) or PAGE,
+        limit=asking.whole_number(query, "limit", limit, least=1, most=LONGEST_PAGE) or limit,
         offset=asking.whole_number(query, "offset", 0) or 0,
+        metrics=tuple(query.getall("metric")) if "metric" in query else None,
     )
 
 
@@ -52,6 +64,9 @@ class Routes:
         return [
             web.get("/api/v1/experiments", self.experiments),
             web.get("/api/v1/runs", self.runs),
+            web.get("/api/v1/compare", self.compare),
+            web.get("/api/v1/names", self.names),
+            web.get("/api/v1/sparklines", self.sparklines),
             web.get(run, self.run),
             web.get(f"{run}/metrics", self.metrics),
             web.get(f"{run}/points", self.points),
@@ -61,6 +76,10 @@ class Routes:
             web.get(f"{run}/console", self.console),
             web.get(f"{run}/artifacts", self.artifacts),
             web.post(f"{run}/cancel", self.cancel),
+            web.patch(run, self.edit),
+            web.post(f"{run}/delete", self.remove),
+            web.post(f"{run}/restore", self.restore),
+            web.delete(run, self.purge),
         ]
 
     async def experiments(self, _request: web.Request) -> web.Response:
@@ -73,8 +92,34 @@ class Routes:
         asked, now = wanted(request.query), time.time_ns()
         page = await self._context.read(self._store.page, asked, now)
         return asking.json_response(
-            {"total": page.total, "offset": asked.offset, "limit": asked.limit, "runs": [shapes.listed(one, now) for one in page.runs]}
+            {
+                "total": page.total,
+                "offset": asked.offset,
+                "limit": asked.limit,
+                "statuses": dict(page.statuses),
+                "runs": [shapes.listed(one, now) for one in page.runs],
+            }
         )
+
+    async def compare(self, request: web.Request) -> web.Response:
+        """GET /compare: what differs between runs."""
+        runs = list(dict.fromkeys(request.query.getall("run", [])))
+        if len(runs) < 2:
+            raise asking.Wrong("run is there less than twice: comparing takes two runs or more.")
+        found = await self._context.read(compare.comparison, self._store, self._context.given.blobs.path, runs, time.time_ns())
+        return asking.json_response(found)
+
+    async def names(self, request: web.Request) -> web.Response:
+        """GET /names: what a query may ask for."""
+        found = await self._context.read(self._store.names, request.query.get("experiment") or None)
+        return asking.json_response(msgspec.structs.asdict(found))
+
+    async def sparklines(self, request: web.Request) -> web.Response:
+        """GET /sparklines: the course of some metrics of some runs."""
+        query = request.query
+        runs, names = query.getall("run", [])[:SPARK_RUNS], query.getall("metric", [])[:SPARK_NAMES]
+        count = asking.whole_number(query, "count", 24, least=2, most=SPARK_VALUES) or 24
+        return asking.json_response(await self._context.read(self._store.sparklines, runs, names, count))
 
     async def run(self, request: web.Request) -> web.Response:
         """GET /runs/{run}."""
@@ -147,6 +192,34 @@ class Routes:
         found = await self._context.read(self._store.artifacts, run, every)
         return asking.json_response([shapes.file(one, run) for one in found])
 
+    async def edit(self, request: web.Request) -> web.Response:
+        """PATCH /runs/{run}: tags, name, description."""
+        run = request.match_info["run"]
+        try:
+            edit = msgspec.json.decode(await request.read() or b"{}", type=changes.Edit)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise asking.Wrong(f"What is to be changed cannot be read: {exc}.") from exc
+        await self._context.given.agent.edit(run, edit)
+        return asking.json_response(await self._context.read(run_document, self._store, run))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """POST /runs/{run}/delete."""
+        await self._context.given.agent.remove(request.match_info["run"])
+        return asking.json_response({"run": request.match_info["run"], "deleted": True})
+
+    async def restore(self, request: web.Request) -> web.Response:
+        """POST /runs/{run}/restore."""
+        await self._context.given.agent.restore(request.match_info["run"])
+        return asking.json_response({"run": request.match_info["run"], "deleted": False})
+
+    async def purge(self, request: web.Request) -> web.Response:
+        """DELETE /runs/{run}: for good; only what was deleted before."""
+        run = await self._context.read(self._store.run, request.match_info["run"])
+        if run.removed is None:
+            raise asking.Wrong(f"Run {run.run_id} is not deleted; only a deleted run can be purged. Nothing was changed.")
+        found = await self._context.given.agent.delete(run.run_id)
+        return asking.json_response({"run": run.run_id, "purged": True, "blobs": found["blobs"]})
+
     async def cancel(self, request: web.Request) -> web.Response:
         """POST /runs/{run}/cancel."""
         return asking.json_response(await self._context.given.agent.cancel(request.match_info["run"], "portal"))
@@ -168,7 +241,8 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
         "tables": tables(store, run_id),
         "figures": [shapes.figure(one, run_id) for one in store.figures(run_id)],
         "models": [documents.model(one) for one in store.models(run_id)],
-        "snapshots": [documents.snapshot(one) for one in store.snapshots(run_id)],
+        "snapshots": [shapes.snapshot(one, run_id) for one in store.snapshots(run_id)],
+        "log_counts": store.log_counts(run_id),
         "children": [msgspec.structs.asdict(one) for one in store.children(run_id, CHILDREN)],
     }
 
@@ -187,12 +261,16 @@ async def answer_errors(request: web.Request, handler: Any) -> web.StreamRespons
         return cast("web.StreamResponse", await handler(request))
     except asking.Wrong as exc:
         return _refused(request, 400, str(exc))
+    except language.Wrong as exc:
+        return asking.json_response({"error": str(exc), "at": exc.at}, 400)
     except errors.Ambiguous as exc:
         return _refused(request, 409, str(exc))
     except errors.NotFound as exc:
         return _refused(request, 404, str(exc))
-    except errors.OutriderError as exc:
+    except errors.StoreError as exc:
         return _refused(request, 503, str(exc))
+    except errors.OutriderError as exc:
+        return _refused(request, 409, str(exc))
     except web.HTTPException as exc:
         return _refused(request, exc.status, f"{exc.status} {exc.reason}: {request.path}")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Mapping
 
-    from outrider_agent import protocols
+    from outrider_agent import changes, protocols
     from outrider_agent.store import browsing, watch
 
 T = TypeVar("T")
@@ -36,6 +36,19 @@ class Asked(Protocol):
 
     async def cancel(self, run: str, by: str | None) -> dict[str, Any]:
         """Asks for the run to be canceled."""
+        ...
+
+    async def edit(self, run: str, edit: changes.Edit) -> None:
+        """Says it of the run."""
+
+    async def remove(self, run: str) -> None:
+        """Deletes the run; it can be restored until it is purged."""
+
+    async def restore(self, run: str) -> None:
+        """Undoes that."""
+
+    async def delete(self, run: str) -> dict[str, Any]:
+        """Purges the run."""
         ...
 
     def probe(self) -> Mapping[str, bool]:

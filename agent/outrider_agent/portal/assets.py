@@ -51,6 +51,10 @@ class Assets:
         self.import_map = json.dumps({"imports": {name: self.url(file) for name, file in LIBRARIES.items()}})
         self.import_map_hash = base64.b64encode(hashlib.sha256(self.import_map.encode()).digest()).decode()
 
+    def text(self, name: str) -> str:
+        """What is in the file: for a page that holds it itself."""
+        return self._files[name].decode()
+
     def url(self, name: str) -> str:
         """Where a page finds the file."""
         return f"{self.root}/{name}"

@@ -82,7 +82,9 @@ def given_token(source: str, home: Path) -> str:
 
 
 class Door:
-    """Checks every request."""
+    """Checks every request. `open`: the paths that need no key."""
+
+    open: tuple[str, ...] = _OPEN
 
     def __init__(self, token: str, static: assets.Assets) -> None:
         self._token = token.encode()
@@ -97,17 +99,17 @@ class Door:
         """Answers itself, or hands on."""
         if probes.is_probe(request.path) and request.method in _READS:
             return await handler(request)  # it tells counts and sizes, and is asked under whatever name a machine has for this one
-        if not _HOST.fullmatch(request.headers.get("Host", "")):
+        if not self.is_served(request):
             return self._refused(request, 421, "This is not an address of Outrider's portal.", "Open it by 127.0.0.1 or localhost.")
         if _is_foreign(request):
             return self._refused(request, 403, "Another site's page asked for this.", "Nothing was changed. Open the page itself.")
-        if request.path.startswith(_OPEN):
+        if request.path.startswith(self.open):
             return await handler(request)
         if request.method in _READS and "token" in request.query:
             return self._exchange(request)
-        how = self._admitted(request)
+        how = await self.admitted(request)
         if how is None:
-            return _bounce(str(request.rel_url)) if _came_from_elsewhere(request) else self._unknown(request)
+            return _bounce(str(request.rel_url)) if _came_from_elsewhere(request) else self.unknown(request)
         if request.method not in _READS and not _is_own(request, how):
             return self._refused(request, 403, "This request does not come from the portal's own page.", "Nothing was changed.")
         return await handler(request)
@@ -118,33 +120,47 @@ class Door:
             response.headers.setdefault(name, value)
         response.headers["Server"] = "outrider"
 
-    def _admitted(self, request: web.Request) -> str | None:
+    def is_served(self, request: web.Request) -> bool:
+        """Is it loopback that was asked for?"""
+        return _HOST.fullmatch(request.headers.get("Host", "")) is not None
+
+    async def admitted(self, request: web.Request) -> str | None:
         """By what: `bearer` or `cookie`."""
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _is(given.strip(), self._token):
+        if _is(bearer(request), self._token):
             return "bearer"
         if _is(request.cookies.get(self.cookie, ""), self._pass.encode()):
             return "cookie"
         return None
 
-    def _unknown(self, request: web.Request) -> web.Response:
+    def unknown(self, request: web.Request) -> web.Response:
         """401, and what to type."""
         return self._refused(request, 401, "This page needs its key.", "On the machine where Outrider runs, type:", command="outrider ui")
 
-    def _refused(self, request: web.Request, status: int, *told: str, command: str = "") -> web.Response:
-        return refusal(request, status, *told, command=command, style=self._style)
+    def _refused(self, request: web.Request, status: int, *told: str, command: str = "", form: markup.Safe | None = None) -> web.Response:
+        return refusal(request, status, *told, command=command, style=self._style, form=form)
 
     def _exchange(self, request: web.Request) -> web.StreamResponse:
         """A right key in the URL becomes a cookie, and leaves the URL; a wrong one is as good as none."""
         if not _is(request.query["token"], self._token):
-            return self._unknown(request)
+            return self.unknown(request)
         rest = urlencode([pair for pair in parse_qsl(request.query_string, keep_blank_values=True) if pair[0] != "token"])
         clean = "/" + request.rel_url.raw_path.lstrip("/") + (f"?{rest}" if rest else "")
         # A redirect counts as the other site's navigation, and would not carry a Strict cookie.
         elsewhere = _came_from_elsewhere(request)
         response = _bounce(clean) if elsewhere else web.Response(status=303, headers={"Location": clean})
-        response.set_cookie(self.cookie, self._pass, httponly=True, samesite="Strict", path="/")
+        admit(request, response, self.cookie, self._pass)
         return response
+
+
+def admit(request: web.Request, response: web.Response, name: str, value: str) -> None:
+    """Gives the browser a cookie that no script and no other site's page can use."""
+    response.set_cookie(name, value, httponly=True, samesite="Strict", secure=scheme(request) == "https", path="/")
+
+
+def bearer(request: web.Request) -> str:
+    """The key in the request's header; empty where there is none."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
 
 
 def _is(given: str, secret: bytes) -> bool:
@@ -172,7 +188,12 @@ def _is_own(request: web.Request, how: str) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return how == "bearer"
-    return origin.lower() == f"http://{request.headers.get('Host', '').lower()}"
+    return origin.lower() == f"{scheme(request)}://{request.headers.get('Host', '').lower()}"
+
+
+def scheme(request: web.Request) -> str:
+    """How the browser came here: what stands before us, to end TLS, says so."""
+    return "https" if request.headers.get("X-Forwarded-Proto", "").lower() == "https" else "http"
 
 
 def _bounce(to: str) -> web.Response:
@@ -186,13 +207,15 @@ def wants_json(request: web.Request) -> bool:
     return request.path.startswith("/api/")
 
 
-def refusal(request: web.Request, status: int, *told: str, command: str = "", style: str = "") -> web.Response:
+def refusal(
+    request: web.Request, status: int, *told: str, command: str = "", style: str = "", form: markup.Safe | None = None
+) -> web.Response:
     """A refusal, for a program or for people."""
     if wants_json(request):
         return web.json_response({"error": " ".join(part for part in (*told, command) if part)}, status=status)
     tag = markup.tag
     shown = [tag("pre", tag("code", command)), tag("p", "It prints an address that opens this portal.")] if command else []
-    body = tag("main", tag("div", tag("h1", told[0]), *[tag("p", part) for part in told[1:]], *shown, class_="empty"))
+    body = tag("main", tag("div", tag("h1", told[0]), *[tag("p", part) for part in told[1:]], *shown, form, class_="empty"))
     head = tag("meta", charset="utf-8") + tag("meta", name="viewport", content="width=device-width, initial-scale=1")
     sheet = tag("link", rel="stylesheet", href=style)
     return web.Response(

@@ -57,6 +57,17 @@ class Files:
             raise errors.NotFound("The bytes of this file are not in the blob folder: they were deleted there; its record stays.")
         return web.FileResponse(blob, headers=headers(found, view=view))
 
+    async def snapshot(self, request: web.Request) -> web.StreamResponse:
+        """GET /api/v1/runs/{run}/snapshots/{id}: the zip of a folder that is kept with the run."""
+        run, wanted = request.match_info["run"], request.match_info["id"]
+        kept = await self._context.read(self._context.store.snapshots, run)
+        found = next((one for one in kept if one.snapshot_id == wanted), None)
+        blob = self._context.given.blobs.path(found.sha256) if found is not None else None
+        if blob is None or not await self._context.read(blob.is_file):
+            raise errors.NotFound(f"Run {run} has no such snapshot, or its bytes are not in the blob folder any more; its record stays.")
+        name = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(f'{run}-snapshot.zip')}"}
+        return web.FileResponse(blob, headers={**SANDBOXED, **name, "Content-Type": "application/zip"})
+
     async def console(self, request: web.Request) -> web.StreamResponse:
         """GET /api/v1/runs/{run}/console.txt?fd=: what the command wrote, byte for byte."""
         run, after = request.match_info["run"], 0

@@ -1,22 +1,27 @@
-"""The lists: experiments, and the runs of one. Pure: takes what the store said and `now`, returns HTML."""
+"""The lists: experiments, and the runs of one. Pure: takes what the store said and `now`, returns HTML and what the scripts begin with."""
 
 from __future__ import annotations
 
 import collections
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 
 from outrider_agent.cli import documents
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import goals, shell
+from outrider_agent.core import goals
+from outrider_agent.portal import markup, shapes, shell
 from outrider_agent.portal.markup import Safe, join, tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from outrider_agent.store import browsing
+    from outrider_agent.store import browsing, records
 
+#: Rows that come with a page; the scripts read on as one scrolls.
+ROWS = 100
+EXAMPLE = "metrics.loss < 0.3 and status = failed"
 #: So many metrics and parameters have a column.
 METRICS, PARAMS = 4, 3
 STATUSES = ("Running", "Completed", "Failed", "Canceled", "Unknown")
@@ -69,58 +74,106 @@ def _bar(one: browsing.Overview) -> Safe:
     )
 
 
-def runs(page: browsing.Page, wanted: browsing.Wanted, overviews: Sequence[browsing.Overview], now: int) -> Safe:
-    """The runs of an experiment, or of all."""
-    of_this = [one for one in overviews if wanted.experiment in (None, one.experiment.name)]
-    title = shell.name(wanted.experiment) if wanted.experiment else "All runs"
-    heading = tag("div", tag("h1", title), _search(wanted), class_="heading")
-    if wanted.experiment and not of_this:
-        return join((heading, shell.empty("There is no such experiment", "It has no run, or they were deleted. Start one:", START)))
-    table = _table(page, wanted, now) if page.runs else tag("p", "No run fits.", class_="dim pad")
-    return join((heading, _chips(wanted, of_this), tag("div", tag("div", table, class_="scroll card"), _pager(page, wanted), id="fresh")))
+class Wrong(msgspec.Struct, frozen=True, kw_only=True):
+    """A query that cannot be read: why, and at which character."""
+
+    error: str
+    at: int
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list of runs shows. `columns` are spelled as fields of a query: `metrics.loss`, `started`."""
+
+    page: browsing.Page
+    wanted: browsing.Wanted
+    wrong: Wrong | None
+    columns: Sequence[str]
+
+
+def nothing(title: str) -> Safe:
+    """An experiment that has no run."""
+    heading = tag("div", tag("h1", shell.name(title)), class_="heading")
+    return join((heading, shell.empty("There is no such experiment", "It has no run, or they were deleted. Start one:", START)))
+
+
+def columns(page: browsing.Page, wanted: browsing.Wanted, chosen: str | None) -> list[str]:
+    """Those that the address names, else those that tell these runs apart."""
+    if chosen:
+        return [unquote(name) for name in chosen.split(",")]
+    measured = [documents.metrics(one.series, []) for one in page.runs]
+    first = ["status", *([] if wanted.experiment else ["experiment"]), "started", "duration"]
+    return [*first, *[f"metrics.{name}" for name in key_metrics(measured)], *[f"params.{name}" for name in key_params(page.runs)]]
+
+
+def runs(seen: Seen, title: str, now: int) -> Safe:
+    """The runs of an experiment, of a parent, or all."""
+    page, wanted = seen.page, seen.wanted
+    heading = tag("div", tag("h1", shell.name(title)), _search(wanted), class_="heading")
+    refused = tag("p", seen.wrong.error, class_="notice", role="alert") if seen.wrong else None
+    table = _table(seen, now) if page.runs else tag("p", "No run fits.", class_="dim pad")
+    still = join((heading, refused, _chips(seen), tag("div", table, class_="scroll card"), _pager(page, wanted)))
+    return join((tag("div", still, id="app"), markup.data("data", start(seen, title, now))))
+
+
+def start(seen: Seen, title: str, now: int) -> dict[str, Any]:
+    """What the scripts begin with: the same rows, with the metrics that have a column."""
+    named = [name.removeprefix("metrics.") for name in seen.columns if name.startswith("metrics.")]
+    rows = [shapes.listed(one, now) for one in seen.page.runs]
+    for row in rows:
+        row["metrics"] = {name: row["metrics"][name] for name in named if name in row["metrics"]}
+    return {
+        "title": title,
+        "experiment": seen.wanted.experiment,
+        "parent": seen.wanted.parent,
+        "columns": seen.columns,
+        "best": {name: goals.best(name) for name in named},
+        "page": {"total": seen.page.total, "statuses": dict(seen.page.statuses), "runs": rows if seen.wanted.offset == 0 else []},
+        "wrong": None if seen.wrong is None else msgspec.structs.asdict(seen.wrong),
+    }
 
 
 def _search(wanted: browsing.Wanted) -> Safe:
-    kept = {"experiment": wanted.experiment, "status": wanted.status}
+    kept = {"experiment": wanted.experiment, "status": wanted.status, "parent": wanted.parent}
     hidden = [tag("input", type="hidden", name=key, value=value) for key, value in kept.items() if value]
-    label = "Name, or the beginning of an id"
-    field = tag("input", type="search", name="text", value=wanted.text or "", placeholder=label, aria_label=label, id="search")
+    label = "Query: which runs"
+    shown = wanted.query or wanted.text or ""
+    field = tag("input", type="search", name="query", value=shown, placeholder=EXAMPLE, aria_label=label, id="search")
     return tag("form", *hidden, field, role="search", method="get", action="/runs")
 
 
 def _address(wanted: browsing.Wanted, **more: Any) -> str:
     changed = msgspec.structs.replace(wanted, **more)
-    sort = f"metric:{changed.metric}" if changed.sort == "metric" else changed.sort
+    sort = f"{changed.sort}:{changed.by}" if changed.by else changed.sort
     return shell.href(
         "/runs",
         experiment=changed.experiment,
         status=changed.status,
         text=changed.text,
+        parent=changed.parent,
+        query=changed.query,
+        deleted=1 if changed.removed else None,
         sort=None if sort == "started" else sort,
         order=None if changed.down else "up",
         offset=changed.offset or None,
-        limit=None if changed.limit == 50 else changed.limit,
+        limit=None if changed.limit == ROWS else changed.limit,
     )
 
 
-def _chips(wanted: browsing.Wanted, of_this: Sequence[browsing.Overview]) -> Safe:
+def _chips(seen: Seen) -> Safe:
     """Each status with its count, to choose by."""
-    counts = collections.Counter[str]()
-    for one in of_this:
-        counts.update(one.statuses)
-    all_ = tag(
-        "a", f"All {sum(counts.values()):,}", href=_address(wanted, status=None, offset=0), aria_current=None if wanted.status else "true"
-    )
+    wanted, counts = seen.wanted, seen.page.statuses
+    every = f"All {sum(counts.values()):,}"
+    all_ = tag("a", every, href=_address(wanted, status=None, offset=0), aria_current=None if wanted.status else "true")
     chips = [
         tag(
             "a",
             tag("span", shell.MARKS[status], class_=f"glyph {status.lower()}", aria_hidden="true"),
-            f"{status} {counts[status]:,}",
+            f"{status} {counts.get(status, 0):,}",
             href=_address(wanted, status=status, offset=0),
             aria_current="true" if wanted.status == status else None,
         )
         for status in STATUSES
-        if counts[status] or wanted.status == status
+        if counts.get(status) or wanted.status == status
     ]
     return tag("nav", all_, *chips, class_="chips", aria_label="By status")
 
@@ -143,42 +196,53 @@ def key_params(found: Sequence[browsing.Listed], count: int = PARAMS) -> list[st
     return sorted(differ, key=lambda key: -len(values[key]))[:count]
 
 
-def _table(page: browsing.Page, wanted: browsing.Wanted, now: int) -> Safe:
-    measured = [documents.metrics(one.series, []) for one in page.runs]
-    metrics, params = key_metrics(measured), key_params(page.runs)
-    heads = [_head(wanted, "#", "number"), _head(wanted, "Run", "name"), _head(wanted, "Status", "status")]
-    heads += [_head(wanted, "Started", "started", kind="right wide"), _head(wanted, "Duration", "duration", kind="right wide")]
-    heads += [_head(wanted, name, "metric", metric=name, kind="right") for name in metrics]
-    heads += [tag("th", shell.name(name), scope="col", class_="right wide param") for name in params]
-    rows = [
-        _run(one, of_run, metrics, params, of_all=not wanted.experiment, now=now) for one, of_run in zip(page.runs, measured, strict=True)
-    ]
+def _table(seen: Seen, now: int) -> Safe:
+    wanted = seen.wanted
+    heads = [_head(wanted, "#", "number"), _head(wanted, "Run", "name"), *[_column_head(wanted, name) for name in seen.columns]]
+    rows = [_run(one, seen.columns, now=now) for one in seen.page.runs]
     return tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
 
 
-def _head(wanted: browsing.Wanted, text: str, sort: str, *, metric: str | None = None, kind: str | None = None) -> Safe:
+def _column_head(wanted: browsing.Wanted, name: str) -> Safe:
+    kind, _, rest = name.partition(".")
+    sorts = {"metrics": "metric", "params": "param", "tags": "tag"}
+    if rest and kind in sorts:
+        return _head(wanted, rest, sorts[kind], by=rest, kind="right" if kind != "tags" else None)
+    if name in ("status", "started", "duration", "experiment"):
+        return _head(wanted, name.capitalize(), name, kind="right wide" if name in ("started", "duration") else None)
+    return tag("th", name.capitalize(), scope="col")
+
+
+def _head(wanted: browsing.Wanted, text: str, sort: str, *, by: str | None = None, kind: str | None = None) -> Safe:
     """A column's head: sorts by it, and the other way round when it is the order already."""
-    is_order = (wanted.sort, wanted.metric) == (sort, metric)
+    is_order = (wanted.sort, wanted.by) == (sort, by)
     down = not wanted.down if is_order else sort != "name"
     arrow = tag("span", " ↓" if wanted.down else " ↑", aria_hidden="true") if is_order else None
     order = ("descending" if wanted.down else "ascending") if is_order else None
-    to = _address(wanted, sort=sort, metric=metric, down=down, offset=0)
+    to = _address(wanted, sort=sort, by=by, down=down, offset=0)
     return tag("th", tag("a", shell.name(text), arrow, href=to), scope="col", class_=kind, aria_sort=order)
 
 
-def _run(one: browsing.Listed, measured: dict[str, Any], metrics: Sequence[str], params: Sequence[str], *, of_all: bool, now: int) -> Safe:
-    run = one.run
-    where = None if not of_all else tag("div", shell.name(run.experiment), class_="dim small")
+def _run(one: browsing.Listed, columns: Sequence[str], *, now: int) -> Safe:
+    run, measured = one.run, documents.metrics(one.series, [])
     return tag(
         "tr",
         tag("td", tag("a", f"#{run.number}", href=f"/runs/{run.run_id}", class_="main"), class_="figure"),
-        tag("td", tag("span", shell.name(run.name or run.run_id), class_="clip"), where, _tags(run.tags)),
-        tag("td", shell.run_pill(run)),
-        tag("td", shell.when(run.started, now), class_="right dim wide"),
-        tag("td", shell.lasted(run, now), class_="right wide"),
-        *[_metric(name, measured.get(name)) for name in metrics],
-        *[tag("td", tag("bdi", fmt.value(run.params[key]) if key in run.params else "-"), class_="right wide figure") for key in params],
+        tag("td", tag("span", shell.name(run.name or run.run_id), class_="clip"), _tags(run.tags)),
+        *[_cell(run, measured, name, now) for name in columns],
     )
+
+
+def _cell(run: records.Run, measured: dict[str, Any], name: str, now: int) -> Safe:
+    kind, _, rest = name.partition(".")
+    if rest and kind == "metrics":
+        return _metric(rest, measured.get(rest))
+    if rest:
+        given = run.params if kind == "params" else run.tags
+        return tag("td", tag("bdi", fmt.value(given[rest]) if rest in given else "-"), class_="right figure")
+    cells = {"status": shell.run_pill(run), "started": shell.when(run.started, now), "duration": shell.lasted(run, now)}
+    text = {"experiment": run.experiment, "user": run.user, "host": run.host}.get(name) or "-"
+    return tag("td", cells.get(name) or shell.name(text), class_="right wide" if name in ("started", "duration") else None)
 
 
 def _tags(tags: dict[str, Any]) -> Safe | None:

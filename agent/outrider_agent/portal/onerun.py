@@ -13,7 +13,8 @@ import msgspec
 
 from outrider_agent.cli import documents, journal, transcript
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import api, goals, markup, shapes, shell
+from outrider_agent.core import goals
+from outrider_agent.portal import api, markup, shapes, shell
 from outrider_agent.portal.markup import Safe, join, tag
 
 if TYPE_CHECKING:

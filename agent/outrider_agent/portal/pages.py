@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from outrider_agent import errors
+from outrider_agent.cli import compare
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import api, asking, door, helping, listing, onerun, shell
+from outrider_agent.core import query as language
+from outrider_agent.portal import api, asking, beside, door, helping, listing, onerun, shell
 from outrider_agent.portal.markup import Safe, tag
+from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +27,13 @@ class Pages:
 
     def table(self) -> list[web.RouteDef]:
         """Every page."""
-        return [web.get("/", self.experiments), web.get("/runs", self.runs), web.get("/runs/{run}", self.run), web.get("/help", self.help)]
+        return [
+            web.get("/", self.experiments),
+            web.get("/runs", self.runs),
+            web.get("/runs/{run}", self.run),
+            web.get("/compare", self.compare),
+            web.get("/help", self.help),
+        ]
 
     async def experiments(self, _request: web.Request) -> web.Response:
         """GET /."""
@@ -33,13 +42,22 @@ class Pages:
 
     async def runs(self, request: web.Request) -> web.Response:
         """GET /runs."""
-        query, now = request.query, time.time_ns()
-        wanted = api.wanted(query)
-        page = await self._context.read(self._context.store.page, wanted, now)
-        overviews = await self._context.read(self._context.store.overviews)
-        title = fmt.one_line(wanted.experiment) if wanted.experiment else "All runs"
-        main = listing.runs(page, wanted, overviews, now)
-        return self._page(title, [("Experiments", "/"), (title, None)], main)
+        now, wrong = time.time_ns(), None
+        wanted = api.wanted(request.query, limit=listing.ROWS)
+        try:
+            page = await self._context.read(self._context.store.page, wanted, now)
+        except language.Wrong as exc:
+            wrong = listing.Wrong(error=str(exc), at=exc.at)
+            page = browsing.Page(runs=[], total=0, statuses={})
+        seen = listing.Seen(page=page, wanted=wanted, wrong=wrong, columns=listing.columns(page, wanted, request.query.get("cols")))
+        is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
+        title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
+        main = listing.nothing(title) if is_new else listing.runs(seen, title, now)
+        return self._page(title, [("Experiments", "/"), (title, None)], main, modules=["list.js" if is_new else "runs.js"], app=True)
+
+    async def _is_experiment(self, name: str) -> bool:
+        found = await self._context.read(self._context.store.experiments)
+        return any(one.name == name for one in found)
 
     async def run(self, request: web.Request) -> web.Response:
         """GET /runs/{run}: also by the beginning of its id, `latest`."""
@@ -47,7 +65,7 @@ class Pages:
         attempt = asking.whole_number(request.query, "attempt", None, least=1)
         run_id = await self._context.read(store.find_run, given)
         if run_id != given:
-            raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", attempt=attempt))
+            raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", **{**request.query, "attempt": attempt}))
         seen = await self._context.read(onerun.look, store, run_id, attempt)
         main = onerun.page(seen, time.time_ns())
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
@@ -58,14 +76,30 @@ class Pages:
         ]
         return self._page(title, crumbs, main, modules=["run.js"], charts=True)
 
+    async def compare(self, request: web.Request) -> web.Response:
+        """GET /compare?run=…&run=…"""
+        runs = list(dict.fromkeys(request.query.getall("run", [])))
+        crumbs: list[tuple[str, str | None]] = [("Experiments", "/"), ("Compare", None)]
+        if len(runs) < 2:
+            return self._page("Compare", crumbs, beside.nothing())
+        found = await self._context.read(compare.comparison, self._context.store, self._context.given.blobs.path, runs, time.time_ns())
+        return self._page("Compare", crumbs, beside.page(found), modules=["compare.js"], charts=True)
+
     async def help(self, _request: web.Request) -> web.Response:
         """GET /help: where a run's documentation link leads."""
         return self._page("Help", [("Experiments", "/"), ("Help", None)], helping.page())
 
     def _page(
-        self, title: str, crumbs: list[tuple[str, str | None]], main: Safe, *, modules: list[str] | None = None, charts: bool = False
+        self,
+        title: str,
+        crumbs: list[tuple[str, str | None]],
+        main: Safe,
+        *,
+        modules: list[str] | None = None,
+        charts: bool = False,
+        app: bool = False,
     ) -> web.Response:
-        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts)
+        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts, app=app)
         response = web.Response(text=whole, content_type="text/html", charset="utf-8")
         response.enable_compression()
         return response

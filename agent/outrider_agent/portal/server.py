@@ -19,9 +19,11 @@ import structlog
 from aiohttp import web
 
 from outrider_agent import layout, probes
-from outrider_agent.portal import api, asking, assets, door, files, live, pages
+from outrider_agent.portal import api, asking, assets, door, files, live, pages, tabular
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from outrider_agent import protocols
     from outrider_agent.store import browsing, watch
 
@@ -108,7 +110,7 @@ class Portal:
             version=self._parts.version,
             threads=self._threads,
         )
-        app = application(asking.Context(given=given, assets=static, closing=self._closing), token)
+        app = application(asking.Context(given=given, assets=static, closing=self._closing), door.Door(token, static))
         listening = self._parts.handed_in or listen(self._parts.port, self._parts.address)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
@@ -152,9 +154,9 @@ def listen(port: int, address: str = ADDRESS) -> socket.socket:
     raise last or OSError("no port")
 
 
-def application(context: asking.Context, token: str) -> web.Application:
-    """The routes behind the door."""
-    guard, routes, shown = door.Door(token, context.assets), api.Routes(context), pages.Pages(context)
+def application(context: asking.Context, guard: door.Door, more: Iterable[web.RouteDef] = ()) -> web.Application:
+    """The routes behind the door; `more`: those that only some applications have."""
+    routes, shown = api.Routes(context), pages.Pages(context)
     streams, content = live.Streams(context), files.Files(context)
 
     @web.middleware
@@ -168,6 +170,8 @@ def application(context: asking.Context, token: str) -> web.Application:
     app.add_routes(probes.routes(context.given.agent))
     app.add_routes(routes.table())
     app.add_routes(shown.table())
+    app.add_routes(tabular.Tables(context).table())
+    app.add_routes(more)
     app.add_routes(
         [
             web.get("/static/{hash}/{name:.+}", context.assets.serve),
@@ -175,6 +179,7 @@ def application(context: asking.Context, token: str) -> web.Application:
             web.get("/api/v1/runs/{run}/events", streams.run),
             web.get("/api/v1/runs/{run}/content", content.content),
             web.get("/api/v1/runs/{run}/console.txt", content.console),
+            web.get("/api/v1/runs/{run}/snapshots/{id}", content.snapshot),
         ]
     )
     return app

@@ -142,6 +142,11 @@ def figure(given: records.Figure, run_id: str) -> Document:
     return documents.figure(given) | {"path": path.decode("utf-8", "replace"), "url": where}
 
 
+def snapshot(given: records.Snapshot, run_id: str) -> Document:
+    """One of the snapshots of GET /runs/{id}: `url` is the address of its zip."""
+    return documents.snapshot(given) | {"url": f"/api/v1/runs/{quote(run_id)}/snapshots/{quote(given.snapshot_id)}"}
+
+
 def points(given: Sequence[records.Point], first: int) -> Document:
     """Points as columns, from ordinal `first` on."""
     return {

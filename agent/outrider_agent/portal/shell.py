@@ -24,9 +24,16 @@ ICON = (
 
 
 def page(
-    assets: static.Assets, title: str, crumbs: Iterable[tuple[str, str | None]], main: Safe, *, modules: Sequence[str], charts: bool = False
+    assets: static.Assets,
+    title: str,
+    crumbs: Iterable[tuple[str, str | None]],
+    main: Safe,
+    *,
+    modules: Sequence[str],
+    charts: bool = False,
+    app: bool = False,
 ) -> str:
-    """A whole page. `modules` are loaded in order where the libraries are there."""
+    """A whole page. `modules` are loaded in order where the libraries are there; `app`: they use them; `charts`: that for charts too."""
     head = [
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -37,10 +44,11 @@ def page(
         tag("link", rel="stylesheet", href=assets.url("app.css")),
     ]
     if charts and assets.is_whole:
-        head.append(tag("link", rel="stylesheet", href=assets.url("vendor/uplot.css")))
+        head += [tag("link", rel="stylesheet", href=assets.url(name)) for name in ("vendor/uplot.css", "chart.css")]
+        head.append(tag("script", src=assets.url("vendor/uplot.js"), defer=True))
+    if (charts or app) and assets.is_whole:
         head.append(markup.script(assets.import_map, "importmap"))
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
-        head.append(tag("script", src=assets.url("vendor/uplot.js"), defer=True))
     if assets.is_whole:
         head += [tag("script", type="module", src=assets.url(name)) for name in modules]
     notice = None if assets.is_whole else tag("p", static.MISSING, class_="notice", role="status")

@@ -15,7 +15,8 @@ import msgspec
 
 from outrider_agent import crashpoints, errors, model
 from outrider_agent.core import backoff as backoff_rules
-from outrider_agent.core import lines
+from outrider_agent.core import batches
+from outrider_agent.ship import jumps as jumping
 from outrider_agent.ship import reader as spool_reader
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Deliver:
         poll_interval_s: float = 0.2,
         stuck_after_s: float = 30.0,
         backoff: backoff_rules.Backoff | None = None,
+        jumps: jumping.Jumps | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.sink, self.reader = sink, reader
@@ -72,6 +74,7 @@ class Deliver:
         self._batch_records, self._batch_bytes = batch_records, batch_bytes
         self._flush_interval_s, self._poll_interval_s, self._stuck_after_s = flush_interval_s, poll_interval_s, stuck_after_s
         self._backoff, self._chance = backoff or backoff_rules.Backoff(), chance
+        self._jumps = jumps
         self._positions: dict[model.StreamId, model.Position] = {}
         self._owner = False
         self._fenced = False
@@ -114,17 +117,16 @@ class Deliver:
         """A snapshot."""
         now = self._clock.monotonic()
         positions = self.positions()
-        found = [self.reader.stream(name) for name in self.reader.streams()]
-        pending = sum(stream.pending(positions.get(stream.id, model.START)) for stream in found if stream is not None)
+        behind = pending(self.reader, {name: positions.get(name, model.START) for name in self.reader.streams()})
         return Statistics(
             name=self.sink.name,
-            state=self._state(now, pending),
-            error=self.error,
+            state=self._state(now, behind),
+            error=self.error or getattr(self.sink, "trouble", None),
             records=self._records,
             set_aside=self._set_aside,
             commits=self.commits,
             records_per_transaction=self._records / self.commits if self.commits else 0.0,
-            pending_bytes=pending,
+            pending_bytes=behind,
             last_commit_age_s=None if self.last_commit is None else now - self.last_commit,
         )
 
@@ -191,10 +193,11 @@ class Deliver:
             self._tidy(now)
             return self._poll_interval_s
         self._learn_positions()
+        self._jump()
         waited = now - self.last_commit if self.last_commit is not None else self._flush_interval_s
-        if waited < self._flush_interval_s and not urgent and self._pending() < self._batch_bytes:
+        if waited < self._flush_interval_s and not urgent and pending(self.reader, self._positions) < self._batch_bytes:
             return self._flush_interval_s - waited
-        batch = self.reader.next_batch(self._positions, self._batch_records, self._batch_bytes)
+        batch = next_batch(self.sink, self.reader, self._positions, self._batch_records, self._batch_bytes)
         self._is_drained = batch is None
         if batch is None:
             self._last_progress = now
@@ -205,6 +208,15 @@ class Deliver:
         crashpoints.at("after_read")
         self._deliver(batch)
         return 0.0
+
+    def _jump(self) -> None:
+        """Takes the jumps that were decided on, each as a gap in the lines' place."""
+        if self._jumps is None:
+            return
+        for jump, gap in self._jumps.due(self._positions):
+            if gap is not None:
+                self._deliver(model.Batch(slices=(gap,)))
+            self._jumps.taken(jump)
 
     def _learn_positions(self) -> None:
         """Asks the sink where the streams stand that are new; forgets those that are gone."""
@@ -221,12 +233,12 @@ class Deliver:
         try:
             receipt = self.sink.commit(batch)
         except errors.Rejected as exc:
-            parts = halves(batch)
+            parts = batches.halves(batch)
             if parts:
                 for part in parts:
                     self._deliver(part)
                 return
-            self._pass_over(batch.slices[0], str(exc))
+            pass_over(self.sink, batch.slices[0], str(exc))
             receipt = model.Receipt(records=0, set_aside=1, seconds=0.0)
         for piece in batch.slices:
             self._positions[piece.stream] = piece.end
@@ -236,20 +248,13 @@ class Deliver:
         self.last_commit = self._last_progress = self._clock.monotonic()
         self.error, self._delays = None, None
 
-    def _pass_over(self, piece: model.Slice, reason: str) -> None:
-        """Sets aside what the sink rejects. A sink that cannot leaves the cursor where it is: that is a bug, and loud."""
-        pass_over = getattr(self.sink, "pass_over", None)
-        if pass_over is None:
-            raise errors.StoreError(f"Sink {self.sink.name} rejects a line and cannot set it aside: {reason}")
-        pass_over(piece, reason)
-
     def _failed(self, exc: errors.Unavailable) -> float:
         """Backs off. The positions are asked for again: whether a commit that failed took place, only the sink knows."""
         self.error = str(exc)
         self._positions.clear()
         if self._delays is None:
             self._delays = self._backoff.delays(self._chance)
-        delay = next(self._delays)
+        delay = max(next(self._delays), exc.retry_after_s)
         self._not_before = self._clock.monotonic() + delay
         return delay
 
@@ -263,9 +268,6 @@ class Deliver:
             if idle is not None:
                 idle()
 
-    def _pending(self) -> int:
-        return sum(stream.pending(position) for name, position in self._positions.items() if (stream := self.reader.stream(name)))
-
     def _state(self, now: float, pending: int) -> State:
         if self._fenced:
             return "fenced"
@@ -274,21 +276,44 @@ class Deliver:
         return "backing-off" if self._delays is not None else "ok"
 
 
-def halves(batch: model.Batch) -> list[model.Batch]:
-    """The batch in two parts, in order; none where it is a single line."""
-    if len(batch.slices) > 1:
-        middle = len(batch.slices) // 2
-        return [model.Batch(slices=batch.slices[:middle]), model.Batch(slices=batch.slices[middle:])]
-    (piece,) = batch.slices
-    if piece.torn == len(piece.data):
-        return []
-    whole = piece.data[: len(piece.data) - piece.torn]
-    middle = whole.find(lines.NEWLINE, len(whole) // 2) + 1
-    if middle in {0, len(piece.data)}:
-        middle = lines.complete(whole[: len(whole) // 2])
-    if middle in {0, len(piece.data)} or not (piece.data[:middle].strip() and piece.data[middle:].strip()):
-        return []
-    place = model.Position(piece.end.segment, piece.data_offset + middle)
-    first = model.Slice(stream=piece.stream, start=piece.start, end=place, data_offset=piece.data_offset, data=piece.data[:middle])
-    second = msgspec.structs.replace(piece, start=place, data_offset=place.offset, data=piece.data[middle:])
-    return [model.Batch(slices=(first,)), model.Batch(slices=(second,))]
+def pending(reader: spool_reader.SpoolReader, positions: Mapping[model.StreamId, model.Position]) -> int:
+    """How many bytes lie after these positions."""
+    return sum(stream.pending(position) for name, position in positions.items() if (stream := reader.stream(name)))
+
+
+def next_batch(
+    sink: protocols.Sink,
+    reader: spool_reader.SpoolReader,
+    positions: Mapping[model.StreamId, model.Position],
+    max_records: int,
+    max_bytes: int,
+) -> model.Batch | None:
+    """What may go to the sink now: one that ships blobs too holds streams back until what they name is there."""
+    held = getattr(sink, "held", ())
+    ready = {name: position for name, position in positions.items() if name not in held} if held else positions
+    batch = reader.next_batch(ready, max_records, max_bytes)
+    admit: Callable[[model.Batch], model.Batch | None] | None = getattr(sink, "admit", None)
+    return batch if batch is None or admit is None else admit(batch)
+
+
+def pass_over(sink: protocols.Sink, piece: model.Slice, reason: str) -> None:
+    """Sets aside what the sink rejects. A sink that cannot leaves the cursor where it is: that is a bug, and loud."""
+    passing = getattr(sink, "pass_over", None)
+    if passing is None:
+        raise errors.StoreError(f"Sink {sink.name} rejects a line and cannot set it aside: {reason}")
+    passing(piece, reason)
+
+
+def unopened(name: str, state: State, error: str | None, lag: Sequence[model.StreamLag]) -> Statistics:
+    """How a sink is doing that could not be opened yet: everything in the spool is pending."""
+    return Statistics(
+        name=name,
+        state=state,
+        error=error,
+        records=0,
+        set_aside=0,
+        commits=0,
+        records_per_transaction=0.0,
+        pending_bytes=sum(one.pending_bytes for one in lag),
+        last_commit_age_s=None,
+    )

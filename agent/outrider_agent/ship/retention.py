@@ -97,8 +97,8 @@ class Retention:
         """
         Has everything been said about a dead stream, all its refusals told in gaps, and the `end` that only its block has?
 
-        An owner's death may yet have to be read as the run's end, and the outputs collector reads its earlier streams again: these wait for
-        the run's end.
+        An owner's death may yet have to be read as the run's end, and the collectors of outputs and containers read their earlier streams
+        again: these wait for the run's end.
         """
         told = spool.counters(stream.lock)
         if is_owed(told) or (stream.owns() and told.get("end") and not told.get("said")):
@@ -107,7 +107,7 @@ class Retention:
             # A gap of a dead writer may stand there that its lock does not know of yet: the next agent looks for it.
             run = os.path.dirname(stream.directory)  # noqa: PTH120
             return not any(is_owed(spool.counters(f"{run}/{name}/lock")) for name in os.listdir(run))  # noqa: PTH208
-        if stream.id.writer.startswith("outputs-") or stream.owns():
+        if stream.id.writer.startswith(("outputs-", "container-")) or stream.owns():
             return self._ended(stream.id.run)
         return True
 

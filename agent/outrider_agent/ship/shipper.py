@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import math
 import random
 import threading
 import time
@@ -21,10 +22,11 @@ from outrider_agent import errors, model
 from outrider_agent.ship import deliver, retention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from outrider_agent import protocols
     from outrider_agent.core import backoff
+    from outrider_agent.ship import jumps as jumping
     from outrider_agent.ship import reader as spool_reader
 
 log = structlog.get_logger(part="ship")
@@ -41,6 +43,7 @@ _IDLE_RETENTION_S = 5.0
 _FLUSH_LOOK_S = 0.02
 
 Late = list[model.StreamLag]
+Cursors = list["Mapping[model.StreamId, model.Position]"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     stuck_after_s: float
     retention_interval_s: float
     backoff: backoff.Backoff
+    #: A sink on another machine may be out of reach for long: that is no sign that the agent is unwell.
+    is_remote: bool = False
 
 
 class Request:
@@ -109,10 +114,33 @@ class Requests:
                 request.answer.set_exception(error)
 
 
+class Broom:
+    """Gives back what was passed: soon after something was committed, else now and then, however costly a look is."""
+
+    def __init__(self, retained: retention.Retention, clock: protocols.Clock, interval_s: float) -> None:
+        self._retention, self._clock, self._interval_s = retained, clock, interval_s
+        self._swept, self._idle_s = (0.0, -1), _IDLE_RETENTION_S
+
+    def sweep(self, commits: int, cursors: Callable[[], Cursors]) -> None:
+        """One look, if it is time for one. `commits`: how many there were; `cursors`: how far every sink is."""
+        now = self._clock.monotonic()
+        since = now - self._swept[0]
+        if since < self._interval_s or (commits == self._swept[1] and since < self._idle_s):
+            return
+        self._swept = (now, commits)
+        began = time.thread_time()
+        try:
+            self._retention.sweep(cursors())
+        except errors.Unavailable as exc:
+            log.warning("retention_waits", error=str(exc))
+        self._idle_s = max(_IDLE_RETENTION_S, _SWEEP_SHARE * (time.thread_time() - began))
+
+
 class Shipper:
     """
-    `open_sink` is called in the thread, until it succeeds. `may_go`: may what is left of an ended run be deleted?
-    `on_locked` is told when the sink has not been available since the start; `on_fenced` when another agent owns it.
+    `open_sink` is called in the thread, until it succeeds. `may_go`: may what is left of an ended run be deleted? None: this sink gives
+    nothing back. `others`: where the other sinks stand, whose cursors count too. `on_locked` is told when the sink has not been available
+    since the start; `on_fenced` when another agent owns it.
     """
 
     def __init__(
@@ -123,9 +151,11 @@ class Shipper:
         clock: protocols.Clock,
         options: Options,
         *,
-        may_go: Callable[[str], bool],
+        may_go: Callable[[str], bool] | None,
         on_locked: Callable[[str, float], None],
         on_fenced: Callable[[str], None],
+        others: Sequence[Callable[[], Mapping[model.StreamId, model.Position]]] = (),
+        jumps: jumping.Jumps | None = None,
     ) -> None:
         self.name = name
         self.reader = reader
@@ -140,8 +170,8 @@ class Shipper:
         self._requests = Requests()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._swept, self._idle_sweep_s = (0.0, -1), _IDLE_RETENTION_S
-        self._retention = retention.Retention(reader, may_go)
+        self._broom = None if may_go is None else Broom(retention.Retention(reader, may_go), clock, options.retention_interval_s)
+        self._others, self._jumps = others, jumps
         self._thread = threading.Thread(target=self._run, name=f"ship-{name}", daemon=True)
 
     def start(self) -> None:
@@ -152,6 +182,9 @@ class Shipper:
         """The step under way is the last one; the sink is closed after it. Does not wait. Idempotent."""
         self._stopping.set()
         self._wake.set()
+        interrupt = getattr(self._sink, "interrupt", None)
+        if interrupt is not None:
+            interrupt()
 
     def wait_stopped(self, timeout_s: float) -> bool:
         """Has the thread ended in that time?"""
@@ -175,16 +208,15 @@ class Shipper:
         if self.deliver is not None:
             found = self.deliver.statistics()
         else:
-            pending = sum(lag.pending_bytes for lag in self.reader.lag({}))
-            found = deliver.Statistics(
-                name=self.name, state="backing-off", error=self._error, records=0, set_aside=0, commits=0,
-                records_per_transaction=0.0, pending_bytes=pending, last_commit_age_s=None,
-            )  # fmt: skip
-            if self._clock.monotonic() - self._begun > self._options.stuck_after_s:
-                found = msgspec.structs.replace(found, state="stuck")
+            is_late = not self._options.is_remote and self._clock.monotonic() - self._begun > self._options.stuck_after_s
+            found = deliver.unopened(self.name, "stuck" if is_late else "backing-off", self._error, self.reader.lag({}))
         if self._bug is not None:
             return msgspec.structs.replace(found, state="stuck", error=self._bug)
         return msgspec.structs.replace(found, state="stuck") if self.is_frozen() and found.pending_bytes else found
+
+    def is_busy(self) -> bool:
+        """Is there something that the sink has not got yet?"""
+        return bool(self.statistics().pending_bytes or getattr(self._sink, "under_way", 0))
 
     @property
     def bug(self) -> str | None:
@@ -194,6 +226,11 @@ class Shipper:
     def lag(self) -> Late:
         """How far the sink is behind each stream."""
         return self.deliver.lag() if self.deliver is not None else self.reader.lag({})
+
+    def cursors(self) -> Mapping[model.StreamId, model.Position]:
+        """How far the sink has passed each stream, for what may be deleted; a stream whose place is not known at the moment is left out."""
+        known = self.deliver.positions() if self.deliver is not None else {}
+        return known if self._jumps is None else self._jumps.passed(known)
 
     def has_ended(self, run: str, attempt: int | None = None) -> bool:
         """Has the sink the run's end (or that attempt's)? Raises `Unavailable` where it cannot be asked."""
@@ -238,7 +275,7 @@ class Shipper:
             self.deliver = deliver.Deliver(
                 self._sink, self.reader, self._clock, batch_records=options.batch_records, batch_bytes=options.batch_bytes,
                 flush_interval_s=options.flush_interval_s, poll_interval_s=options.poll_interval_s,
-                stuck_after_s=options.stuck_after_s, backoff=options.backoff,
+                stuck_after_s=math.inf if options.is_remote else options.stuck_after_s, backoff=options.backoff, jumps=self._jumps,
             )  # fmt: skip
             return
 
@@ -249,6 +286,9 @@ class Shipper:
             if request.goal is None:
                 with contextlib.suppress(OSError):  # something was deleted meanwhile: the next turn sees what is left
                     request.goal = delivering.goal(request.run, request.upto or None)
+        if self._jumps is not None:
+            with contextlib.suppress(OSError):  # no room to remember it: nothing is jumped over, and the spool holds it
+                self._jumps.look(delivering.positions())
         began = time.thread_time()
         delay = delivering.step(urgent=bool(requests))
         took = time.thread_time() - began
@@ -258,7 +298,8 @@ class Shipper:
             self._answer(delivering, requests)
         if delay <= 0:
             return 0.0
-        self._sweep(delivering)
+        if self._broom is not None:
+            self._broom.sweep(delivering.commits, lambda: [self.cursors(), *(other() for other in self._others)])
         if requests:
             return min(delay, _FLUSH_LOOK_S)
         last = delivering.last_commit
@@ -286,24 +327,6 @@ class Shipper:
         for request in self._requests.all():
             if now >= request.deadline:
                 self._requests.settle(request, request.late(self.lag()))
-
-    def _sweep(self, delivering: deliver.Deliver) -> None:
-        """Gives back what was passed: soon after something was committed, else now and then."""
-        if not self._is_sweep_due():
-            return
-        now, commits = self._clock.monotonic(), delivering.commits
-        if commits == self._swept[1] and now - self._swept[0] < self._idle_sweep_s:
-            return
-        self._swept = (now, commits)
-        began = time.thread_time()
-        try:
-            self._retention.sweep([delivering.positions()])
-        except errors.Unavailable as exc:
-            log.warning("retention_waits", error=str(exc))
-        self._idle_sweep_s = max(_IDLE_RETENTION_S, _SWEEP_SHARE * (time.thread_time() - began))
-
-    def _is_sweep_due(self) -> bool:
-        return self._clock.monotonic() - self._swept[0] >= self._options.retention_interval_s
 
     def _unavailable(self, exc: errors.Unavailable) -> None:
         if self._error != str(exc):

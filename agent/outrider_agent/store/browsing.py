@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from outrider_agent.core import points as packing
-from outrider_agent.store import queries, reading, records
+from outrider_agent.store import filtering, queries, reading, records
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-SQL = queries.load("portal")
+SQL, SHOW = queries.load("portal"), queries.load("show")
 
-Sort = Literal["number", "started", "duration", "status", "name", "metric"]
+Sort = Literal["number", "started", "duration", "status", "name", "experiment", "metric", "param", "tag"]
+#: Orders that are by a value of a name: `metric:loss`.
+SORTS_BY_NAME = ("metric", "param", "tag")
+#: What the completion of a query offers of each kind of name.
+NAMES = 200
 
 #: More new points of a series than these are not handed out one by one: whoever draws asks for buckets.
 MANY_POINTS = 2_000
@@ -30,19 +34,33 @@ MANY_POINTS = 2_000
 LOOK_RECORDS = 1_000
 LOOK_CHUNKS = 500
 LOOK_BYTES = 1 << 20
+#: A sparkline decodes the points of so many chunks at most.
+SPARK_CHUNKS = 4
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which runs, in which order. `metric` is the one to sort by."""
+    """
+    Which runs, in which order. `query` is of core/query.py; `by` is the name of the metric, parameter or tag to sort by. `metrics`: those
+    that come with each run; None: all. `removed`: those that were deleted and not purged yet, instead of the others.
+    """
 
     experiment: str | None = None
     status: str | None = None
     text: str | None = None
+    parent: str | None = None
+    query: str | None = None
+    removed: bool = False
     sort: Sort = "started"
-    metric: str | None = None
+    by: str | None = None
     down: bool = True
     limit: int = 50
     offset: int = 0
+    metrics: tuple[str, ...] | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """The parameters of its queries."""
+        asked = msgspec.structs.asdict(self)
+        return {name: value for name, value in asked.items() if name not in ("metrics", "query")}
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +71,20 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of runs; `total` counts all that fit."""
+    """A page of runs; `total` counts all that fit, `statuses` those that fit but for their status."""
 
     runs: Sequence[Listed]
     total: int
+    statuses: Mapping[str, int]
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs have: names of metrics, parameters, tags and properties, those that most runs have first."""
+
+    metrics: Sequence[str]
+    params: Sequence[str]
+    tags: Sequence[str]
+    properties: Sequence[str]
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,16 +132,42 @@ class Browser(reading.Reader):
         return sorted(overviews, key=lambda one: -(one.experiment.last_started or 0))
 
     def page(self, wanted: Wanted, now: int) -> Page:
-        """A page of runs."""
+        """A page of runs. Raises `language.Wrong` for a query that cannot be read."""
+        condition = filtering.compiled(wanted.query, now)
+        given = {**wanted.asked(), **condition.given, "now": now}
+        page, counts = (sql.replace("{condition}", condition.sql) for sql in (SQL.page, SQL.counts))
         with self._snapshots.open() as connection:
-            rows = connection.execute(SQL.page, {**msgspec.structs.asdict(wanted), "now": now}).fetchall()
-            given = {"experiment": wanted.experiment, "status": wanted.status, "text": wanted.text}
-            total = rows[0]["total"] if rows else int(connection.execute(SQL.total, given).fetchone()[0])
+            rows = connection.execute(page, given).fetchall()
+            statuses = {row["status"]: int(row["runs"]) for row in connection.execute(counts, given)}
+            total = sum(statuses.values()) if wanted.status is None else statuses.get(wanted.status, 0)
+            names = None if wanted.metrics is None else json.dumps(wanted.metrics)
             series: dict[int, list[records.Series]] = {}
-            for row in connection.execute(SQL.series_of, {"runs": json.dumps([row["run_key"] for row in rows])}):
+            for row in connection.execute(SQL.series_of, {"runs": json.dumps([row["run_key"] for row in rows]), "names": names}):
                 series.setdefault(row["run_key"], []).append(reading.convert(records.Series, row))
             listed = [Listed(run=self._one(connection, row["run_id"]), series=series.get(row["run_key"], [])) for row in rows]
-        return Page(runs=listed, total=total)
+        return Page(runs=listed, total=total, statuses=statuses)
+
+    def names(self, experiment: str | None = None) -> Names:
+        """What there is to ask for, in an experiment or in all."""
+        with self._snapshots.open() as connection:
+            found = {
+                kind: [str(row[0]) for row in connection.execute(SQL.names.replace("{table}", table).replace("{name}", column),
+                                                                 {"experiment": experiment, "limit": NAMES})]
+                for kind, table, column in (("metrics", "series", "name"), ("params", "params", "key"), ("tags", "tags", "key"),
+                                            ("properties", "properties", "key"))
+            }  # fmt: skip
+        return Names(**found)
+
+    def sparklines(self, runs: Sequence[str], names: Sequence[str], count: int) -> dict[str, dict[str, list[float | None]]]:
+        """
+        The course of some metrics of some runs in at most `count` values each, by run and name: the last value of each part. Of a long
+        series the parts are whole chunks; runs and metrics that are not there are left out.
+        """
+        found: dict[str, dict[str, list[float | None]]] = {}
+        with self._snapshots.open() as connection:
+            for row in connection.execute(SQL.spark_series, {"runs": json.dumps(list(runs)), "names": json.dumps(list(names))}):
+                found.setdefault(row["run_id"], {})[row["name"]] = _sparkline(connection, row, count)
+        return found
 
     def since(self, run_id: str, after_log: int, after_console: int, counts: Mapping[int, int] | None, attempt: int | None = None) -> Since:
         """
@@ -153,6 +207,12 @@ class Browser(reading.Reader):
         """The last `limit` chunks of the console before that one, in the order committed."""
         found = self._of_run(SQL.console_before, run_id, before=before, limit=limit, attempt=attempt)
         return [reading.convert(records.ConsoleChunk, row) for row in found[::-1]]
+
+    def log_counts(self, run_id: str) -> dict[str, int]:
+        """How many warnings and errors the run logged."""
+        with self._snapshots.open() as connection:
+            row = connection.execute(SHOW.log_counts, {"run_id": run_id}).fetchone()
+        return {"warnings": int(row["warnings"]), "errors": int(row["errors"])}
 
     def file(self, run_id: str, path: str, version: int | None) -> records.Artifact | None:
         """A version of a file of the run, or its last; None where there is none."""
@@ -194,6 +254,21 @@ def _news(connection: sqlite3.Connection, row: sqlite3.Row, counts: Mapping[int,
     first = 0 if have is None or have > series.count else have
     few = series.count - first <= MANY_POINTS
     return News(key=key, series=series, first=first, points=_points_from(connection, key, first, MANY_POINTS) if few else None)
+
+
+def _sparkline(connection: sqlite3.Connection, row: sqlite3.Row, count: int) -> list[float | None]:
+    """From chunks' summaries where they are many, else from the points."""
+    given = {"series_key": row["series_key"], "low": None, "high": None}
+    if row["chunks"] > SPARK_CHUNKS:
+        values: list[Any] = [summary["last_value"] for summary in connection.execute(reading.SQL.summaries, given)]
+    else:
+        values = reading.read_columns(connection, row).values
+    numbers = [float(value) if isinstance(value, int | float) else None for value in values]
+    return (
+        [numbers[min(len(numbers) - 1, (place + 1) * len(numbers) // count - 1)] for place in range(count)]
+        if len(numbers) > count
+        else numbers
+    )
 
 
 def _points_from(connection: sqlite3.Connection, series_key: int, first: int, limit: int) -> list[records.Point]:

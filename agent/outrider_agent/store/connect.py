@@ -8,11 +8,13 @@ Readers: read-only connections that see committed transactions only.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from outrider import spool
 from outrider_agent import errors
 
 if TYPE_CHECKING:
@@ -64,6 +66,13 @@ def translated(path: str) -> Iterator[None]:
                 f"{path} is damaged ({exc}). The spool holds what is not committed; move the file away or restore a copy, then start again"
             ) from exc
         raise
+
+
+def make(path: str) -> None:
+    """Makes the file where there is none: nobody else's to read, as SQLite would not, but where the home is shared. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    spool.share(descriptor, os.path.dirname(path))  # noqa: PTH120 -- a text, as SQLite takes it
+    os.close(descriptor)
 
 
 def writer(path: str) -> sqlite3.Connection:

@@ -13,6 +13,8 @@ from outrider_agent import errors
 from outrider_agent.store import connect, migrate, queries
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 
 SQL = queries.load("write")
@@ -41,6 +43,32 @@ def delete_run(path: str | os.PathLike[str], run_id: str, home: Path) -> list[st
             connection.execute(SQL.remember_deleted, {"run": run_id, "now": time.time_ns()})
     registered = of_models(home)
     return [sha for sha in unused if sha not in registered]
+
+
+def hide_run(path: str | os.PathLike[str], run_id: str, when: int | None) -> None:
+    """Hides a run from every list since that moment, or shows it again (None). Raises `NotFound`, `Unavailable`."""
+    where = os.fspath(path)
+    with _opened(where) as connection:
+        if connection is None or not connection.execute(SQL.remove_run, {"run": run_id, "removed": when}).fetchall():
+            raise errors.NotFound(f"There is no run “{run_id}” in this store; nothing was changed.")
+
+
+def hidden_before(path: str | os.PathLike[str], before: int) -> list[str]:
+    """Runs that were hidden before that moment. Raises `Unavailable`."""
+    with _opened(os.fspath(path)) as connection:
+        return [] if connection is None else [str(row[0]) for row in connection.execute(SQL.removed_before, {"before": before})]
+
+
+@contextlib.contextmanager
+def _opened(where: str) -> Iterator[sqlite3.Connection | None]:
+    """A connection in a transaction; None where there is no store yet."""
+    if not os.path.exists(where):  # noqa: PTH110
+        yield None
+        return
+    with connect.translated(where), contextlib.closing(connect.writer(where)) as connection:
+        migrate.check(connection, where)
+        with connect.transaction(connection):
+            yield connection
 
 
 def of_models(home: Path) -> set[str]:

@@ -30,10 +30,11 @@ class Historian(reading.Reader):
         with self._asked() as connection:
             return {"runs": stored.documents(connection, run=run, experiment=experiment, parent=parent, recursive=recursive)}
 
-    def metrics(self, run: str, *, recursive: bool = False) -> Any:
+    def metrics(self, run: str, *, recursive: bool = False, packed: bool = False) -> Any:
         """What `get_metrics()` is made of: series, rows and figures by run. Raises `NotFound`."""
         with self._asked() as connection:
-            return {"runs": stored.metrics(connection, run, recursive=recursive, raw=lambda text: msgspec.Raw(text.encode()))}
+            answer = stored.metrics(connection, run, recursive=recursive, raw=_as_it_is, packed=packed)
+            return {"runs": answer}
 
     def files(self, run: str) -> Any:
         """The run's files in their last versions, and what it takes to find those not captured yet. Raises `NotFound`."""
@@ -59,3 +60,8 @@ class Historian(reading.Reader):
                 yield connection
             except LookupError as exc:
                 raise reading.unknown(str(exc.args[0])) from exc
+
+
+def _as_it_is(text: str) -> msgspec.Raw:
+    """JSON that goes into the answer unread."""
+    return msgspec.Raw(text.encode())

@@ -206,7 +206,7 @@ class Ingest:
     def _note(self, place: runs.Place, item: decode.Note) -> None:
         self._execute(SQL.add_note, (place.run_key, item.t, item.lv, item.msg))
 
-    def _nothing(self, place: runs.Place, item: decode.Seen) -> None:
+    def _nothing(self, place: runs.Place, item: decode.Seen | decode.From) -> None:
         """The outputs collector's own bookkeeping."""
 
     def _head(self, place: runs.Place, item: decode.Head) -> None:
@@ -233,6 +233,7 @@ class Ingest:
         decode.Snapshot: _snapshot,
         decode.Phase: _phase,
         decode.Seen: _nothing,
+        decode.From: _nothing,
         decode.End: _end,
         decode.Gap: _gap,
         decode.Note: _note,

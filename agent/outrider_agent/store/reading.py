@@ -14,7 +14,7 @@ import msgspec
 from outrider_agent import errors
 from outrider_agent.core import buckets
 from outrider_agent.core import points as packing
-from outrider_agent.store import queries, records, snapshots, streaming
+from outrider_agent.store import levels, queries, records, snapshots, streaming
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,7 +27,6 @@ SQL = queries.load("read")
 JSON_FIELDS = frozenset(
     {"command", "outputs", "last", "evidence", "columns", "extra", "exception", "metrics", "printers", "inputs", "files"}
 )
-SUMMARY = packing.Summary.__struct_fields__
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 3
 BOOL_FIELDS = frozenset({"owner", "observed"})
@@ -144,12 +143,12 @@ class Reader:
         with self._snapshots.open() as connection:
             series = find_series(connection, run_id, name, source)
             key, is_mixed = int(series["series_key"]), series["stream_key"] is None
-            found = connection.execute(SQL.summaries, {"series_key": key, "low": low, "high": high})
-            summaries = [packing.Summary(**dict(zip(SUMMARY, row, strict=True))) for row in found]
+            found = levels.Levels(connection, key, (low, high))
+            summaries, level = found.at_least(-(-count // COARSEST))
             if len(summaries) * COARSEST >= count:
-                parts = clipped(connection, key, summaries, low, high)
+                parts = found.clipped(summaries, level)
                 return buckets.of_summaries(buckets.in_order(parts) if is_mixed else parts, count)
-            decoded = [read_chunk(connection, key, summary.first) for summary in summaries]
+            decoded = [levels.read_chunk(connection, key, summary.first) for summary in summaries]
         pieces = [part for piece in decoded for part in (buckets.within(*piece, low, high) if step_range else [piece])]
         columns = packing.Columns()
         for piece, _ in pieces:
@@ -339,26 +338,3 @@ def in_order(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
             found.sort(key=lambda row: row["time"])
     turns = {name: iter(found) for name, found in of_name.items()}
     return [next(turns[row["name"]]) for row in rows]
-
-
-def read_chunk(connection: sqlite3.Connection, series_key: int, first: int) -> tuple[packing.Columns, int]:
-    """A chunk's points, and the ordinal of its first."""
-    row = connection.execute(SQL.chunk, {"series_key": series_key, "first": first}).fetchone()
-    return packing.unpack(*tuple(row)[1:]), first
-
-
-def clipped(
-    connection: sqlite3.Connection, key: int, summaries: list[packing.Summary], low: float | None, high: float | None
-) -> list[packing.Summary]:
-    """The summaries, those that only partly lie within the range made anew from their points."""
-    found: list[packing.Summary] = []
-    for summary in summaries:
-        whole = (low is None or (summary.step_min is not None and summary.step_min >= low)) and (
-            high is None or (summary.step_max is not None and summary.step_max <= high)
-        )
-        if whole:
-            found.append(summary)
-        else:
-            parts = buckets.within(*read_chunk(connection, key, summary.first), low, high)
-            found += [packing.summarize(part, first) for part, first in parts]
-    return found

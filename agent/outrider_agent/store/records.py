@@ -57,6 +57,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, Any] | None
     tags: dict[str, Any]
     params: dict[str, Any]
+    removed: int | None = None
 
     @property
     def is_over(self) -> bool:

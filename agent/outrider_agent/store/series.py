@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from outrider_agent.core import points
-from outrider_agent.store import queries
+from outrider_agent.store import levels, queries
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,9 +23,12 @@ Last = tuple[str, int | float | None, int]  # value as JSON, step, time
 
 
 class State:
-    """A series as the last commit left it. The tail is its last chunks that are small: how many, and where they begin."""
+    """
+    A series as the last commit left it. The tail is its last chunks that are small: how many, and where they begin. `loose`: so many of its
+    other chunks, or more, are in no summary yet.
+    """
 
-    __slots__ = ("count", "key", "kind", "last", "max", "min", "stream", "tail", "tail_first")
+    __slots__ = ("count", "key", "kind", "last", "loose", "max", "min", "stream", "tail", "tail_first")
 
     def __init__(self, key: int, kind: str, stream: int | None) -> None:
         self.key, self.kind, self.stream = key, kind, stream
@@ -34,6 +37,7 @@ class State:
         self.min: float | None = None
         self.max: float | None = None
         self.tail, self.tail_first = 0, 0
+        self.loose = 0
 
 
 class SeriesWriter:
@@ -58,6 +62,7 @@ class SeriesWriter:
             merged, first = self._with_tail(state, columns), state.tail_first
         written = self._write(state.key, merged, first)
         self._count_tail(state, written)
+        self._sum_up(state, written)
         if any(part.nonfinite for part in written) and points.has_text(columns.values):
             state.kind = "text"
         state.count += added
@@ -105,6 +110,7 @@ class SeriesWriter:
             state.count, state.min, state.max = row[2:5]
             state.last = tuple(row[6:]) if row[6] is not None else None
             self._find_tail(state)
+            state.loose = levels.FANOUT  # not known, so it is looked for
         if len(self._states) >= CACHED:
             self._states.clear()
         self._states[key] = state
@@ -165,3 +171,11 @@ class SeriesWriter:
         if state.tail == 0:
             state.tail_first = written[0].first
         state.tail += len(written)
+
+    def _sum_up(self, state: State, written: list[points.Summary]) -> None:
+        """Chunks that will not be merged again get their summaries."""
+        if state.tail:
+            return
+        state.loose += len(written)
+        if state.loose >= levels.FANOUT:
+            state.loose = levels.fold(self._connection, state.key)

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outrider import spool
 from outrider_agent import crashpoints, errors, model
 from outrider_agent.core import decode, lines
 from outrider_agent.store import connect, ingest, migrate, queries, series
@@ -50,10 +49,7 @@ class SqliteStore:
         self._streams: dict[model.StreamId, int] = {}
         Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with connect.translated(self.path):
-            # Made here so that it is nobody else's to read.
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            spool.share(descriptor, os.path.dirname(self.path))  # noqa: PTH120
-            os.close(descriptor)
+            connect.make(self.path)
             self._connection = connect.writer(self.path)
             try:
                 migrate.migrate(self._connection, self.path)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _said: set[str] = set()  #: run ids whose variables are set
 
 
-def current(kind: type[Run], *, allow_offline: bool) -> Run:
+def current(kind: type[Any], *, allow_offline: bool) -> Run:
     """The run, under its azureml name. Raises RunEnvironmentException where there is none and none is to be made."""
     if not allow_offline and not _current.is_in_a_run():
         raise RunEnvironmentException(

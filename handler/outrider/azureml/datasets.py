@@ -288,15 +288,23 @@ class Dataset:
     @staticmethod
     def get_by_name(workspace: Any, name: str, version: Any = "latest") -> Any:
         """The registered dataset, in its newest version or the one asked for. Raises UserErrorException."""
+        if not isinstance(name, str):
+            raise UserErrorException(f"get_by_name needs the name of a dataset, not {name!r}: is the script's argument missing?")
         with translated():
             return own(_dataset.Dataset.get_by_name(workspace, name, version))
 
     @staticmethod
     def get_by_id(workspace: Any, id: str, **_more: Any) -> Any:  # noqa: A002 -- the SDK's name
-        """The dataset of that id; or of that path, which is what a submitted script gets as an argument. Raises UserErrorException."""
-        if os.path.exists(id):
-            is_table = os.path.isfile(id)
-            return (Dataset.Tabular.from_delimited_files if is_table else Dataset.File.from_files)(id)
+        """
+        The dataset of that id; or of that path or address, which is what a submitted script gets as an argument. Raises UserErrorException.
+        """
+        if not isinstance(id, str):
+            raise UserErrorException(
+                f"get_by_id needs the id of a dataset, a path or an address, not {id!r}: is the script's argument missing?"
+            )
+        found = _given(id) or _at(id)
+        if found is not None:
+            return found
         with translated():
             return own(_dataset.Dataset.get_by_id(workspace, id))
 
@@ -309,6 +317,36 @@ class Dataset:
     def get_all(workspace: Any) -> dict[str, Any]:
         """The newest version of each registered one by name."""
         return {name: own(found) for name, found in _dataset.Dataset.get_all(workspace).items()}
+
+
+def _given(text: str) -> Any:
+    """The input of this run that an argument of it names, as it was given: its separator, its types; None where none is."""
+    from outrider import _current
+
+    if not _current.is_in_a_run():
+        return None
+    from outrider.azureml.run import Run
+
+    for about in (Run.get_context()._asked().get("inputs") or {}).values():  # noqa: SLF001 -- its own kind
+        if text == ",".join(about.get("paths") or ()):
+            return own(_dataset.of({key: value for key, value in about.items() if key not in ("mode", "input")}))
+    return None
+
+
+def _at(text: str) -> Any:
+    """A table of a file, files of a folder, or a table of several files of text; None where they are not there."""
+    paths = [text] if "://" in text or os.path.exists(text) else text.split(",")
+    if not all("://" in path or os.path.exists(path) for path in paths):
+        return None
+    if os.path.isdir(paths[0]):
+        return Dataset.File.from_files(paths)
+    kind = os.path.splitext(paths[0].partition("?")[0])[1].lower()
+    make: dict[str, Callable[[Any], Any]] = {
+        ".parquet": Dataset.Tabular.from_parquet_files,
+        ".jsonl": Dataset.Tabular.from_json_lines_files,
+    }
+    made = make.get(kind, Dataset.Tabular.from_delimited_files)
+    return made(paths)
 
 
 def _place(paths: list[str], dataset: Any) -> str:

@@ -210,6 +210,11 @@ class DataPath(DataReference):
     def __init__(self, datastore: Datastore, path_on_datastore: str | None = None, name: str | None = None) -> None:
         super().__init__(datastore, name, path_on_datastore)
 
+    def create_data_reference(self, data_reference_name: str | None = None, datapath_compute_binding: Any = None) -> DataReference:
+        """The same for a script's arguments; how it would be reached makes no difference here."""
+        mode = getattr(datapath_compute_binding, "mode", None) or "mount"
+        return DataReference(self.datastore, data_reference_name or self.name, self.path_on_datastore, mode)
+
 
 class DataPathComputeBinding:
     """How a path would reach a compute target."""

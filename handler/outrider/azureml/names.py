@@ -92,6 +92,13 @@ _EXCEPTIONS = {
 }  # fmt: skip
 _NOT_FOUND = {"ComputeTargetException": _EXCEPTIONS["ComputeTargetException"]}
 _WIDGET = {"RunDetails": "outrider.widget:RunDetails"}
+_SCORING = {
+    name: _HERE + "scoring:" + name
+    for name in (
+        "ScoringExplainer", "TreeScoringExplainer", "LinearScoringExplainer", "KernelScoringExplainer", "DeepScoringExplainer",
+        "save", "load",
+    )
+}  # fmt: skip
 _EXPLANATIONS = {"ExplanationClient": "outrider._explanation_client:ExplanationClient"}
 
 #: Module -> its names.
@@ -164,6 +171,8 @@ MODULES: dict[str, dict[str, str]] = {
         "INSTRUMENTATION_KEY": _HERE + "standins:INSTRUMENTATION_KEY",
     },
     "azureml.interpret": _EXPLANATIONS,
+    "azureml.interpret.scoring": {},
+    "azureml.interpret.scoring.scoring_explainer": _SCORING,
     "azureml.interpret._internal": {},
     "azureml.interpret._internal.explanation_client": _EXPLANATIONS,
 }  # fmt: skip

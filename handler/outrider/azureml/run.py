@@ -7,26 +7,25 @@ Here: the differences. What values become is in `values`, what `--strict-azure` 
 
 from __future__ import annotations
 
-from outrider import _run
+from outrider import _current, _run
 from outrider._encode import safe_str
 from outrider._errors import FileNotInRun
 from outrider.azureml import strict, values
-from outrider.azureml.exceptions import AzureMLException, SnapshotException, UserErrorException, translated
+from outrider.azureml.exceptions import AzureMLException, ExperimentExecutionException, SnapshotException, UserErrorException, translated
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
+    from types import TracebackType
     from typing import Any, Mapping, Sequence
 
     from outrider.azureml.experiment import Experiment
 
 
-class Run(_run.Run):
-    """A run, under its azureml name. It is always tracked, so it never looks offline."""
-
-    _report: strict.Report | None
+class _Found(_run.Run):
+    """A run, as scripts come by one."""
 
     @classmethod
-    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> Run:  # noqa: ARG003
+    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False, **_more: Any) -> Any:  # noqa: ARG003
         """
         The run that this process is in (of `submit`, of `outrider run`, started before), else a new one. The same object each time; nothing
         is asked, nothing waited for. With `allow_offline` False there must be one: else RunEnvironmentException.
@@ -35,10 +34,9 @@ class Run(_run.Run):
 
         return context.current(cls, allow_offline=allow_offline)
 
-    @classmethod
-    def get_submitted_run(cls, **_more: Any) -> Run:
-        """An older name of `get_context`."""
-        return cls.get_context()
+    def __init__(self, experiment: Any, run_id: str, outputs: Any = None, **more: Any) -> None:
+        with translated():
+            super().__init__(experiment, run_id, outputs, **more)
 
     @classmethod
     def _experiment_type(cls) -> Any:
@@ -55,6 +53,12 @@ class Run(_run.Run):
     @property
     def _run_id(self) -> str:
         return self.id
+
+
+class Run(_Found):
+    """A run, under its azureml name. It is always tracked, so it never looks offline."""
+
+    _report: strict.Report | None
 
     @property
     def _strict(self) -> strict.Report | None:
@@ -175,10 +179,19 @@ class Run(_run.Run):
         with translated():
             return Model.same_as(super().register_model(model_name, model_path, *arguments, **more))
 
+    def _get_outputs_datapath(self) -> Any:
+        """What the run has below `outputs/`, as a path of the default datastore: a published notebook resumes its training from there."""
+        from outrider.azureml import datastores
+
+        store = datastores.Datastore()
+        inner = f"ExperimentRun/dcid.{self.id}"
+        self.download_files(prefix="outputs", output_directory=datastores.within(store.folder, inner))
+        return datastores.DataPath(store, f"{inner}/outputs", f"outputs_{self.id}")
+
     def create_children(self, count: int | None = None, tag_key: str | None = None, tag_values: Sequence[Any] | None = None) -> Any:
         """Several children. Raises UserErrorException for both forms, none, or more than 100."""
         with translated():
-            return super().create_children(count, tag_key, tag_values)
+            return super().create_children(count, tag_key, [values.text(value) for value in tag_values] if tag_values else tag_values)
 
     def submit_child(self, config: Any, tags: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """Submits a script whose run is a child of this one."""
@@ -191,8 +204,22 @@ class Run(_run.Run):
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
     ) -> dict[str, Any]:
         """Waits for the end. Raises ActivityFailedException where the run failed; ExperimentExecutionException when interrupted."""
-        with translated():
-            return super().wait_for_completion(show_output, wait_post_processing, raise_on_error)
+        try:
+            with translated():
+                return super().wait_for_completion(show_output, wait_post_processing, raise_on_error)
+        except KeyboardInterrupt as error:
+            raise ExperimentExecutionException(
+                f"Waiting for the run {self.id} was interrupted. The run itself goes on: run.cancel() ends it, run.get_status() says how "
+                f"it stands.",
+                inner_exception=error,
+            ) from None
+
+    def get_all_logs(self, destination: str | None = None) -> list[str]:
+        """Copies the run's logs into a folder. Raises UserErrorException for a file."""
+        try:
+            return super().get_all_logs(destination)
+        except FileExistsError as error:
+            raise UserErrorException(str(error), inner_exception=error) from error
 
     def take_snapshot(self, file_or_folder_path: str) -> str:
         """Keeps a folder with the run. Raises SnapshotException."""
@@ -222,6 +249,16 @@ class Run(_run.Run):
         if self._strict is not None:
             self._strict.error(safe_str(error_details))
         super().fail(error_details, error_code)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:  # type: ignore[override]
+        """As Outrider's; `sys.exit(0)` ends the block, and not the script, as it did."""
+        super().__exit__(kind, error, trace)
+        return isinstance(error, SystemExit) and error.code in (None, 0)
+
+    def _check(self) -> None:
+        """Scripts log to runs that they have completed: what they say is the run's all the same, in a stream of its own."""
+        if self._ended is not None and not isinstance(self._writer, _current.LaterWriter):
+            self._writer = _current.later_writer(self.id)
 
     def _converted(self, what: str) -> None:
         """A value was not what the call takes: said to whom asks for it."""

@@ -27,7 +27,6 @@ PACKAGES = {
     "azureml.train.sklearn": _ESTIMATORS,
     "azureml.contrib": "the contrib packages are out of scope",
     "azureml.explain": "explainers are out of scope; ExplanationClient is in azureml.interpret",
-    "azureml.interpret.scoring": "explainers are out of scope; ExplanationClient is in azureml.interpret",
     "azureml.interpret.mimic_wrapper": "explainers are out of scope; ExplanationClient is in azureml.interpret",
     "azureml.accel": "deployment is out of scope",
     "azureml.monitoring": "deployment is out of scope",

@@ -7,8 +7,8 @@ Every name means this user's OUTRIDER_HOME. What would cost money or leave the m
 from __future__ import annotations
 
 from outrider import _workspace
-from outrider._errors import ConfigNotFound
-from outrider.azureml.exceptions import translated
+from outrider._errors import ConfigNotFound, ConfigUnusable
+from outrider.azureml.exceptions import UserErrorException, translated
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -35,14 +35,24 @@ class Workspace(_workspace.Workspace):
 
     @classmethod
     def from_config(cls, *arguments: Any, **named: Any) -> Any:
-        """The workspace that a file names; without one, or where it is none (repositories have an empty one), the local workspace."""
+        """
+        The workspace that a file names; without one, or where it is none (repositories have an empty one), the local workspace. Raises
+        UserErrorException where the call names a file that is not there.
+        """
         try:
             return super().from_config(*arguments, **named)
-        except ConfigNotFound as error:
+        except ConfigUnusable as error:
             import warnings
 
             warnings.warn(f"{error} The local workspace is used", stacklevel=2)
             return cls()
+        except ConfigNotFound as error:
+            raise UserErrorException(str(error), inner_exception=error) from error
+
+    @classmethod
+    def setup(cls, *_arguments: Any, **_named: Any) -> Any:
+        """The name of `from_config` in the SDK's first versions."""
+        return cls.from_config()
 
     @classmethod
     def _types(cls) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def arrange(implicit):
     sys.meta_path.append(OutriderOffer())
     if os.environ.get("OUTRIDER_LEGACY", "") not in ("", "0"):
         _quietly(_mend)
+    if os.environ.get("AZUREML_RUN_ID"):
+        _quietly(_see_mlflow)
     if os.environ.get("OUTRIDER_KEEPER") == str(os.getppid()) and "atexit" in sys.builtin_module_names:
         _quietly(_register_at_exit)
     if "logging" in sys.modules:
@@ -186,6 +188,14 @@ def _mend(_):
         from outrider import _mend
 
         _mend.install()
+
+
+def _see_mlflow(_):
+    """A submitted script: what it logs through MLflow is its run's, as in a job of Azure ML."""
+    if _is_ours():
+        from outrider.azureml import beside_mlflow
+
+        beside_mlflow.watch()
 
 
 def _is_ours():

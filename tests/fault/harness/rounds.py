@@ -47,6 +47,9 @@ class Campaign:
         finally:
             self._end(counters, front)
 
+    def _new_agent(self):
+        return agents.Agent(self.home)
+
     def _pause(self):
         time.sleep(self.random.uniform(0.0, 0.25))  # the random moment is the subject
 
@@ -55,7 +58,7 @@ class Campaign:
             self.agent.kill()
             self.agent = None
         if self.agent is None and self.random.random() < chance:
-            self.agent = agents.Agent(self.home)
+            self.agent = self._new_agent()
             if self.random.random() < 0.7:  # else: killed, perhaps, before it is ready
                 self.agent.wait_ready()
 

@@ -1,13 +1,15 @@
 -- name: last_runs
 -- The run of each experiment that started last.
-SELECT e.name AS experiment, r.run_id, max(r.started) AS started FROM runs r JOIN experiments e USING (experiment_key) GROUP BY r.experiment_key;
+SELECT e.name AS experiment, r.run_id, max(r.started) AS started FROM runs r JOIN experiments e USING (experiment_key)
+WHERE r.removed IS NULL GROUP BY r.experiment_key;
 
 -- name: statuses
 -- How many runs of each experiment have which status.
-SELECT e.name AS experiment, r.status, count(*) AS runs FROM runs r JOIN experiments e USING (experiment_key) GROUP BY r.experiment_key, r.status;
+SELECT e.name AS experiment, r.status, count(*) AS runs FROM runs r JOIN experiments e USING (experiment_key)
+WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status;
 
 -- name: page
--- A page of runs in some order, and how many there are in all. What has no value comes last.
+-- A page of runs in some order, and how many there are in all. What has no value comes last. In braces stands a condition of filtering.py.
 WITH found AS (
     SELECT r.run_id, r.run_key, r.started,
            CASE :sort
@@ -16,29 +18,51 @@ WITH found AS (
                WHEN 'duration' THEN coalesce(r.ended, :now) - r.started
                WHEN 'status' THEN r.status
                WHEN 'name' THEN lower(r.name)
+               WHEN 'experiment' THEN lower(e.name)
                WHEN 'metric' THEN (
                    SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
-                   FROM series s WHERE s.run_key = r.run_key AND s.name = :metric
-                   ORDER BY s.source IN ('call', 'log') DESC, s.last_time DESC LIMIT 1)
+                   FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND s.source = coalesce(
+                       (SELECT source FROM series o WHERE o.run_key = r.run_key AND o.name = :by AND o.source = 'call'),
+                       (SELECT source FROM series o WHERE o.run_key = r.run_key AND o.name = :by AND o.source = 'log'),
+                       (SELECT max(source) FROM series o WHERE o.run_key = r.run_key AND o.name = :by)))
+               WHEN 'param' THEN (SELECT json_extract(p.value, '$') FROM params p WHERE p.run_key = r.run_key AND p.key = :by)
+               WHEN 'tag' THEN (SELECT json_extract(t.value, '$') FROM tags t WHERE t.run_key = r.run_key AND t.key = :by)
            END AS value
     FROM runs r JOIN experiments e USING (experiment_key)
     WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status)
       AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
+      AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
 )
-SELECT run_id, run_key, count(*) OVER () AS total FROM found
+SELECT run_id, run_key, (SELECT count(*) FROM found) AS total FROM found
 ORDER BY value IS NULL, CASE WHEN :down THEN value END DESC, CASE WHEN NOT :down THEN value END, started DESC, run_key DESC
 LIMIT :limit OFFSET :offset;
 
--- name: total
--- How many runs fit.
-SELECT count(*) FROM runs r JOIN experiments e USING (experiment_key)
-WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status)
-  AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1);
+-- name: counts
+-- How many runs fit, by status.
+SELECT r.status, count(*) AS runs FROM runs r JOIN experiments e USING (experiment_key)
+WHERE (:experiment IS NULL OR e.name = :experiment)
+  AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
+  AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
+GROUP BY r.status;
 
 -- name: series_of
--- The metrics of several runs, each in the order they appeared. Runs are a JSON list of keys.
+-- The metrics of several runs (all, or those of a JSON list of names), each in the order they appeared. Runs are a JSON list of keys.
 SELECT s.run_key, s.name, s.source, s.kind, s.description, s.count, s.last, s.last_step, s.last_time, s.min, s.max
-FROM series s WHERE s.run_key IN (SELECT value FROM json_each(:runs)) ORDER BY s.run_key, s.series_key;
+FROM series s WHERE s.run_key IN (SELECT value FROM json_each(:runs)) AND (:names IS NULL OR s.name IN (SELECT value FROM json_each(:names)))
+ORDER BY s.run_key, s.series_key;
+
+-- name: spark_series
+-- The best series of some names of some runs, and how many chunks each has. Both are JSON lists.
+SELECT r.run_id, s.name, s.series_key, s.stream_key, (SELECT count(*) FROM points p WHERE p.series_key = s.series_key) AS chunks,
+       min(CASE s.source WHEN 'call' THEN 0 WHEN 'log' THEN 1 ELSE 2 END) AS worth
+FROM series s JOIN runs r USING (run_key)
+WHERE r.run_id IN (SELECT value FROM json_each(:runs)) AND s.name IN (SELECT value FROM json_each(:names)) AND s.kind <> 'text'
+GROUP BY s.run_key, s.name;
+
+-- name: names
+-- Names that the runs of an experiment, or all, have in one of the tables, those that most have first.
+SELECT n.{name} FROM {table} n JOIN runs r USING (run_key) JOIN experiments e USING (experiment_key)
+WHERE r.removed IS NULL AND (:experiment IS NULL OR e.name = :experiment) GROUP BY n.{name} ORDER BY count(*) DESC, min(r.run_key), n.{name} LIMIT :limit;
 
 -- name: keyed_series
 -- A run's metrics with their keys, in the order they appeared.

@@ -2,15 +2,15 @@
 -- Every experiment that has a run, by name.
 SELECT e.name, e.created, count(*) AS runs, sum(r.status = 'Running') AS running, max(r.started) AS last_started
 FROM experiments e JOIN runs r USING (experiment_key)
-GROUP BY e.experiment_key ORDER BY e.name;
+WHERE r.removed IS NULL GROUP BY e.experiment_key ORDER BY e.name;
 
 -- name: runs
--- Runs, the latest first, of one experiment and status or of all.
+-- Runs that were not deleted, the latest first, of one experiment and status or of all; or one run, deleted or not.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
        r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
-       r.description, r.type, r.phase, r.inputs
+       r.description, r.type, r.phase, r.inputs, r.removed
 FROM runs r JOIN experiments e USING (experiment_key)
-WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND (:run_id IS NULL OR r.run_id = :run_id)
+WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND (r.run_id = :run_id OR :run_id IS NULL AND r.removed IS NULL)
 ORDER BY r.started DESC, r.run_key DESC LIMIT coalesce(:limit, -1);
 
 -- name: attempts
@@ -24,7 +24,7 @@ SELECT run_key FROM runs WHERE run_id = :run_id;
 
 -- name: latest_run
 -- The run that started last.
-SELECT run_id FROM runs ORDER BY started DESC, run_key DESC LIMIT 1;
+SELECT run_id FROM runs WHERE removed IS NULL ORDER BY started DESC, run_key DESC LIMIT 1;
 
 -- name: run_by_number
 -- The run of that number in that experiment.
@@ -66,12 +66,23 @@ FROM series WHERE run_key = :run_key AND (:name IS NULL OR name = :name) AND (:s
 -- A metric's points, packed, in the order committed.
 SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY first;
 
--- name: summaries
--- What a metric's chunks say of their points, without the points; of those that touch a range of steps.
-SELECT first, count, step_min, step_max, time_min, time_max, value_min AS min, value_max AS max, value_first AS first_value,
-       value_last AS last_value, nonfinite
+-- name: chunk_summaries
+-- What a metric's chunks say of their points, without the points; from an ordinal up to another, of those that touch a range of steps.
+SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
 FROM points
-WHERE series_key = :series_key AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+WHERE series_key = :series_key AND first >= :start AND first < :stop
+  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+
+-- name: summaries
+-- The same of several chunks at once: the summaries of one level.
+SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
+FROM summaries
+WHERE series_key = :series_key AND level = :level AND first >= :start AND first < :stop
+  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+
+-- name: end_of_level
+-- The ordinal up to which a level sums up a metric's points.
+SELECT first + count FROM summaries WHERE series_key = :series_key AND level = :level ORDER BY first DESC LIMIT 1;
 
 -- name: chunk
 -- One chunk of points.
@@ -119,7 +130,7 @@ ORDER BY a.path, version;
 
 -- name: children
 -- The runs that a run started, in the order they began.
-SELECT run_id, number, name, status FROM runs WHERE parent_run_id = :run_id ORDER BY started, run_key LIMIT coalesce(:limit, -1);
+SELECT run_id, number, name, status FROM runs WHERE parent_run_id = :run_id AND removed IS NULL ORDER BY started, run_key LIMIT coalesce(:limit, -1);
 
 -- name: figures
 -- A run's images and charts in the order logged.

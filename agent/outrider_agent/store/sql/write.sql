@@ -194,6 +194,11 @@ INSERT INTO points (series_key, first, count, step_min, step_max, time_min, time
        steps, "values")
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: add_summaries
+-- What several chunks, or summaries of them, say together.
+INSERT INTO summaries (series_key, level, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
 -- name: add_row
 -- A row or a table.
 INSERT INTO rows (run_key, stream_key, name, kind, time, columns, description) VALUES (?, ?, ?, ?, ?, ?, ?);
@@ -275,6 +280,14 @@ INSERT INTO set_aside (stream_key, segment, "offset", length, reason, data) VALU
 -- name: forget_run
 -- Deletes a run and all that hangs on it (ON DELETE CASCADE).
 DELETE FROM runs WHERE run_id = :run;
+
+-- name: remove_run
+-- Hides a run, or shows it again (NULL); its number and its data stay. None where there is no such run.
+UPDATE runs SET removed = CASE WHEN :removed IS NULL THEN NULL ELSE coalesce(removed, :removed) END WHERE run_id = :run RETURNING run_key;
+
+-- name: removed_before
+-- Runs that were hidden before that moment, for good now.
+SELECT run_id FROM runs WHERE removed < :before ORDER BY removed;
 
 -- name: remember_deleted
 -- What a deleted run's streams still bring is passed over.

@@ -1,0 +1,147 @@
+"""
+Which containers there are, from what engines leave on the disk: docker's folder of containers, Kubernetes' folder of pods' logs.
+
+A look where nothing changed is a stat for each container. What cannot be looked at is said to be unknown (None), never gone.
+"""
+
+# Paths are plain strings here: this is looked at twenty times a second while containers write.
+# ruff: noqa: PTH116, PTH118, PTH119, PTH123, PTH208
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from outrider_agent.core import containers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_RACY_NS = 100_000_000
+_CONFIG, _HOST = "config.v2.json", "hostconfig.json"
+
+
+class Source(Protocol):
+    """Where containers are found."""
+
+    folder: str
+
+    def look(self) -> Mapping[str, containers.Facts] | None:
+        """Every container, by id; None where it cannot be told now."""
+        ...
+
+
+class Listing:
+    """A folder's names, listed again only when its mtime says that they changed, or is too young to say."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._seen = -1
+        self._names: list[str] = []
+
+    def now(self) -> list[str] | None:
+        """None where it cannot be listed; empty where there is none."""
+        try:
+            changed = os.stat(self._folder).st_mtime_ns
+            if changed != self._seen:
+                self._names = sorted(os.listdir(self._folder))
+                self._seen = changed if time.time_ns() - changed > _RACY_NS else -1
+        except (FileNotFoundError, NotADirectoryError):
+            self._seen, self._names = -1, []
+        except OSError:
+            return None
+        return self._names
+
+
+class DockerFolder:
+    """`/var/lib/docker/containers`: a folder each, in it what docker knows of the container, and its json-file."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._listing = Listing(folder)
+        self._known: dict[str, tuple[tuple[int, ...], containers.Facts | None]] = {}
+
+    def look(self) -> Mapping[str, containers.Facts] | None:
+        """By id. A container whose files are not written yet comes with a later look."""
+        names = self._listing.now()
+        if names is None:
+            return None
+        self._known = {name: self._look_at(name) for name in names if not name.startswith(".")}
+        return {facts.id: facts for _seen, facts in self._known.values() if facts is not None}
+
+    def _look_at(self, name: str) -> tuple[tuple[int, ...], containers.Facts | None]:
+        path = os.path.join(self.folder, name)
+        known = self._known.get(name, ((), None))
+        try:
+            status = os.stat(os.path.join(path, _CONFIG))
+        except OSError:
+            return known
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if seen == known[0]:
+            return known
+        document, host = _object(os.path.join(path, _CONFIG)), _object(os.path.join(path, _HOST))
+        if document is None:  # in the middle of being written: the next look finds it whole
+            return ((), known[1])
+        log = os.path.join(path, os.path.basename(str(document.get("LogPath") or "")) or f"{name}-json.log")
+        # Where docker itself sees it may be another place than where its folder is mounted for us.
+        return seen, containers.from_config(document, host or {}, log)
+
+
+class PodsFolder:
+    """`/var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log`: a file for each start of a container, rotated by the kubelet."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._pods = Listing(folder)
+        self._listings: dict[str, Listing] = {}
+
+    def look(self) -> Mapping[str, containers.Facts] | None:
+        """By pod, container and number. All but the newest of a container have ended."""
+        pods = self._pods.now()
+        if pods is None:
+            return None
+        found: dict[str, containers.Facts] = {}
+        there: set[str] = set()
+        for pod in pods:
+            for container in self._names(pod, there):
+                found |= self._logs(pod, container, there)
+        self._listings = {path: listing for path, listing in self._listings.items() if path in there}
+        return found
+
+    def _logs(self, pod: str, container: str, there: set[str]) -> dict[str, containers.Facts]:
+        folder = os.path.join(self.folder, pod, container)
+        logs = [containers.from_pod(pod, container, name, os.path.join(folder, name)) for name in self._names(f"{pod}/{container}", there)]
+        starts = sorted((one for one in logs if one is not None), key=lambda one: one.number)
+        ended = [msgspec.structs.replace(one, running=False, finished=_modified(one.log)) for one in starts[:-1]]
+        return {one.id: one for one in (*ended, *starts[-1:])}
+
+    def _names(self, below: str, there: set[str]) -> list[str]:
+        there.add(below)
+        listing = self._listings.get(below)
+        if listing is None:
+            listing = self._listings[below] = Listing(os.path.join(self.folder, below))
+        return listing.now() or []
+
+
+def sources(docker: str, pods: str) -> list[Source]:
+    """Those that are set; an empty path is none."""
+    kinds: list[tuple[str, Callable[[str], Source]]] = [(docker, DockerFolder), (pods, PodsFolder)]
+    return [kind(folder) for folder, kind in kinds if folder]
+
+
+def _modified(path: str | None) -> int:
+    try:
+        return os.stat(path or "").st_mtime_ns
+    except OSError:
+        return time.time_ns()
+
+
+def _object(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb") as file:
+            found = msgspec.json.decode(file.read())
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,168 @@
+"""`outrider export RUN` and `outrider import FILE`: a run out of a home, and into one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from outrider_agent import errors
+from outrider_agent.blobs import local
+from outrider_agent.cli import documents, fresh, output
+from outrider_agent.cli import format as fmt
+from outrider_agent.export import bundle, page, tables
+from outrider_agent.portal import assets
+from outrider_agent.store import browsing
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+EXPORT_EXAMPLES = """\
+examples:
+  outrider export latest --html              one page with every chart, that opens without a server or a network
+  outrider export latest                     the whole run as a bundle, for `outrider import` on another machine
+  outrider export ridge#3 --csv -o -         every point, a line each, to the terminal
+  outrider export latest --parquet --metric loss --metric accuracy
+  outrider export latest --csv --table leaderboard
+  outrider export latest --jsonl -o run.jsonl   points, rows, log, console and files as JSON lines
+
+--parquet needs pyarrow: pip install 'outrider[parquet]'.
+"""
+IMPORT_EXAMPLES = """\
+examples:
+  outrider import 9f3c2a.outrider.zip
+  outrider import *.outrider.zip --home /data/outrider
+
+A run keeps its id, its times and everything of it; its number too, where its experiment has not given that to another run. One that is
+there already is left as it is.
+"""
+#: Form -> what a file of it is called by.
+SUFFIX = {"bundle": ".outrider.zip", "html": ".html", "csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet"}
+
+
+def configure(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declares the arguments."""
+    if name == "import":
+        parser.epilog = IMPORT_EXAMPLES
+        parser.add_argument("files", metavar="FILE", nargs="+", help="bundles that `outrider export` wrote")
+        parser.set_defaults(handler=import_)
+        return
+    parser.epilog = EXPORT_EXAMPLES
+    parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument(
+        "--bundle", dest="form", action="store_const", const="bundle", help="everything of the run, for `outrider import` (default)"
+    )
+    forms.add_argument("--html", dest="form", action="store_const", const="html", help="one page with its charts")
+    forms.add_argument("--csv", dest="form", action="store_const", const="csv", help="points, a line each; with --table that table")
+    forms.add_argument("--jsonl", dest="form", action="store_const", const="jsonl", help="everything but the files' bytes, as JSON lines")
+    forms.add_argument("--parquet", dest="form", action="store_const", const="parquet", help="points; with --table that table")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to; - for stdout (default: RUN.<form> in this folder)")
+    parser.add_argument("--metric", metavar="NAME", action="append", default=[], help="only this metric (may be given again)")
+    parser.add_argument("--table", metavar="NAME", help="a table or rows that were logged, instead of points")
+    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    parser.set_defaults(handler=export, form="bundle")
+
+
+def export(args: argparse.Namespace) -> int:
+    """Writes the run in the form asked for."""
+    if (args.table or args.metric) and args.form not in ("csv", "parquet"):
+        raise errors.OutriderError("--table and --metric go with --csv or --parquet; nothing was written")
+    home = fresh.home(args)
+    fresh.refresh(args, home)
+    with browsing.Browser(fresh.store_path(home)) as store:
+        run_id = store.find_run(args.run)
+        where = args.output or f"{run_id}{SUFFIX[args.form]}"
+        with _target(where, force=args.force) as target:
+            remarks = _write(args, home, store, run_id, target)
+    for remark in remarks:
+        output.warn(remark)
+    if where != "-":
+        output.say(f"run {run_id} into {fmt.one_line(where)} ({fmt.size(Path(where).stat().st_size)})")
+    return 0
+
+
+def _write(args: argparse.Namespace, home: str, store: browsing.Browser, run_id: str, target: IO[bytes]) -> Sequence[str]:
+    """Writes it; returns what the user should know of it."""
+    if args.form == "bundle":
+        about = bundle.write(fresh.store_path(home), _blobs(home), run_id, target)
+        missing = fmt.plural(len(about.missing), "file")
+        return (
+            [f"the bytes of {missing} of the run are not there any more, and not in the bundle; their records are"] if about.missing else []
+        )
+    if args.form == "html":
+        given = page.content(store, _blobs(home), run_id)
+        target.write(page.page(given, assets.Assets()).encode("utf-8", "xmlcharrefreplace"))
+        return [f"{fmt.plural(len(given.left_out), 'picture')} too large for one page left out"] if given.left_out else []
+    if args.form == "parquet":
+        if args.table:
+            tables.table_parquet(target, tables.table(store, run_id, args.table))
+        else:
+            tables.points_parquet(target, store, run_id, tables.chosen(store, run_id, args.metric))
+        return []
+    text = tables.as_text(target)
+    if args.form == "jsonl":
+        run = store.run(run_id)
+        tables.lines(text, store, run_id, documents.run(run, time.time_ns()) | documents.details(run))
+    elif args.table:
+        tables.table_csv(text, tables.table(store, run_id, args.table))
+    else:
+        tables.points_csv(text, store, run_id, tables.chosen(store, run_id, args.metric))
+    text.flush()
+    text.detach()
+    return []
+
+
+def _blobs(home: str) -> local.LocalBlobs:
+    return local.LocalBlobs(Path(home) / "blobs")
+
+
+@contextlib.contextmanager
+def _target(where: str, *, force: bool) -> Iterator[IO[bytes]]:
+    """A file that is there whole or not at all; or stdout."""
+    if where == "-":
+        if output.is_terminal(sys.stdout):
+            sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(where)
+    if path.is_dir():
+        raise errors.OutriderError(f"{where} is a folder; nothing was written: name a file with -o")
+    if os.path.lexists(path) and not force:
+        raise errors.OutriderError(f"{where} is there already; nothing was written: choose another -o, or --force")
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".outrider-", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            mask = os.umask(0o077)
+            os.umask(mask)
+            Path(file.name).chmod(0o666 & ~mask)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def import_(args: argparse.Namespace) -> int:
+    """Takes bundles in, one after the other."""
+    home = Path(fresh.home(args))
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in args.files:
+        path = Path(name)
+        if not path.is_file():
+            raise errors.OutriderError(f"there is no file {name}; nothing was changed")
+        taken = bundle.take(path, fresh.store_path(str(home)), _blobs(str(home)))
+        about = taken.about
+        moved = "" if taken.number == about.number else f" (it was #{about.number}; that number is another run's here)"
+        output.say(
+            f"run {about.run_id} is {fmt.one_line(about.experiment)}#{taken.number}{moved}, with {fmt.plural(taken.blobs, 'new file')}"
+        )
+        if about.missing:
+            output.warn(f"the bytes of {fmt.plural(len(about.missing), 'file')} were not in the bundle; their records are")
+    return 0

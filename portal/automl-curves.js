@@ -1,0 +1,130 @@
+// Curves of an accuracy table: precision-recall, ROC, calibration, which share a threshold; gains and lift, which share a cut-off.
+import { area, curve, heightAt, placeAt } from "./automl-data.js";
+import { Axes, ModelCard, path, placed, pointed } from "./automl-draw.js";
+import { figure } from "./format.js";
+import { html } from "./html.js";
+import { COLOURS } from "./palette.js";
+
+/** @import { Accuracy, Curve, CurveKind } from "./automl-data.js" */
+/** @import { ModelLook } from "./automl-look.js" */
+/** @typedef {{ label: string, place: number, data: Accuracy }} Given */
+/** @typedef {{ name: string, of: number | "macro" | "micro", run: string, style: string, curve: Curve }} Drawn */
+
+/** @type {Record<CurveKind, { title: string, x: string, y: string }>} */
+const ABOUT = {
+  precision_recall: { title: "Precision-recall", x: "Recall", y: "Precision" },
+  roc: { title: "ROC", x: "False positive rate", y: "True positive rate" },
+  calibration: { title: "Calibration", x: "Predicted probability", y: "Share that is positive" },
+  lift: { title: "Lift", x: "Share of samples", y: "Lift" },
+  gains: { title: "Cumulative gains", x: "Share of samples", y: "Gain" },
+};
+
+/** The lines of all runs: averages and classes that are wanted. @param {Given[]} given @param {CurveKind} kind @param {Set<string>} without @returns {Drawn[]} */
+export function linesOf(given, kind, without) {
+  return given.flatMap(({ label, place, data }) => {
+    const all = /** @type {{ name: string, of: number | "macro" | "micro" }[]} */ ([{ name: "macro average", of: "macro" }, { name: "micro average", of: "micro" }, ...data.labels.map((name, of) => ({ name, of }))]);
+    return all.filter(({ name }) => !without.has(name)).map(({ name, of }) => {
+      const isAverage = of === "macro" || of === "micro";
+      // One run: a colour a line. Several: a colour a run, and averages by their dashes.
+      const colour = given.length > 1 ? place % COLOURS : isAverage ? (of === "macro" ? 0 : 1) : (2 + of) % COLOURS;
+      const dash = isAverage ? ` ${of}` : given.length > 1 ? ` d${of % 4}` : ` d${Math.floor((2 + of) / COLOURS) % 4}`;
+      return { name, of, run: label, style: `c${colour}${isAverage ? " average" : ""}${dash}`, curve: curve(data, kind, of) };
+    });
+  });
+}
+
+/** @param {{ kind: CurveKind, given: Given[], look: ModelLook, examples?: (() => any) | undefined }} props */
+export function CurveCard({ kind, given, look, examples }) {
+  const about = ABOUT[kind];
+  const lines = linesOf(given, kind, look.without.value);
+  const cells = () => ({
+    columns: ["run", "line", "threshold", about.x, about.y],
+    rows: lines.flatMap(({ run, name, curve: { x, y, threshold } }) => x.map((at, place) => [run, name, threshold[place] ?? null, at, y[place] ?? null])),
+  });
+  return html`<${ModelCard} title=${about.title} label=${said(kind, lines, look)} cells=${cells} examples=${examples}>
+    <${CurveDrawing} kind=${kind} lines=${lines} look=${look} />
+  </${ModelCard}>`;
+}
+
+/** @param {{ kind: CurveKind, lines: Drawn[], look?: ModelLook }} props without a look: an example, that nothing moves in */
+export function CurveDrawing({ kind, lines, look }) {
+  const about = ABOUT[kind];
+  const top = kind === "lift" ? Math.max(2, ...lines.flatMap(({ curve: { y } }) => y)) * 1.05 : 1;
+  const [x, y] = /** @type {[[number, number], [number, number]]} */ ([[0, 1], [0, top]]);
+  const at = placed(x, y);
+  const isShare = kind === "gains" || kind === "lift";
+  const move = (/** @type {PointerEvent} */ event) => {
+    if (!look || (event.type === "pointermove" && !event.buttons)) return;
+    event.preventDefault();
+    const [left, up] = pointed(event);
+    if (isShare) look.choose({ share: Math.round(Math.min(1, Math.max(0, at.atX(left))) * 100) / 100 });
+    else if (kind === "calibration") look.choose({ threshold: Math.round(Math.min(1, Math.max(0, at.atX(left))) * 100) / 100 });
+    else look.choose({ threshold: nearestThreshold(lines, at.atX(left), at.atY(up)) ?? look.threshold.peek() });
+  };
+  return html`<svg viewBox="0 0 440 300" onPointerDown=${move} onPointerMove=${move} style=${look ? "touch-action: pan-y; cursor: crosshair" : ""} aria-hidden="true">
+    <${Axes} at=${at} x=${x} y=${y} xTitle=${about.x} yTitle=${about.y} />
+    ${kind !== "precision_recall" && html`<path class="base" d=${kind === "lift" ? `M${at.x(0)} ${at.y(1)}H${at.x(1)}` : path(at, [0, 1], [0, 1])}><title>${kind === "calibration" ? "y = x: as often as it says" : "random"}</title></path>`}
+    ${lines.map((line) => html`<path class=${`line ${line.style}`} d=${path(at, ...ends(kind, line.curve))}><title>${line.run ? `${line.run}: ` : ""}${line.name}</title></path>`)}
+    ${look && html`<${Cut} kind=${kind} lines=${lines} look=${look} at=${at} />`}
+  </svg>`;
+}
+
+/** ROC and gains begin and end in the corners. @param {CurveKind} kind @param {Curve} given @returns {[number[], number[]]} */
+function ends(kind, { x, y }) {
+  if (kind !== "roc" && kind !== "gains") return [x, y];
+  return (x[0] ?? 0) >= (x.at(-1) ?? 0) ? [[1, ...x, 0], [1, ...y, 0]] : [[0, ...x, 1], [0, ...y, 1]];
+}
+
+/** Where all charts are cut. @param {{ kind: CurveKind, lines: Drawn[], look: ModelLook, at: import("./automl-draw.js").Place }} props */
+function Cut({ kind, lines, look, at }) {
+  const [threshold, share] = [look.threshold.value, look.share.value];
+  if (kind === "gains" || kind === "lift" || kind === "calibration") {
+    const x = kind === "calibration" ? threshold : share;
+    return html`<path class="cut" d=${`M${at.x(x)} ${at.top}v${at.height}`} />${kind !== "calibration" && lines.map((line) => {
+      const y = heightAt(line.curve, share);
+      return y !== null && html`<circle class=${`point ${line.style}`} r="3.5" cx=${at.x(share)} cy=${at.y(y)} />`;
+    })}`;
+  }
+  return lines.map((line) => {
+    const place = placeAt(line.curve, threshold);
+    const [x, y] = [line.curve.x[place], line.curve.y[place]];
+    return x !== undefined && y !== undefined && html`<circle class=${`point ${line.style}`} r="4.5" cx=${at.x(x)} cy=${at.y(y)}><title>${line.name} at ${figure(threshold)}</title></circle>`;
+  });
+}
+
+/** @param {Drawn[]} lines @param {number} x @param {number} y */
+function nearestThreshold(lines, x, y) {
+  let [best, found] = [Number.POSITIVE_INFINITY, /** @type {number | null} */ (null)];
+  for (const { curve: given } of lines) {
+    given.x.forEach((at, place) => {
+      const away = Math.hypot(at - x, (given.y[place] ?? 0) - y);
+      if (away < best) [best, found] = [away, Math.round((given.threshold[place] ?? 0) * 1000) / 1000];
+    });
+  }
+  return found;
+}
+
+/** The chart in words. @param {CurveKind} kind @param {Drawn[]} lines @param {ModelLook} look */
+function said(kind, lines, look) {
+  const [threshold, share] = [look.threshold.value, look.share.value];
+  const averages = lines.filter((line) => line.of === "macro" || line.of === "micro");
+  const several = new Set(lines.map((line) => line.run)).size > 1;
+  const words = (averages.length ? averages : lines).slice(0, 6).map((line) => {
+    const who = `${several ? `${line.run} ` : ""}${line.name.replace(" average", "")}`;
+    if (kind === "gains" || kind === "lift") return `${who} ${short(heightAt(line.curve, share))}`;
+    const place = placeAt(line.curve, threshold);
+    if (kind === "calibration") return `${who} off by ${short(offBy(line.curve))}`;
+    const pair = `${short(line.curve.x[place])} / ${short(line.curve.y[place])}`;
+    return kind === "roc" ? `${who} ${pair}, area about ${short(area({ ...line.curve, x: ends("roc", line.curve)[0], y: ends("roc", line.curve)[1] }))}` : `${who} ${pair}`;
+  });
+  const where = { roc: `At threshold ${figure(threshold)} (false / true positive rate)`, precision_recall: `At threshold ${figure(threshold)} (recall / precision)`, calibration: "On average over the bins", gains: `At ${figure(share * 100)} % of the samples (at random ${figure(share)})`, lift: `At ${figure(share * 100)} % of the samples (at random 1)` }[kind];
+  return words.length ? `${where}: ${words.join("; ")}.` : "No line is chosen.";
+}
+
+/** @param {number | null | undefined} given */
+const short = (given) => (given === null || given === undefined ? "-" : String(Number(given.toFixed(3))));
+
+/** How far from y = x. @param {Curve} given */
+function offBy({ x, y }) {
+  return x.reduce((sum, at, place) => sum + Math.abs(at - (y[place] ?? 0)), 0) / (x.length || 1);
+}

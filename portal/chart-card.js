@@ -1,0 +1,241 @@
+// One chart as a card: title, what the pointer reads, the plot, a legend, notes, a menu, and the same as a table.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Chart } from "./chart.js";
+import { csv, png, svg } from "./chart-save.js";
+import { figure, plain, plural, value } from "./format.js";
+import { parts, without } from "./hash.js";
+import { html } from "./html.js";
+import { trend } from "./lines.js";
+import { classOf } from "./palette.js";
+
+/** @import { Hover, Line } from "./chart.js" */
+/** @import { Look, Range } from "./chart-look.js" */
+/** @import { Drawn } from "./curve.js" */
+/** @import { Series } from "./types" */
+/**
+ * What can be drawn: a series of a run, or columns.
+ * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (range: Range | null) => Promise<void>, drawn: (axis: "step" | "time", started: number) => Drawn }} Source
+ */
+/** @typedef {{ curve: Source, label: string, place: number, started: number }} Given */
+
+/** A chart is drawn so often at most. */
+const REDRAW_MS = 400;
+const TIP_ROWS = 12;
+const TABLE_ROWS = 500;
+const LEGEND = 40;
+
+/**
+ * @param {{ title: string, lines: Given[], look: Look, count?: number, across?: string, best?: number | null }} props
+ * `count` grows when points came; `across` names the axis where it is neither steps nor time.
+ */
+export function ChartCard({ title, lines, look, count = 0, across, best = null }) {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const card = useRef(/** @type {HTMLElement | null} */ (null));
+  const [hover, setHover] = useState(/** @type {Hover | null} */ (null));
+  const [hidden, setHidden] = useState(/** @type {Set<string>} */ (new Set()));
+  const [isTable, setTable] = useState(false);
+  const [isFull, setFull] = useState(false);
+  const shown = lines.filter((line) => !hidden.has(line.curve.key + line.label));
+  const axis = across ?? look.axis.value;
+  const chart = useChart(box, { title, lines: shown, look, count, across, isTable, setHover });
+  useEffect(() => {
+    if (parts().includes(`chart=${encodeURIComponent(title)}`)) card.current?.scrollIntoView({ block: "center" });
+  }, []);
+  const [only] = lines;
+  const pinned = look.pinned.value;
+  const read = hover ?? (pinned !== null && chart?.plot ? chart.readAt(pinned) : null);
+  const last = lines.length === 1 && only ? value(only.curve.series.last) : "";
+  const hide = (/** @type {Given} */ line, /** @type {boolean} */ isSolo) => setHidden(toggled(hidden, lines, line, isSolo));
+  return html`<article class=${`card chart${isFull ? " full" : ""}`} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
+    <header>
+      <h3 title=${title}>${title}</h3>
+      <p class="readout" aria-live="polite">${lines.length === 1 ? html`<${Readout} read=${read} axis=${axis} last=${last} best=${best} />` : read && html`<span class="dim">${axis} ${figure(read.at)}</span>`}</p>
+      <${Menu} items=${[
+        ["Picture (PNG)", () => chart && png(chart, title)],
+        ["Drawing (SVG)", () => chart && svg(chart, title)],
+        ["Numbers (CSV)", () => chart && csv(chart.lines, axis, title)],
+        ["Copy a link", () => navigator.clipboard?.writeText(linkOf(title))],
+        [isTable ? "Show as chart" : "Show as table", () => setTable(!isTable)],
+        [isFull ? "Leave full screen" : "Full screen", () => setFull(!isFull)],
+      ]} />
+    </header>
+    ${isTable && html`<${Table} lines=${shown} look=${look} axis=${axis} />`}
+    <div class="plot" hidden=${isTable} ref=${box} tabindex="0" role="img" aria-label=${spoken(title, shown, look)} onKeyDown=${(/** @type {KeyboardEvent} */ event) => keys(event, chart, look)}></div>
+    ${lines.length > 1 && read && !isTable && html`<${Tip} read=${read} />`}
+    ${lines.length > 1 && html`<${Legend} lines=${lines} hidden=${hidden} hide=${hide} />`}
+    <footer class="dim small"><${Notes} lines=${shown} chart=${chart} look=${look} across=${across} /></footer>
+  </article>`;
+}
+
+/** @param {Set<string>} hidden @param {Given[]} lines @param {Given} line @param {boolean} isSolo */
+function toggled(hidden, lines, line, isSolo) {
+  const keyOf = (/** @type {Given} */ one) => one.curve.key + one.label;
+  const others = lines.filter((one) => one !== line).map(keyOf);
+  if (isSolo) return new Set(others.every((key) => hidden.has(key)) ? [] : others);
+  const next = new Set(hidden);
+  if (!next.delete(keyOf(line))) next.add(keyOf(line));
+  return next;
+}
+
+/** @param {{ read: Hover | null, axis: string, last: string, best: number | null }} props */
+function Readout({ read, axis, last, best }) {
+  const row = read?.rows[0];
+  if (read && row) {
+    const isBand = row.least !== null && row.least !== row.most;
+    return html`<span class="dim">${axis} ${figure(read.at)}</span> <b>${value(row.value)}</b>${isBand && html` <span class="dim">${value(row.least)} to ${value(row.most)}</span>`}`;
+  }
+  return html`<b class=${/^-?(NaN|Infinity)$/.test(last) ? "bad" : ""}>${last}</b>${best !== null && html` <span class="dim">best ${value(best)}</span>`}`;
+}
+
+/** Every line's value where the pointer is, the greatest first. @param {{ read: Hover }} props */
+function Tip({ read }) {
+  const rows = read.rows.filter((row) => row.value !== null).sort((one, other) => (other.value ?? 0) - (one.value ?? 0));
+  const near = rows.findIndex((row) => row.line === read.near);
+  const from = Math.max(0, Math.min(near - TIP_ROWS / 2, rows.length - TIP_ROWS));
+  const side = read.left > 0.5 ? "left: 4rem" : "right: 0.6rem";
+  return html`<div class="tip" style=${`${side}; top: 2.4rem`} aria-hidden="true"><table><tbody>
+    ${rows.slice(from, from + TIP_ROWS).map((row) => html`<tr class=${row.line === read.near ? "near" : ""}><td><span class=${`key ${classOf(row.line.place)}`}></span><bdi>${row.line.label}</bdi></td><td class="right figure">${value(row.value)}</td></tr>`)}
+  </tbody></table>${rows.length > TIP_ROWS && html`<span class="dim">${rows.length - TIP_ROWS} more</span>`}</div>`;
+}
+
+/** @param {{ lines: Given[], hidden: Set<string>, hide: (line: Given, isSolo: boolean) => void }} props */
+function Legend({ lines, hidden, hide }) {
+  return html`<ul class="legend">${lines.slice(0, LEGEND).map(
+    (line) => html`<li><button type="button" aria-pressed=${!hidden.has(line.curve.key + line.label)} title="Hide or show; with Alt only this one"
+      onClick=${(/** @type {MouseEvent} */ event) => hide(line, event.altKey)}><span class=${`key ${classOf(line.place)}`} aria-hidden="true"></span><bdi>${line.label}</bdi></button></li>`,
+  )}${lines.length > LEGEND && html`<li class="dim">and ${lines.length - LEGEND} more</li>`}</ul>`;
+}
+
+/** What the chart cannot show by itself. @param {{ lines: Given[], chart: Chart | null, look: Look, across: string | undefined }} props */
+function Notes({ lines, chart, look, across }) {
+  const notes = [plural(lines.reduce((sum, { curve }) => sum + curve.series.count, 0), "point")];
+  if (lines.length > 1) notes.unshift(plural(lines.length, "line"));
+  const drawn = chart?.lines ?? [];
+  const bad = drawn.reduce((sum, line) => sum + line.drawn.bad.reduce((all, one) => all + one, 0), 0);
+  const first = drawn.flatMap((line) => line.drawn.x[line.drawn.bad.findIndex((one) => one > 0)] ?? []);
+  const isBelow = look.log.value && lines.some(({ curve }) => curve.series.min !== null && curve.series.min <= 0);
+  const isLeft = look.logX.value && drawn.some((line) => line.drawn.x.some((at) => at <= 0));
+  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="NaN or infinite: marked red on the axis">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}`}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
+}
+
+/** The same in words. @param {string} title @param {Given[]} lines @param {Look} look */
+function spoken(title, lines, look) {
+  const words = lines.slice(0, 8).map(({ curve, label, started }) => {
+    const { series } = curve;
+    const way = curve.isLoaded ? trend(curve.drawn(look.axis.peek(), started).last) : "";
+    const name = lines.length > 1 ? `${label}: ` : "";
+    return `${name}${series.count} points, last ${value(series.last)}, least ${value(series.min)}, most ${value(series.max)}${way && `, ${way}`}`;
+  });
+  if (lines.length > 8) words.push(`and ${lines.length - 8} more lines`);
+  return `${title}: ${words.join("; ")}`;
+}
+
+/** @param {KeyboardEvent} event @param {Chart | null} chart @param {Look} look */
+function keys(event, chart, look) {
+  const by = { ArrowRight: 1, ArrowLeft: -1, PageDown: 20, PageUp: -20 }[event.key];
+  if (by && chart) chart.step(by);
+  else if (event.key === "Enter" && chart?.plot?.cursor.idx != null) look.choose({ pinned: chart.over.x[chart.plot.cursor.idx] ?? null });
+  else if (event.key === "0") look.zoom(null);
+  else return;
+  event.preventDefault();
+}
+
+/** @param {{ lines: Given[], look: Look, axis: string }} props */
+function Table({ lines, look, axis }) {
+  const rows = lines.flatMap(({ curve, label, started }) => {
+    const { x, last, min, max } = curve.drawn(look.axis.value, started);
+    return x.map((at, place) => [label, at, last[place], min[place], max[place]]);
+  });
+  const isSeveral = lines.length > 1;
+  return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${isSeveral && html`<th scope="col">Line</th>`}<th scope="col">${axis}</th><th scope="col" class="right">Value</th><th scope="col" class="right">Least</th><th scope="col" class="right">Most</th></tr></thead>
+    <tbody>${rows.slice(0, TABLE_ROWS).map((row) => html`<tr>${isSeveral && html`<td><bdi>${row[0]}</bdi></td>`}${row.slice(1).map((cell, place) => html`<td class=${place ? "right" : ""}>${value(/** @type {number} */ (cell))}</td>`)}</tr>`)}</tbody></table>
+    ${rows.length > TABLE_ROWS && html`<p class="dim pad">and ${(rows.length - TABLE_ROWS).toLocaleString("en")} rows more: zoom in, or take the numbers as CSV</p>`}</div>`;
+}
+
+/** A menu that closes when one chooses, or looks elsewhere. @param {{ items: [string, () => void][] }} props */
+export function Menu({ items }) {
+  const root = useRef(/** @type {HTMLDetailsElement | null} */ (null));
+  const shut = () => root.current?.removeAttribute("open");
+  const leave = (/** @type {FocusEvent} */ event) => root.current?.contains(/** @type {Node | null} */ (event.relatedTarget)) || shut();
+  return html`<details class="menu" ref=${root} onFocusOut=${leave} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && shut()}>
+    <summary aria-label="What can be done with this chart" title="Menu"><span aria-hidden="true">⋮</span></summary>
+    <div>${items.map(([text, act]) => html`<button type="button" onClick=${() => (shut(), act())}>${text}</button>`)}</div>
+  </details>`;
+}
+
+/** @param {string} title */
+function linkOf(title) {
+  const address = new URL(location.href);
+  address.hash = [...without("chart"), `chart=${encodeURIComponent(title)}`].join("&");
+  return address.href;
+}
+
+/** Is it on the screen, or near? @param {{ current: HTMLElement | null }} box */
+export function useSeen(box) {
+  const [isSeen, setSeen] = useState(false);
+  useEffect(() => {
+    if (!box.current) return undefined;
+    const observer = new IntersectionObserver((entries) => setSeen(entries.some((entry) => entry.isIntersecting)), { rootMargin: "200px" });
+    observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  return isSeen;
+}
+
+/** Told when the colours change. */
+export function useSkin() {
+  const [skin, setSkin] = useState(0);
+  useEffect(() => {
+    const change = () => setSkin((one) => one + 1);
+    const media = matchMedia("(prefers-color-scheme: dark)");
+    addEventListener("themechange", change);
+    media.addEventListener("change", change);
+    return () => (removeEventListener("themechange", change), media.removeEventListener("change", change));
+  }, []);
+  return skin;
+}
+
+/**
+ * Loads and draws, not more often than an eye follows.
+ * @param {{ current: HTMLElement | null }} box
+ * @param {{ title: string, lines: Given[], look: Look, count: number, across: string | undefined, isTable: boolean, setHover: (hover: Hover | null) => void }} how
+ */
+function useChart(box, how) {
+  const { title, lines, look, count, across, isTable } = how;
+  const chart = useRef(/** @type {Chart | null} */ (null));
+  const due = useRef(0);
+  const [loaded, again] = useState(0);
+  const [, redrawn] = useState(0);
+  const isSeen = useSeen(box);
+  const skin = useSkin();
+  const [axis, log, logX, smooth] = [look.axis.value, look.log.value, look.logX.value, look.smooth.value];
+  const [range, upwards, pinned] = [across ? null : look.range.value, look.boxes.value[title] ?? null, look.pinned.value];
+  const keys = lines.map((line) => line.curve.key + line.label).join();
+  useEffect(() => {
+    if (!box.current || isTable) return undefined;
+    const made = new Chart(box.current, { whole: axis === "step" && !across, log, logX, smooth }, {
+      hover: how.setHover,
+      pin: (at) => look.choose({ pinned: look.pinned.peek() === at ? null : at }),
+      zoom: (to, up) => look.zoom(to, title, up),
+    });
+    chart.current = made;
+    due.current = 0;
+    return () => (made.close(), (chart.current = null));
+  }, [axis, log, logX, smooth, skin, isTable]);
+  const steps = axis === "step" && range && lines.some((line) => line.curve.hasSteps) ? range : null;
+  useEffect(() => {
+    if (isSeen) Promise.all(lines.map((line) => line.curve.load(steps))).then(() => again((one) => one + 1), () => again((one) => one + 1));
+  }, [isSeen && steps?.join(), isSeen, keys]);
+  useEffect(() => {
+    if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;
+    const timer = setTimeout(() => {
+      due.current = Date.now() + REDRAW_MS;
+      const drawn = lines.map(({ curve, label, place, started }) => /** @type {Line} */ ({ label: plain(label), place, drawn: curve.drawn(axis, started) }));
+      if (chart.current) chart.current.pinned = pinned;
+      chart.current?.draw(drawn, range, upwards);
+      redrawn((one) => one + 1);
+    }, Math.max(0, due.current - Date.now()));
+    return () => clearTimeout(timer);
+  }, [isSeen, isTable, loaded, keys, count, axis, log, logX, smooth, skin, range, upwards, pinned]);
+  return chart.current;
+}

@@ -1,0 +1,123 @@
+// How all charts of a page are looked at: the axis, the scales, smoothing, zoom, what is pinned. In the address, so that a link shows the same.
+import { signal } from "@preact/signals";
+import { figure } from "./format.js";
+import { put, without } from "./hash.js";
+import { html } from "./html.js";
+
+/** @typedef {"step" | "time"} Axis */
+/** @typedef {[number, number]} Range */
+
+const OURS = ["x", "y", "axis", "log", "logx", "smooth", "pin"];
+
+export class Look {
+  constructor() {
+    this.axis = signal(/** @type {Axis} */ ("step"));
+    this.log = signal(false);
+    this.logX = signal(false);
+    this.smooth = signal(0);
+    /** What all charts show along the axis. */
+    this.range = signal(/** @type {Range | null} */ (null));
+    /** Of single charts: what they show upwards, by their name. */
+    this.boxes = signal(/** @type {Record<string, Range>} */ ({}));
+    /** Where values are read in all charts until that is undone. */
+    this.pinned = signal(/** @type {number | null} */ (null));
+  }
+
+  get isZoomed() {
+    return this.range.value !== null || Object.keys(this.boxes.value).length > 0;
+  }
+
+  /** Zooms every chart, and upwards one; null: back. The way back is the browser's too. @param {Range | null} range @param {string} [chart] @param {Range | null} [box] */
+  zoom(range, chart, box = null) {
+    if (range === null && box === null && !this.range.peek() && !Object.keys(this.boxes.peek()).length) return;
+    this.range.value = range;
+    this.boxes.value = range === null ? {} : chart && box ? { ...this.boxes.peek(), [chart]: box } : this.boxes.peek();
+    this.toAddress(true);
+  }
+
+  /** @param {Axis} axis */
+  along(axis) {
+    if (axis === this.axis.peek()) return;
+    this.axis.value = axis;
+    this.pinned.value = null;
+    this.range.value = null;
+    this.boxes.value = {};
+    this.toAddress();
+  }
+
+  /** @param {Partial<{ log: boolean, logX: boolean, smooth: number, pinned: number | null }>} change */
+  choose(change) {
+    for (const [name, value] of Object.entries(change)) /** @type {any} */ (this)[name].value = value;
+    this.toAddress();
+  }
+
+  /** @param {boolean} [isStep] is it one that the browser goes back from? */
+  toAddress(isStep = false) {
+    const span = (/** @type {Range} */ range) => range.map((at) => figure(at)).join("..");
+    const parts = without(...OURS);
+    if (this.axis.peek() === "time") parts.push("axis=time");
+    if (this.range.peek()) parts.unshift(`x=${span(/** @type {Range} */ (this.range.peek()))}`);
+    for (const [name, range] of Object.entries(this.boxes.peek())) parts.push(`y=${encodeURIComponent(name)}:${span(range)}`);
+    if (this.log.peek()) parts.push("log=1");
+    if (this.logX.peek()) parts.push("logx=1");
+    if (this.smooth.peek()) parts.push(`smooth=${this.smooth.peek()}`);
+    if (this.pinned.peek() !== null) parts.push(`pin=${figure(this.pinned.peek() ?? 0)}`);
+    put(parts, isStep);
+  }
+
+  /** What the address says. */
+  fromAddress() {
+    /** @type {Record<string, Range>} */
+    const boxes = {};
+    /** @type {Record<string, string>} */
+    const given = {};
+    for (const part of location.hash.slice(1).split("&")) {
+      const [name = "", value = ""] = part.split(/=(.*)/s);
+      const cut = value.lastIndexOf(":");
+      const range = name === "y" ? spanOf(value.slice(cut + 1)) : null;
+      if (range) boxes[decoded(value.slice(0, cut))] = range;
+      else given[name] = value;
+    }
+    this.axis.value = given.axis === "time" ? "time" : "step";
+    this.range.value = spanOf(given.x ?? "");
+    this.boxes.value = boxes;
+    this.log.value = given.log === "1";
+    this.logX.value = given.logx === "1";
+    const smooth = Number(given.smooth ?? 0);
+    this.smooth.value = smooth >= 0 && smooth < 1 ? smooth : 0;
+    this.pinned.value = given.pin && Number.isFinite(Number(given.pin)) ? Number(given.pin) : null;
+  }
+}
+
+/** @param {string} text @returns {Range | null} */
+function spanOf(text) {
+  const found = /^(-?[\d.]+(?:e[+-]?\d+)?)\.\.(-?[\d.]+(?:e[+-]?\d+)?)$/.exec(text);
+  const range = /** @type {Range} */ ([Number(found?.[1]), Number(found?.[2])]);
+  return found && range.every(Number.isFinite) && range[0] < range[1] ? range : null;
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** One toolbar for all charts. @param {{ look: Look, hasSteps?: boolean }} props */
+export function LookTools({ look }) {
+  const axes = /** @type {const} */ ([["step", "Step"], ["time", "Time"]]);
+  return html`
+    ${look.isZoomed && html`<button type="button" onClick=${() => look.zoom(null)}>Whole range</button>`}
+    ${look.pinned.value !== null && html`<button type="button" onClick=${() => look.choose({ pinned: null })}>Unpin</button>`}
+    <label class="slider small"><span>Smoothing</span> <input type="range" min="0" max="0.99" step="0.01" value=${look.smooth.value} aria-label="Smoothing"
+      onInput=${(/** @type {any} */ event) => look.choose({ smooth: Number(event.target.value) })} /> <output class="figure">${look.smooth.value.toFixed(2)}</output></label>
+    <div class="choice" role="group" aria-label="Scales">
+      <button type="button" aria-pressed=${look.logX.value} onClick=${() => look.choose({ logX: !look.logX.value })} title="Logarithmic scale along the axis">log x</button>
+      <button type="button" aria-pressed=${look.log.value} onClick=${() => look.choose({ log: !look.log.value })} title="Logarithmic scale">log y</button>
+    </div>
+    <div class="choice" role="group" aria-label="Along the axis">
+      ${axes.map(([name, text]) => html`<button type="button" aria-pressed=${look.axis.value === name} onClick=${() => look.along(name)}>${text}</button>`)}
+    </div>`;
+}

@@ -1,0 +1,175 @@
+// The table of runs: only the rows on the screen are in the page, however many there are.
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { ago, duration, plain, value } from "./format.js";
+import { html } from "./html.js";
+import { Pill } from "./pill.js";
+import { Spark } from "./spark.js";
+import { withQuery } from "./address.js";
+
+/** @import { Metric, Run } from "./types" */
+/** @import { Runs } from "./runs-data.js" */
+
+const ROW_PX = 46;
+const NAME_PX = innerWidth < 640 ? 150 : 260;
+const MARGIN_ROWS = 12;
+const WIDTHS = /** @type {Record<string, number>} */ ({ status: 190, started: 120, duration: 100, experiment: 150, user: 100, host: 120 });
+const SORTED = new Set(["status", "started", "duration", "experiment"]);
+
+/** @param {string} name */
+export function heading(name) {
+  const [kind, rest] = cut(name);
+  return rest === undefined ? { status: "Status", started: "Started", duration: "Duration", experiment: "Experiment", user: "User", host: "Host" }[kind] ?? name : plain(rest);
+}
+
+/** @param {string} name @returns {[string, string | undefined]} */
+function cut(name) {
+  const dot = name.indexOf(".");
+  return dot < 0 ? [name, undefined] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+/** What GET /runs sorts by. @param {string} name */
+function sortOf(name) {
+  const [kind, rest] = cut(name);
+  const by = { metrics: "metric", params: "param", tags: "tag" }[kind];
+  if (rest !== undefined && by) return `${by}:${rest}`;
+  return SORTED.has(name) || name === "number" || name === "name" ? name : null;
+}
+
+/** @param {{ runs: Runs, best: Record<string, "min" | "max" | null>, at: number, setAt: (at: number) => void }} props */
+export function Table({ runs, best, at, setAt }) {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const [view, setView] = useState({ top: 0, height: 800 });
+  const total = runs.total.value;
+  const columns = runs.columns.value;
+  const first = Math.max(0, Math.floor(view.top / ROW_PX) - MARGIN_ROWS);
+  const last = Math.min(total, Math.ceil((view.top + view.height) / ROW_PX) + MARGIN_ROWS);
+
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return undefined;
+    const look = () => setView({ top: element.scrollTop, height: element.clientHeight || 800 });
+    const sized = new ResizeObserver(look);
+    sized.observe(element);
+    element.addEventListener("scroll", look, { passive: true });
+    return () => (sized.disconnect(), element.removeEventListener("scroll", look));
+  }, []);
+  useEffect(() => runs.see(first, last), [first, last, total]);
+  useEffect(() => {
+    const element = box.current;
+    if (at < 0 || !element) return;
+    const [top, bottom] = [at * ROW_PX, (at + 2) * ROW_PX];
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (bottom > element.scrollTop + element.clientHeight) element.scrollTop = bottom - element.clientHeight;
+  }, [at]);
+
+  const rows = [];
+  for (let place = first; place < last; place++) rows.push(html`<${Row} key=${place} place=${place} run=${runs.row(place)} runs=${runs} best=${best} isAt=${place === at} setAt=${setAt} />`);
+  const width = 44 + 76 + NAME_PX + columns.reduce((sum, name) => sum + widthOf(name), 0);
+  return html`<div class="scroll card runs" ref=${box} tabindex="0" role="region" aria-label="Runs">
+    <table class="list virtual" aria-rowcount=${total + 1} style=${`min-width:${width}px`}>
+      <colgroup><col style="width:44px" /><col style="width:76px" /><col style=${`width:${NAME_PX}px`} />${columns.map((name) => html`<col style=${`width:${widthOf(name)}px`} />`)}</colgroup>
+      <thead><tr aria-rowindex="1">
+        <th scope="col"><${ChooseSeen} runs=${runs} first=${first} last=${last} /></th>
+        <${Head} runs=${runs} name="number" text="#" />
+        <${Head} runs=${runs} name="name" text="Run" />
+        ${columns.map((name) => html`<${Head} key=${name} runs=${runs} name=${name} text=${heading(name)} />`)}
+      </tr></thead>
+      <tbody>
+        ${first > 0 && html`<tr aria-hidden="true" class="space" style=${`height:${first * ROW_PX}px`}></tr>`}
+        ${rows}
+        ${last < total && html`<tr aria-hidden="true" class="space" style=${`height:${(total - last) * ROW_PX}px`}></tr>`}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** @param {string} name */
+function widthOf(name) {
+  return WIDTHS[name] ?? (name.startsWith("metrics.") ? 168 : 120);
+}
+
+/** @param {{ runs: Runs, name: string, text: string }} props */
+function Head({ runs, name, text }) {
+  const sort = sortOf(name);
+  const isRight = name.startsWith("metrics.") || name.startsWith("params.") || name === "duration" || name === "started";
+  if (!sort) return html`<th scope="col" title=${text}><bdi>${text}</bdi></th>`;
+  const isOrder = runs.sort.value === sort;
+  const down = isOrder ? !runs.down.value : sort !== "name";
+  const change = { sort: sort === "started" ? null : sort, order: down ? null : "up" };
+  const click = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    runs.want(change);
+  };
+  return html`<th scope="col" class=${isRight ? "right" : ""} title=${plain(name)} aria-sort=${isOrder ? (runs.down.value ? "descending" : "ascending") : undefined}>
+    <a href=${withQuery(change)} onClick=${click}><bdi>${text}</bdi>${isOrder && html`<span aria-hidden="true">${runs.down.value ? " ↓" : " ↑"}</span>`}</a>
+  </th>`;
+}
+
+/** @param {{ runs: Runs, first: number, last: number }} props */
+function ChooseSeen({ runs, first, last }) {
+  /** @type {Run[]} */
+  const seen = [];
+  for (let place = first; place < last; place++) {
+    const run = runs.row(place);
+    if (run) seen.push(run);
+  }
+  const isAll = seen.length > 0 && seen.every((run) => runs.chosen.value.has(run.run_id));
+  return html`<label class="tick"><input type="checkbox" aria-label="Choose the runs on the screen" checked=${isAll} onChange=${() => runs.choose(seen, !isAll)} /></label>`;
+}
+
+/** @param {{ run: Run | undefined, place: number, runs: Runs, best: Record<string, "min" | "max" | null>, isAt: boolean, setAt: (at: number) => void }} props */
+function Row({ run, place, runs, best, isAt, setAt }) {
+  if (!run) return html`<tr aria-rowindex=${place + 2} class="waits"><td colspan=${3 + runs.columns.value.length}><span class="dim">…</span></td></tr>`;
+  const isChosen = runs.chosen.value.has(run.run_id);
+  const choose = (/** @type {MouseEvent} */ event) => {
+    const range = [run];
+    if (event.shiftKey && isAt === false && runs.anchor >= 0) {
+      for (let at = Math.min(place, runs.anchor); at <= Math.max(place, runs.anchor); at++) range.push(runs.row(at) ?? run);
+    }
+    runs.anchor = place;
+    runs.choose(range, !isChosen);
+    setAt(place);
+  };
+  return html`<tr aria-rowindex=${place + 2} class=${`${isAt ? "chosen" : ""} ${isChosen ? "ticked" : ""}`}>
+    <td><label class="tick"><input type="checkbox" aria-label=${`Choose run ${run.number}`} checked=${isChosen} onClick=${choose} /></label></td>
+    <td class="figure"><a href=${`/runs/${run.run_id}`} class="main">#${run.number}</a></td>
+    <td class="name"><div class="clip" title=${plain(run.name || run.run_id)}><bdi>${plain(run.name || run.run_id)}</bdi></div><${Tags} tags=${run.tags} /></td>
+    ${runs.columns.value.map((name) => html`<${Cell} key=${name} name=${name} run=${run} runs=${runs} best=${best} />`)}
+  </tr>`;
+}
+
+/** @param {{ tags: Record<string, unknown> }} props */
+function Tags({ tags }) {
+  const given = Object.entries(tags);
+  if (!given.length) return null;
+  return html`<div class="tags">${given.slice(0, 3).map(([key, one]) => html`<span class="chip"><bdi>${plain(one === "" || one === null ? key : `${key}=${value(/** @type {any} */ (one))}`)}</bdi></span>`)}${given.length > 3 && html`<span class="dim small">+${given.length - 3}</span>`}</div>`;
+}
+
+/** @param {{ name: string, run: Run, runs: Runs, best: Record<string, "min" | "max" | null> }} props */
+function Cell({ name, run, runs, best }) {
+  const [kind, rest] = cut(name);
+  if (rest !== undefined && kind === "metrics") return html`<${MetricCell} one=${run.metrics?.[rest]} best=${best[rest] ?? null} spark=${runs.sparks.value.get(run.run_id)?.[rest]} />`;
+  if (rest !== undefined) {
+    const from = /** @type {Record<string, any>} */ (kind === "params" ? run.params : run.tags);
+    return html`<td class=${kind === "params" ? "right figure" : ""}><div class="clip"><bdi>${rest in from ? value(from[rest]) : "-"}</bdi></div></td>`;
+  }
+  if (kind === "status") return html`<td><${Pill} run=${run} /></td>`;
+  if (kind === "started") return html`<td class="right dim"><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></td>`;
+  if (kind === "duration") {
+    const seconds = run.ended ? run.duration_s : Math.max(0, Date.now() - Date.parse(run.started)) / 1000;
+    return html`<td class="right figure"><span data-since=${run.ended ? undefined : run.started}>${duration(seconds)}</span></td>`;
+  }
+  return html`<td><div class="clip"><bdi>${plain(String(/** @type {any} */ (run)[kind] ?? "-"))}</bdi></div></td>`;
+}
+
+/** @param {{ one: Metric | undefined, best: "min" | "max" | null, spark: (number | null)[] | undefined }} props */
+function MetricCell({ one, best, spark }) {
+  if (!one) return html`<td class="right figure dim">-</td>`;
+  const last = value(one.last);
+  const top = best && one[best] !== null ? value(one[best]) : null;
+  return html`<td class="metric"><div>
+    <${Spark} values=${spark} />
+    <span class=${`figure ${/^-?(NaN|Infinity)$/.test(last) ? "bad" : ""}`}>${last}${top !== null && top !== last && html`<span class="dim small best">best ${top}</span>`}</span>
+  </div></td>`;
+}

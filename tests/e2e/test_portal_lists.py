@@ -1,0 +1,137 @@
+"""The list of runs in a real browser, of a store of 10,000: rows as one scrolls, columns, orders, queries, and what is done with some."""
+
+from __future__ import annotations
+
+import pytest
+from benchmarks import many
+from portal_rig import Portal
+
+ROWS = "document.querySelectorAll('.virtual tbody tr[aria-rowindex]').length"
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    home = tmp_path_factory.mktemp("many") / "home"
+    many.fill(home / "outrider.db", metrics=3)
+    made = Portal(home).start(OUTRIDER_PORTAL_PORT="0")
+    yield made
+    made.stop()
+
+
+def total(page, count, words="runs"):
+    """What the line below the table says."""
+    page.locator(".under", has_text=f"{count:,} {words}").wait_for()
+
+
+def test_ten_thousand_runs_are_scrolled_through_with_few_in_the_page(portal, window):
+    """Only rows on the screen stand in the page; each is read when it is seen."""
+    seen = window(width=1440)
+    page = seen.open("/runs")
+    count = portal.api("/runs?limit=1")["total"]
+    assert count >= 9_999, "another test purges one"
+    total(page, count)
+    seen.wait("document.querySelectorAll('.virtual .spark path').length > 10")
+    seen.shot("list-light")
+    page.evaluate("document.querySelector('.runs').scrollTop = 1e9")
+    page.locator(f"tr[aria-rowindex='{count + 1}'] a.main", has_text="#1").wait_for()
+    assert page.evaluate(ROWS) < 100
+    assert len([url for url in seen.asked if "/api/v1/runs?" in url]) <= 3
+
+
+def test_a_query_is_completed_answered_and_stands_in_the_address(portal, window):
+    """By keys alone; a link shows the same again."""
+    seen = window(width=1440)
+    page = seen.open("/runs?experiment=vision")
+    page.keyboard.press("/")
+    page.keyboard.type("metrics.val/l")
+    page.locator("[role=option]", has_text="metrics.val/loss").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.keyboard.type("< 0.3 and params.lr < 1e-3 and status = fai")
+    page.locator("[role=option]", has_text="failed").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    seen.shot("list-query")
+    page.keyboard.press("Enter")
+    expected = portal.api(
+        "/runs?experiment=vision&query=metrics.val/loss%20%3C%200.3%20and%20params.lr%20%3C%201e-3%20and%20status%20%3D%20failed"
+    )
+    total(page, expected["total"], "runs fit")
+    again = window().open(page.url.removeprefix(portal.url))
+    total(again, expected["total"], "runs fit")
+    assert page.input_value("#search").strip() == again.input_value("#search")
+
+
+def test_a_wrong_query_shows_where_it_goes_wrong_and_the_list_stays(portal, window):
+    """Under the box, with the place marked."""
+    seen = window()
+    seen.allowed = ("400",)
+    page = seen.open("/runs")
+    page.fill("#search", "statsu = failed")
+    page.locator(".wrong", has_text="did you mean status").wait_for()
+    assert page.inner_text(".wrong mark") == "s"
+    page.locator("tr[aria-rowindex='2'] a.main").wait_for()
+    page.fill("#search", "status = failed")
+    page.locator(".wrong").wait_for(state="detached")
+
+
+def test_columns_are_chosen_and_orders_taken_back(portal, window):
+    """What is shown stands in the address; the way back undoes an order."""
+    seen = window(width=1440)
+    page = seen.open("/runs?experiment=vision")
+    page.click("button:text('Columns…')")
+    page.fill("dialog input[type=search]", "seed")
+    page.check("dialog li:has-text('seed') input")
+    page.click("dialog button:text('Done')")
+    page.click("thead a:has-text('seed')")
+    seen.wait("location.search.includes('sort=param%3Aseed') && location.search.includes('cols=')")
+    page.locator("tr[aria-rowindex='2'] td", has_text="9997").first.wait_for()
+    page.go_back()
+    seen.wait("!location.search.includes('sort=')")
+    page.locator("th[aria-sort=descending]", has_text="Started").wait_for()
+
+
+def test_chosen_runs_are_tagged_deleted_and_brought_back(portal, window):
+    """Several at once; each step is undone by the button beside what it tells."""
+    seen = window(width=1440, dark=True)
+    page = seen.open("/runs?experiment=language&query=status%20%3D%20canceled")
+    page.check("tr[aria-rowindex='2'] input")
+    page.click("tr[aria-rowindex='4'] input", modifiers=["Shift"])
+    page.locator(".actions b", has_text="3 runs chosen").wait_for()
+    assert page.get_attribute(".actions a:has-text('Compare')", "href").count("run=") == 3
+    seen.shot("list-dark")
+    page.click("button:text('Tag…')")
+    page.fill("dialog [name=name]", "reviewed")
+    page.click("dialog button:text('Tag')")
+    page.locator(".toast", has_text="3 runs tagged").wait_for()
+    page.locator(".chip", has_text="reviewed").nth(2).wait_for()
+    before = portal.api("/runs?experiment=language")["total"]
+    page.click(".actions button:text('Delete')")
+    page.locator(".toast", has_text="3 runs deleted").wait_for()
+    assert portal.api("/runs?experiment=language")["total"] == before - 3
+    page.click(".toast button:text('Undo')")
+    page.locator(".toast", has_text="3 runs restored").wait_for()
+    assert portal.api("/runs?experiment=language")["total"] == before
+
+
+def test_what_was_deleted_is_listed_apart_and_purged_after_a_question(portal, window):
+    """For good, then."""
+    run = portal.api("/runs?experiment=ridge&limit=1&status=Failed")["runs"][0]["run_id"]
+    portal.ask(f"/api/v1/runs/{run}/delete", "POST")
+    seen = window()
+    page = seen.open("/runs?experiment=ridge&deleted=1")
+    total(page, 1, "run")
+    page.check("tr[aria-rowindex='2'] input")
+    page.click("button:text('Purge…')")
+    page.click("dialog button:text('Purge for good')")
+    page.locator("p", has_text="Nothing is deleted").wait_for()
+    assert portal.ask(f"/api/v1/runs/{run}").status == 404
+
+
+def test_a_phone_shows_the_list_without_scrolling_sideways(portal, window):
+    """The table scrolls in its own box."""
+    seen = window(width=360, height=740)
+    page = seen.open("/runs")
+    page.locator("tr[aria-rowindex='2'] a.main").wait_for()
+    assert not seen.is_too_wide()
+    seen.shot("list-phone")
