@@ -17,22 +17,9 @@ from pathlib import Path
 from benchmarks import figures
 
 NAMES = [
-    "calls",
-    "hook",
-    "imports",
-    "overhead",
-    "output",
-    "submit",
-    "ingest",
-    "printed",
-    "shipping",
-    "reading",
-    "charts",
-    "history",
-    "latency",
-    "idle",
-    "portal",
-]
+    "calls", "hook", "imports", "overhead", "output", "submit", "ingest", "printed", "shipping", "reading", "charts", "history", "latency", "idle",
+    "portal", "container",
+]  # fmt: skip
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
