@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import figures
 
-NAMES = ["calls", "hook", "imports", "overhead", "output", "submit", "ingest", "reading", "history", "latency", "idle"]
+NAMES = ["calls", "hook", "imports", "overhead", "output", "submit", "ingest", "reading", "history", "containers", "latency", "idle"]
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 

@@ -57,6 +57,10 @@ class Place:
         self._again = {1: 0, 2: 0}
         return min((stamp.time for stamp in self.stamps.values() if stamp.time), default=self.after)
 
+    def is_begun(self) -> bool:
+        """Was a file found, or did anything come from the API?"""
+        return bool(self.files) or any(stamp.time for stamp in self.stamps.values())
+
     def is_new(self, stream: int, when: int) -> bool:
         """A message of the API: is it one that was not there before? It counts as read then."""
         last, again = self.stamps[stream], self._again

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TURN_BYTES = 1 << 20
 
 _HOT_S = 0.05
+_BORN_S = 0.01
 _QUIET_AFTER_S = 2.0
 
 
@@ -157,6 +158,9 @@ class ContainersCollector:
             if more:
                 self._moved = now
                 return 0.0
+            if self._beginnings.is_expecting():
+                self._moved = now
+                return _BORN_S
             if now - self._moved < _QUIET_AFTER_S:
                 return _HOT_S
             if self._stirs is not None and not self._stirs.is_up:
@@ -267,7 +271,7 @@ class ContainersCollector:
 
 
 def _joined(of_file: containers.Facts, of_api: containers.Facts | None) -> containers.Facts:
-    """The engine knows best how a container is; its file is where we see it."""
-    if of_api is None:
+    """The engine knows best how a container is, unless its answer is older than what it wrote down; its file is where we see it."""
+    if of_api is None or (of_api.started or 0, of_api.finished or 0) < (of_file.started or 0, of_file.finished or 0):
         return of_file
     return msgspec.structs.replace(of_api, log=of_file.log)
