@@ -78,7 +78,7 @@ def test_which_containers(docker, begin):
     assert ignored[:12] not in rig.runs()
 
 
-@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("by", BY[:2])
 def test_f01_f02_long_lines_of_two_streams(docker, begin, by):
     """The engine cuts them at 16 KiB and mixes them; each joins."""
     rig = begin(by)
@@ -167,10 +167,10 @@ def test_f07_removed_while_it_is_read(docker, begin):
 def test_f08_containers_that_live_for_an_instant_and_are_removed(docker, begin, by):
     """As fast as the engine starts them."""
     rig = begin(by)
-    for number in range(5):
+    for number in range(3):
         docker("run", "--rm", "--network=none", "--name", f"short-{number}", *LABEL, "busybox", "echo", f"short {number}")
-    until(lambda: len(rig.runs()) == 5 and all(rig.ends(run) for run in rig.runs()), 30)
-    assert sorted(rig.output(run) for run in rig.runs()) == [b"short %d\n" % number for number in range(5)]
+    until(lambda: len(rig.runs()) == 3 and all(rig.ends(run) for run in rig.runs()), 30)
+    assert sorted(rig.output(run) for run in rig.runs()) == [b"short %d\n" % number for number in range(3)]
     if by[1]:
         assert {rig.ends(run)[0].get("code") for run in rig.runs()} == {0}
 
