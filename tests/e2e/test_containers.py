@@ -163,7 +163,7 @@ def test_f07_removed_while_it_is_read(docker, begin):
     assert rig.gaps(run) == []
 
 
-@pytest.mark.parametrize("by", [BY[0], BY[2]])
+@pytest.mark.parametrize("by", [BY[0], pytest.param((True, True), id="both", marks=pytest.mark.full)])
 def test_f08_containers_that_live_for_an_instant_and_are_removed(docker, begin, by):
     """As fast as the engine starts them."""
     rig = begin(by)

@@ -206,6 +206,11 @@ def marker(data: bytes, start: int, end: int) -> tuple[int, int]:
     return end - begin, zlib.crc32(data[begin:end])
 
 
+def has_streams(home: str, run: str) -> bool:
+    """Has a container written into this run?"""
+    return any(name.startswith(f"{KIND}-") for name in streams.folders(os.path.join(home, "spool", run)))
+
+
 def resumed(home: str) -> dict[str, Resumed]:
     """What the streams of earlier agents say, by container. Where one has several, the newest counts."""
     found: dict[str, tuple[tuple[int, int], Resumed]] = {}

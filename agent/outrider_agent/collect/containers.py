@@ -49,13 +49,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What is followed, what cannot be, and what came of it. `followed`, `unreadable`: for people, a container each."""
+    """What is followed, what cannot be, and what came of it. `followed`, `unreadable`: for people, a container each; `folders`: those of
+    engines that cannot be looked at.
+    """
 
     containers: int
     running: int
     followed: tuple[str, ...]
     unreadable: tuple[str, ...]
     engines: tuple[str, ...]
+    folders: tuple[str, ...]
     pending: int
     bytes: int
     set_aside: int
@@ -122,7 +125,9 @@ class ContainersCollector:
     def keeps(self, run: str) -> bool:
         """Is a container of this run still followed, or not yet looked for? Then its streams stay: they say where to go on."""
         with self._lock:
-            return not self._beginnings.has_looked or any(one.wish.run == run and not one.is_over for one in self._containers.values())
+            if any(one.wish.run == run and not one.is_over for one in self._containers.values()):
+                return True
+        return not self._beginnings.has_looked and containerbook.has_streams(self._home, run)
 
     def statistics(self) -> Statistics:
         """A snapshot."""
@@ -135,6 +140,7 @@ class ContainersCollector:
                 followed=tuple(sorted(one.facts.name for one in every if not one.is_over)),
                 unreadable=tuple(f"{name}: {why}" for name, why in sorted(unreadable.items())),
                 engines=tuple(f"{api.socket}: {'connected' if api.connected else 'not connected'}" for api in self._apis),
+                folders=tuple(f"{source.folder}: {source.trouble}" for source in self._sources if source.trouble is not None),
                 pending=sum(one.pending() for one in every),
                 bytes=self._past[0] + sum(one.bytes for one in every),
                 set_aside=self._past[1] + sum(one.lines_aside for one in every),
