@@ -300,6 +300,7 @@ def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, wi
     page.hover(f"{card('loss')} .u-over", position={"x": 200, "y": 60})
     page.wait_for_selector(f"{card('loss')} .tip tr >> nth=1")
     assert sorted(page.inner_text(f"{card('loss')} .tip").split()[::2]) == ["first", "second"]
+    assert page.locator(f"{card('fibonacci')} .tip").count() == 0, "its eight steps are not where the pointer is"
     assert page.locator(f"{card('Cosine wave: cos over angle')} .legend li").count() == 2
     assert page.inner_text(".tile:has-text('accuracy')").split() == ["accuracy", "first", "0.9731", "second", "0.9731"]
     seen.shot("charts-compared")
