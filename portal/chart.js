@@ -197,7 +197,10 @@ export class Chart {
   /** @param {Plot} plot */
   hover(plot) {
     const place = plot.cursor.idx;
-    if (place === null || place === undefined) return this.told.hover(null);
+    const left = plot.cursor.left ?? -1;
+    // A chart that follows another's pointer has nothing to say of a place that it does not show.
+    const isHere = left >= -1 && left <= plot.over.clientWidth + 1;
+    if (place === null || place === undefined || !isHere) return this.told.hover(null);
     const near = plot.series.findIndex((series, index) => index > 0 && /** @type {any} */ (series)._focus === true);
     const line = near > 0 && this.lines.length > 1 ? this.lines[Math.floor((near - 1) / this.each)] : null;
     return this.told.hover(this.read(place, line ?? null));

@@ -290,6 +290,32 @@ def test_iterations_lie_over_one_another(portal, window):
     seen.wait("document.querySelectorAll('.matrices svg').length === 1 && location.hash.startsWith('#with=')")
 
 
+def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, window):
+    """A line a run, a legend that hides one, what the pointer reads of all; one slider moves the pictures of both."""
+    seen = window(width=1440)
+    runs = "&".join(f"run={run_id(portal, name)}" for name in ("first", "second"))
+    page = seen.open(f"/compare?{runs}&tab=charts")
+    page.wait_for_selector(f"{card('loss')} canvas")
+    seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.startsWith('2 lines · 6,000 points')")
+    page.hover(f"{card('loss')} .u-over", position={"x": 200, "y": 60})
+    page.wait_for_selector(f"{card('loss')} .tip tr >> nth=1")
+    assert sorted(page.inner_text(f"{card('loss')} .tip").split()[::2]) == ["first", "second"]
+    assert page.locator(f"{card('fibonacci')} .tip").count() == 0, "its eight steps are not where the pointer is"
+    assert page.locator(f"{card('Cosine wave: cos over angle')} .legend li").count() == 2
+    assert page.inner_text(".tile:has-text('accuracy')").split() == ["accuracy", "first", "0.9731", "second", "0.9731"]
+    seen.shot("charts-compared")
+    page.click(f"{card('loss')} .legend button:has-text('second')")
+    seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.startsWith('3,000 points')")
+    page = seen.open(f"/compare?{runs}&tab=images")
+    page.wait_for_selector(".gallery.beside img >> nth=1")
+    before = [image.get_attribute("src") for image in page.locator(".gallery.beside img").all()]
+    page.fill("section[aria-label=picture] input[type=range]", "0")
+    seen.wait(
+        "before => [...document.querySelectorAll('.gallery.beside img')].every((img, place) => !img.src.endsWith(before[place]))", before
+    )
+    seen.shot("images-compared")
+
+
 def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
     """And whoever wrote it scripts nothing."""
     seen = window()
