@@ -27,6 +27,7 @@ export class LogView {
     this.rows = new Map();
     /** @type {Filter} */
     this.filter = { stream: "all", level: 0, text: "" };
+    this.fromAddress();
     this.follow = true;
     /** @type {HTMLElement | null} */
     this.box = null;
@@ -111,7 +112,16 @@ export class LogView {
   /** @param {Partial<Filter>} change */
   choose(change) {
     Object.assign(this.filter, change);
+    const { stream, level, text } = this.filter;
+    setQuery({ stream: stream === "all" ? null : stream, level: level || null, find: text });
     this.redraw();
+  }
+
+  /** The filter that the address names. */
+  fromAddress() {
+    const stream = STREAMS.find(([name]) => name === queried("stream"))?.[0] ?? "all";
+    const level = LEVELS.find(([number]) => String(number) === queried("level"))?.[0] ?? 0;
+    this.filter = { stream, level, text: queried("find") };
   }
 
   redraw() {

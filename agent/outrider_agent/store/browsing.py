@@ -135,10 +135,10 @@ class Browser(origins.Origins):
         """A page of runs. Raises `language.Wrong` for a query that cannot be read."""
         condition = filtering.compiled(wanted.query, now)
         given = {**wanted.asked(), **condition.given, "now": now}
-        page, counts = (sql.replace("{condition}", condition.sql) for sql in (SQL.page, SQL.counts))
         with self._snapshots.open() as connection:
-            rows = connection.execute(page, given).fetchall()
-            statuses = {row["status"]: int(row["runs"]) for row in connection.execute(counts, given)}
+            found = connection.execute(SQL.page.replace("{condition}", condition.sql), given).fetchall()
+            rows = [row for row in found if row["status"] is None]
+            statuses = {row["status"]: int(row["runs"]) for row in found if row["status"] is not None}
             total = sum(statuses.values()) if wanted.status is None else statuses.get(wanted.status, 0)
             names = None if wanted.metrics is None else json.dumps(wanted.metrics)
             series: dict[int, list[records.Series]] = {}
