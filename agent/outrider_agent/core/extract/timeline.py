@@ -75,6 +75,8 @@ class Timeline:
     def _points(self, made: plan.Plan, axes: Axes, metrics: dict[str, float], rank: int | None) -> None:
         epoch, step, total = axes
         now = self._context
+        if now.block == now.line - 1:
+            now.block = now.line
         if epoch is not None:
             now.epoch, now.step, now.header = epoch, None, None
         if step is not None:
