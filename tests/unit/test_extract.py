@@ -116,6 +116,7 @@ NOTHING = [
     "Epoch 3 took 12.5 s",
     "Fit 3 trees in 0.022 s, (42 total leaves)",
     "x: 1.5",
+    "wandb:   loss 0.5",
     "2026-01-01 10:00:00,123 INFO listening on 10.0.0.1:8080",
     "    loss = 0.5 * criterion(x)",
     "Learning rate set to 0.209667",

@@ -30,7 +30,7 @@ DULL = None
 _UNSEEN: Any = object()
 
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
-_SOURCE = re.compile(r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: ')
+_SOURCE = re.compile(r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):')
 #: A file's name says nothing, whatever it holds: `epoch=3-val_loss=0.25.ckpt`.
 _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
@@ -63,10 +63,9 @@ class Extractor:
         """How many lines looked like numbers, and no rule read them."""
         return self._context.unread
 
-    @property
-    def progress(self) -> tuple[float, float] | None:
-        """How far the run is, by its newest count of a total: (count, total)."""
-        return self._timeline.progress
+    def progress(self, tail: bytes = b"") -> tuple[float, float] | None:
+        """How far the run is: (count, total), by the bar that is being drawn in `tail`, else by the newest count of a total."""
+        return timeline.in_progress(self._context, tail) or self._timeline.progress
 
     def read(self, block: bytes, offset: int = 0) -> list[Reading]:
         """What these lines hold; `offset` is the place of the first in the output."""
