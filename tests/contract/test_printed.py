@@ -127,6 +127,18 @@ def test_a_line_without_an_end_is_bounded(tmp_path):
     reader.take([printed.Chunk(40 * len(data), T0, b"\n")])
 
 
+def test_a_bar_that_is_being_drawn_tells_how_far_it_is(tmp_path):
+    """Before its line ends: tqdm's own count; of Keras the epochs and the part of this one."""
+    rig = fed(tmp_path / "tqdm", "\r 10%|█  | 10/100 [00:01<00:09]\r 25%|██▌ | 25/100 [00:02<00:06, 12.5it/s, loss=0.5]".encode())
+    store = origins.Origins(tmp_path / "tqdm")
+    assert store.progress("r1", store.run("r1").started + 2 * SECOND).share == 0.25
+    rig.sink.close()
+    rig = fed(tmp_path / "keras", "Epoch 2/4\n\r 8/16 ━━━━ 1s 20ms/step - loss: 0.5".encode())
+    store = origins.Origins(tmp_path / "keras")
+    assert store.progress("r1", store.run("r1").started + 2 * SECOND).share == 0.375
+    rig.sink.close()
+
+
 def test_progress_and_silence(tmp_path):
     """Percent and remaining time by the run's own account; six times the usual gap without a word is a stall."""
     text = b"".join(b"epoch %d/10 loss %.1f\n" % (number, number / 10) for number in range(1, 6))

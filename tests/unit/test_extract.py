@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outrider_agent.cli import extract as command
@@ -85,6 +85,14 @@ CASES = {
     "empty cell": (["epoch  loss  cp  acc", "-----  ----  --  ---", "    2   0.5      0.9"], (2, 2, {"loss": 0.5, "acc": 0.9})),
     "box": (["| epoch | loss |", "|-------+------|", "|     4 | 0.25 |"], (4, 4, {"loss": 0.25})),
     "colours": (["\x1b[32mepoch 1\x1b[0m \x1b[1mloss\x1b[0m: \x1b[36m0.5\x1b[0m"], (1, 1, {"loss": 0.5})),
+    "names with numbers": (["mAP@0.5: 0.812, mAP@0.5:0.95: 0.612"], (None, None, {"mAP@0.5": 0.812, "mAP@0.5:0.95": 0.612})),
+    "two ratios": (["Train: [12/300][100/1251]\teta 0:10:11 loss 3.1 (3.4)"], (100, 12, {"loss": 3.1})),
+    "two parts": (["12epoch results: [train] loss=1.5, [valid] loss=2.5"], (12, 12, {"train/loss": 1.5, "valid/loss": 2.5})),
+    "COCO": ([" Average Recall (AR) @[ IoU=0.50 | area= all ] = 0.4"], (None, None, {"AverageRecall(AR)@[IoU=0.50|area=all]": 0.4})),
+    "log lines below a heading": (
+        ["2024-05-01 10:00:00: Epoch 12", "2024-05-01 10:00:01: Current rate: 0.01"],
+        (12, 12, {"Current_rate": 0.01}),
+    ),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }
 
@@ -108,6 +116,7 @@ NOTHING = [
     "Epoch 3 took 12.5 s",
     "Fit 3 trees in 0.022 s, (42 total leaves)",
     "x: 1.5",
+    "wandb:   loss 0.5",
     "2026-01-01 10:00:00,123 INFO listening on 10.0.0.1:8080",
     "    loss = 0.5 * criterion(x)",
     "Learning rate set to 0.209667",
@@ -153,6 +162,7 @@ def test_a_reading_says_where_it_stands():
     assert [one.line for one in found] == [2, 3]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(LOGS), st.data())
 def test_where_reading_is_interrupted_makes_no_difference(log, data):
     """Any cut between lines, with a new extractor from the state behind it, reads what one extractor reads at once (law 3)."""
@@ -180,6 +190,7 @@ def test_a_known_shape_is_read_as_an_unknown_one(log):
             assert twice[0].metrics == twice[1].metrics
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_break_it(data):
     """Whatever a script prints (law 6)."""

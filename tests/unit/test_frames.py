@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyte
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outrider_agent.core import frames
@@ -31,6 +31,7 @@ def shown(chunks, columns=None):
     return "\n".join(line.text for line in found).rstrip()
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=25))
 def test_the_screen_is_what_a_terminal_shows(pieces):
     """On a terminal that is wide enough."""
@@ -38,6 +39,7 @@ def test_the_screen_is_what_a_terminal_shows(pieces):
     assert shown([text.encode()]) == seen(text, 400)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abc ", min_size=1, max_size=70), max_size=5))
 def test_a_line_that_a_narrow_terminal_broke_is_one_line(lines):
     """Broken where the terminal had no more columns, and joined again."""
@@ -45,6 +47,7 @@ def test_a_line_that_a_narrow_terminal_broke_is_one_line(lines):
     assert shown([text], COLUMNS) == "\n".join(line.rstrip() for line in lines).rstrip()
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=20), st.data())
 def test_chunks_of_any_size_show_the_same(pieces, data):
     """Escape sequences and characters may be torn anywhere between two reads."""
@@ -54,6 +57,7 @@ def test_chunks_of_any_size_show_the_same(pieces, data):
     assert shown(chunks) == shown([whole])
 
 
+@settings(deadline=None)
 @given(
     st.lists(PIECES.filter(lambda piece: not set(piece) & {"\n", "\x1b"} or piece.endswith(("m", "K", "C", "D", "G", "l"))), max_size=25)
 )

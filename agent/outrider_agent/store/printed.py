@@ -166,7 +166,7 @@ class PrintedWriter:
         return reader
 
     def _save(self, source: Source, reader: StreamReader) -> None:
-        count, total = reader.extractor.progress or (None, None)
+        count, total = reader.extractor.progress(reader.tail) or (None, None)
         self._connection.execute(
             SQL.set_reading,
             {

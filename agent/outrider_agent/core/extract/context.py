@@ -29,7 +29,7 @@ class Context(msgspec.Struct):
     epoch: float | None = None
     step: float | None = None
     header: float | None = None  # the epoch of a heading that nothing has used yet
-    block: int = 0  # the line of a heading whose indented lines belong to it
+    block: int = -1  # the line of a heading whose indented lines belong to it
     bar: float | None = None  # the count of the run's own progress bar
     bar_total: float = 0.0
     split: str | None = None

@@ -30,7 +30,7 @@ DULL = None
 _UNSEEN: Any = object()
 
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
-_SOURCE = re.compile(r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: ')
+_SOURCE = re.compile(r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):')
 #: A file's name says nothing, whatever it holds: `epoch=3-val_loss=0.25.ckpt`.
 _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
@@ -63,10 +63,9 @@ class Extractor:
         """How many lines looked like numbers, and no rule read them."""
         return self._context.unread
 
-    @property
-    def progress(self) -> tuple[float, float] | None:
-        """How far the run is, by its newest count of a total: (count, total)."""
-        return self._timeline.progress
+    def progress(self, tail: bytes = b"") -> tuple[float, float] | None:
+        """How far the run is: (count, total), by the bar that is being drawn in `tail`, else by the newest count of a total."""
+        return timeline.in_progress(self._context, tail) or self._timeline.progress
 
     def read(self, block: bytes, offset: int = 0) -> list[Reading]:
         """What these lines hold; `offset` is the place of the first in the output."""
@@ -170,7 +169,7 @@ class Extractor:
         found = plan.found_in(text, brace, before)
         made = plan.judge(text, found)
         if made is None or made.kind == plan.CANDIDATE:
-            made = self._member(text, found, above) or made
+            made = self._member(text, found, before) or made
         if made is None:
             self._missed(found, shape)
             return
@@ -180,23 +179,23 @@ class Extractor:
         if made.kind == plan.METRICS and text.isascii() and len(line) < MAX_LINE:
             self._remember(shape, plan.Pattern(whole, made))
 
-    def _member(self, text: str, found: plan.Found, above: list[str]) -> plan.Plan | None:
-        """An indented line below a heading with the step belongs to it."""
+    def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
+        """A line below a heading with the step belongs to it, where it is indented or a log line too."""
         now = self._context
-        if not text.startswith((" ", "\t")) or now.block != now.line - 1 or not found.fields or not above:
+        if not (text.startswith((" ", "\t")) or plan.is_alone(text, found, before.stop)) or now.block != now.line - 1 or not found.fields:
             return None
         if not all(field.is_strong for field in found.fields):
             return None
         made = plan.judge(text, found._replace(axes=[fields.Axis(3, 0, 0)]))
         if made is None or made.kind != plan.METRICS:
             return None
-        now.block = now.line
         return made._replace(step=None, total=None)
 
     def _missed(self, found: plan.Found, shape: bytes) -> None:
-        if any(field.is_measured and not names.is_never(field.name) and field.is_strong for field in found.fields):
+        may_be = [field for field in found.fields if field.is_strong and not names.is_never(field.name)]
+        if any(field.is_measured for field in may_be):
             self._timeline.missed()
-        else:
+        elif not may_be:  # below a heading it could mean something
             self._remember(shape, None)
 
     # -- what goes over lines

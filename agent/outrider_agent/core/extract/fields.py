@@ -14,6 +14,7 @@ from outrider_agent.core.extract import labels, names, numerals
 
 _CODE = re.compile(r"\s*(?:\*|\+ [A-Za-z]|if\b)")
 _AFTER_WORD = re.compile(r"\s?([A-Za-z]+)")
+_GOES_ON = re.compile(r":\s+[-+]?[\d.]")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -97,6 +98,8 @@ class Scan:
             self._head(found.name)
         elif self._suffixed(token):
             return
+        elif token.kind == "number" and found.is_strong and _GOES_ON.match(self.text, token.end):
+            self._carried = begin  # "mAP@0.5:0.95: 0.6": the name goes on
         elif token.kind == "number" and "[(" not in found.opened:
             self._field(token, found)
             if not found.is_strong and found.name.rpartition(" ")[2].lower() in names.STOPS:
@@ -122,7 +125,7 @@ class Scan:
         last = found.name.rpartition(" ")[2].lower()
         if last in (names.PREPOSITIONS if found.is_strong else names.STOPS) or (not found.is_strong and found.name.count(" ") > 3):
             return
-        is_apart = bool(found.head) or found.span[0] <= self.start + 2 or bool(self.fields or self.axes)
+        is_apart = bool(found.head or self.fields or self.axes) or not _LETTERS.search(text, self.start, found.span[0])
         self.fields.append(
             Field(
                 name,
@@ -163,11 +166,7 @@ class Scan:
         elif self._share and token.unit == "%" and between == "(":
             self._field(token, self._share)
         elif token.kind == "ratio":
-            if len(fields) == 1 and not any(axis.level for axis in self.axes) and between == "[" and text[token.end :].strip() == "]":
-                self._axis(token, 2)
-            elif is_first or (not fields and all(axis.level == 0 for axis in self.axes) and self._touches(found)):
-                at_start = not text[self.start : token.start].strip(" [(|")
-                self._axis(token, 2 if self.axes or not at_start else 3, is_leading=at_start)
+            self._ratio(token, found, between)
         elif token.kind == "number" and found.is_strong and self._rest and not fields:
             name = re.sub(r"\s(?:at|after|for|in)$", "", self._rest)
             self._field(token, found._replace(name=name))
@@ -178,6 +177,18 @@ class Scan:
         elif not self._suffixed(token) and len(self.axes) == 1 and self.axes[0].is_leading and self._closes_pair(token):
             self.axes[0] = self.axes[0]._replace(level=0)
             self._axis(token, 2, is_leading=True)
+
+    def _ratio(self, token: numerals.Token, found: labels.Label, between: str) -> None:
+        """`n/m`: at the line's beginning, behind an epoch, or in brackets at the end."""
+        text, fields = self.text, self.fields
+        if len(self.axes) == 1 and self.axes[0].total and between == "][" and not fields:  # Train: [12/300][100/1251]
+            self.axes[0] = self.axes[0]._replace(level=0)
+            self._axis(token, 2)
+        elif len(fields) == 1 and not any(axis.level for axis in self.axes) and between == "[" and text[token.end :].strip() == "]":
+            self._axis(token, 2)
+        elif (not fields and not self.axes) or (not fields and all(axis.level == 0 for axis in self.axes) and self._touches(found)):
+            at_start = not text[self.start : token.start].strip(" [(|")
+            self._axis(token, 2 if self.axes or not at_start else 3, is_leading=at_start)
 
     def _touches(self, found: labels.Label) -> bool:
         """Does an `n/m` belong to the axis before it?"""

@@ -11,7 +11,7 @@ _CUT = re.compile(r"\t|[|│┃;→•]|,\s|,(?=[A-Za-z_])|\s[-\u2013\u2014=]+>?
 #: A name and what belongs to it is no longer.
 LONGEST = 200
 
-_UNIT_AFTER = re.compile(r"\s?([A-Za-zµ%]+(?:/[A-Za-z]+)*)")
+_UNIT_AFTER = re.compile(r"\s?([A-Za-zµ%]+(?:/[A-Za-z]+)*)(?!\w)")
 _PARENTHESES = re.compile(r"\s?\(([A-Za-z][\w /%]*)\)$")
 _GROUP = re.compile(r"([\w@ -]+?)\s*:\s*$")
 _EDGES = " \t.-\u2013\u2014*#>`'\"·•/,+~<|"

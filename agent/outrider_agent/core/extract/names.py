@@ -16,7 +16,7 @@ import re
 STRONG = frozenset(
     "loss losses acc accuracy auc auroc auprc f1 f1score f2 fbeta ppl perplexity mae mse rmse rmsle mape smape nll bce elbo kl kld "
     "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 reward "
-    "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps gnorm gradnorm bpb bpc "
+    "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
     "likelihood top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity".split()
 )
 #: Metrics where the number is printed as a measured one, with a decimal point: in prose these words mean other things.
@@ -44,6 +44,7 @@ AXES = {
     "globalstep": 4,
     "numupdates": 4,
     "totaltimesteps": 4,
+    "numtimesteps": 4,
     "trainerglobalstep": 4,
     "globalsteps": 4,
     "optimizerstep": 3,

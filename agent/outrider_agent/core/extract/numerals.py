@@ -20,7 +20,7 @@ UNIT_WORDS = TIMES | UNITS | {"tokens", "samples", "images", "seqs", "steps", "i
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _TOKEN = re.compile(
-    rf"""(?<![\w.@#$])(?:
+    rf"""(?<![\w.@#$^])(?:
       (?P<date>\d{{4}}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?|\d\d?/\d\d?/\d{{2,4}}(?!\d))
     | (?P<clock>\d+(?::\d\d)+(?:[.,]\d+)?(?!\d))
     | (?P<duration>\d+\ ?[dhm](?:\ ?\d+\ ?[hms])+\b)

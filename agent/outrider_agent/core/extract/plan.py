@@ -21,6 +21,9 @@ Span = tuple[int, int]
 METRICS, AXIS, CANDIDATE = "metrics", "axis", "candidate"
 
 _DUMP = re.compile(r"(?:^|[\s,({])[\w-]+\s?[=:]\s?(?:True|False|None|true|false|null|'[^']*'|\"[^\"]*\")(?=[\s,)}]|$)|Namespace\(")
+#: COCO's report: Average Precision (AP) @[ IoU=0.50:0.95 | area= all | maxDets=100 ] = 0.412
+_COCO = re.compile(r"\s*(\w[\w ()-]*?)\s*@\s?\[([^\]]*)\]\s*=\s*(-?\d\.\d+)\s*$")
+_COCO_WIDEST = 400
 _DIGITS = re.compile(r"\d+")
 
 
@@ -52,17 +55,26 @@ class Found(NamedTuple):
 
 def judge(text: str, found: Found) -> Plan | None:
     """The plan of a line; None where it holds nothing."""
+    if found.rule == "coco":
+        return _plan(METRICS, found, list(found.fields))
     named = [field for field in found.fields if names.axis(field.name) is None or field.is_measured or found.axes]
     strong = [field for field in named if _is_strong(field, has_axis=bool(found.axes))]
     if _is_dump(text, found, strong):
         return None
-    kept = _kept(named, found, strong)
+    kept = _apart(_kept(named, found, strong))
     if not kept:
         if found.axes:
             return _plan(AXIS, found, [])
         candidates = _candidates(named)
         return _plan(CANDIDATE, found, candidates) if candidates and _is_all(text, found, candidates) else None
     return _plan(METRICS, found, kept)
+
+
+def _apart(kept: list[fields.Field]) -> list[fields.Field]:
+    """Of a line about several parts of the data each name says which: `[train] loss=… [valid] loss=…`."""
+    if len({field.name for field in kept}) == len(kept) or len({field.split for field in kept}) < 2:
+        return kept
+    return [field._replace(name=f"{field.split}/{field.name}") if field.split else field for field in kept]
 
 
 def _is_strong(field: fields.Field, *, has_axis: bool) -> bool:
@@ -117,6 +129,14 @@ def _is_all(text: str, found: Found, kept: list[fields.Field]) -> bool:
         and kept[0].span[0] <= len(text) - len(text.lstrip()) + 1
         and not text[kept[-1].stop :].strip(" ,;.%)")
     )
+
+
+def is_alone(text: str, found: Found, start: int) -> bool:
+    """Is there, behind a log line's prefix, nothing but one name and its value?"""
+    if not start or len(found.fields) != 1:
+        return False
+    only = found.fields[0]
+    return not text[start : only.span[0]].strip() and not text[only.stop :].strip(" .%")
 
 
 def _plan(kind: str, found: Found, kept: list[fields.Field]) -> Plan:
@@ -178,6 +198,10 @@ def found_in(text: str, brace: int, before: prefix.Prefix) -> Found:
             return found
     if text.lstrip().startswith("[CV"):
         return _validation(text, before)
+    if "@" in text and len(text) < _COCO_WIDEST and (coco := _COCO.match(text, before.stop)):
+        name = f"{coco[1]}@[{coco[2].strip()}]".replace(" ", "")
+        one = fields.Field(name, *coco.span(3), coco.span(1), "", True, True, True)
+        return Found("coco", [one], [], None, before.rank)
     scan = fields.Scan(text, before.stop)
     if scan.axes and scan.axes[0].is_leading and not any(field.is_strong for field in scan.fields) and (first := fields.value_first(scan)):
         return Found("kv", first, scan.axes, scan.split, before.rank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from outrider_agent.core import frames
 from outrider_agent.core.extract import bars, context, fields, names, plan, prefix, tables
 from outrider_agent.core.extract.reading import Reading
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from outrider_agent.core.extract import rules
 
+#: The last state of a bar has no more bytes.
+BAR_BYTES = 4096
 _EVALUATION = frozenset({"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"})
 
 Axes = tuple[float | None, float | None, float | None]  # epoch, step, total
@@ -75,6 +78,8 @@ class Timeline:
     def _points(self, made: plan.Plan, axes: Axes, metrics: dict[str, float], rank: int | None) -> None:
         epoch, step, total = axes
         now = self._context
+        if now.block == now.line - 1:
+            now.block = now.line
         if epoch is not None:
             now.epoch, now.step, now.header = epoch, None, None
         if step is not None:
@@ -207,6 +212,18 @@ class Timeline:
         if total >= now.bar_total:
             now.bar, now.bar_total = count, total
             now.count, now.total = count, total
+
+
+def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | None:
+    """How far the run is by the bar in a line that is not finished: (count, total). Of a bar over an epoch's batches: epochs."""
+    text = frames.settled(tail[-BAR_BYTES:]).decode("utf-8", "replace")
+    bar = bars.find(text, 0)
+    if bar is None or bar.numbers is None or bars.is_download(bar) or not bar.numbers[1]:
+        return None
+    count, total = bar.numbers
+    if bar.kind == "keras" and state.header is not None and state.total:
+        return max(state.header - 1, 0.0) + count / total, state.total
+    return count, total
 
 
 def _number(text: bytes) -> float:
