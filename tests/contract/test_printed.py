@@ -110,6 +110,25 @@ def test_bytes_that_were_refused_end_a_line(tmp_path):
     assert everything(rig)["loss", "printed"] == [(1, 0.5), (2, 0.1)]
 
 
+def test_a_rule_that_fails_costs_no_output(tmp_path, monkeypatch):
+    """The store goes on; the run says what happened (law 6)."""
+
+    def fails(*_):
+        raise RuntimeError("a rule went wrong")
+
+    rig = StoreRig(tmp_path / "db")
+    rig.head(writer="keeper", own=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("outrider_agent.core.extract.extractor.Extractor.read", fails)
+        rig.feed(line("c", f=1, o=0, d="step 1 loss=0.5\n"), writer="keeper")
+    rig.feed(line("c", f=1, o=16, d="step 2 loss=0.25\n"), writer="keeper")
+    assert everything(rig) == {("loss", "printed"): [(2, 0.25)]}
+    assert "a rule went wrong" in rig.read.notes("r1")[0].message
+    assert b"".join(chunk.data for chunk in rig.read.console("r1")) == b"step 1 loss=0.5\nstep 2 loss=0.25\n"
+    printed.reread(tmp_path / "db", "r1")
+    assert everything(rig) == {("loss", "printed"): [(1, 0.5), (2, 0.25)]}
+
+
 def test_batches_count_on_over_epochs(tmp_path):
     """So that a series has one axis."""
     text = b"".join(b"Epoch [%d/2], Step [%d/10], Loss: 0.5\n" % (epoch, step) for epoch in (1, 2) for step in (5, 10))

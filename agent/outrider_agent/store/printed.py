@@ -24,7 +24,7 @@ from outrider_agent.store import series as series_store
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SQL = queries.load("printed")
 #: So many streams' readers are kept in memory.
@@ -68,7 +68,9 @@ class StreamReader:
     """One stream's extractor, and the line that is not finished."""
 
     def __init__(self, user: Iterable[rules.Rule], offset: int = 0, tail: bytes = b"", state: str | None = None) -> None:
-        self.extractor = extract.Extractor(user, None if state is None else msgspec.json.decode(state))
+        self._user = tuple(user)
+        self.extractor = extract.Extractor(self._user, None if state is None else msgspec.json.decode(state))
+        self.trouble: str | None = None  # what a rule did that it must not
         self.offset, self.tail = offset, tail
 
     def take(self, chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
@@ -91,13 +93,22 @@ class StreamReader:
         data = self.tail + data
         end = data.rfind(b"\n") + 1
         self.tail = data[end:] if len(data) - end <= LONGEST_TAIL else data[-KEPT_TAIL:]
-        return self.extractor.read(data[:end], start) if end else []
+        return self._guarded(lambda: self.extractor.read(data[:end], start)) if end else []
+
+    def _guarded(self, work: Callable[[], list[extract.Reading]]) -> list[extract.Reading]:
+        """The output is kept whatever a rule makes of it: one that fails costs these lines' points, and is told in the run's notes."""
+        try:
+            return work()
+        except Exception as exc:  # noqa: BLE001 (docs/architecture.md, where errors are swallowed)
+            self.trouble = f"{type(exc).__name__}: {exc}"
+            self.extractor = extract.Extractor(self._user)
+            return []
 
     def finish(self) -> list[extract.Reading]:
         """The last line, which nothing ended, and what was open."""
         tail, self.tail = self.tail, b""
-        found = self.extractor.read(tail, self.offset - len(tail)) if tail else []
-        return found + self.extractor.finish()
+        found = self._guarded(lambda: self.extractor.read(tail, self.offset - len(tail))) if tail else []
+        return found + self._guarded(self.extractor.finish)
 
     @staticmethod
     def _timed(found: list[extract.Reading], chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
@@ -145,12 +156,23 @@ class PrintedWriter:
             for when, one in timed:
                 _gather(found, source, when, one)
             self._save(source, reader)
+            self._tell(source, reader, chunks)
         self._chunks.clear()
         self._ended.clear()
         for (run_key, name), columns in found.items():
             first = self._series.add((run_key, "printed", name), columns, columns.stream)
             texts = columns.rules[0] if len(set(columns.rules)) == 1 else columns.rules
             self._connection.execute(SQL.add_origin, (*first, len(columns), points.json_text(columns.places), points.json_text(texts)))
+
+    def _tell(self, source: Source, reader: StreamReader, chunks: list[Chunk]) -> None:
+        if reader.trouble is None:
+            return
+        message = (
+            f"What was printed up to byte {reader.offset} of stream {source.fd} could not be read for metrics ({reader.trouble}). "
+            "The output is kept whole; `outrider reread` reads it again, by a later version or without the rule that failed."
+        )
+        self._connection.execute(SQL.add_note, (source.run_key, chunks[-1].time, 30, message))
+        reader.trouble = None
 
     def _reader(self, source: Source) -> StreamReader:
         key = source[:3]

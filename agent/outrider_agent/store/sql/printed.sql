@@ -82,3 +82,7 @@ SELECT c.time FROM console c JOIN runs r USING (run_key) WHERE r.run_id = :run_i
 -- name: count
 -- How many points a run's printed series have.
 SELECT coalesce(sum(count), 0) FROM series WHERE run_key = :run_key AND source = 'printed';
+
+-- name: add_note
+-- Something that reading has to say about a run.
+INSERT INTO notes (run_key, time, level, message) VALUES (?, ?, ?, ?);
