@@ -58,7 +58,7 @@ class Workspace:
             folder, name = os.path.split(os.path.abspath(start)) if _names_a_file(start) else (os.path.abspath(start), "")
             raise ConfigNotFound(
                 f"The workspace configuration file {_file_name or name}, could not be found in {folder} or its parent directories. "
-                f"Without a path from_config() needs none: it takes the default workspace, on this machine."
+                "Without a path from_config() needs none: it takes the default workspace, on this machine."
             )
         return cls(*found, auth=auth) if found else cls()
 

@@ -105,18 +105,12 @@ def test_boilerplate_on_the_way_to_a_run_is_harmless(home):
         from azureml.core.compute_target import ComputeTargetException
         from azureml.core.conda_dependencies import CondaDependencies
         from azureml.core.runconfig import DEFAULT_CPU_IMAGE, RunConfiguration
-        from azureml.exceptions import UserErrorException
         from azureml.telemetry import set_diagnostics_collection
 
         set_diagnostics_collection(send_diagnostics=True)
         ws = Workspace.from_config(auth=InteractiveLoginAuthentication(tenant_id="t"))
         ws.write_config(path="elsewhere")
-        try:
-            Workspace.from_config(path="nowhere/workspace.json")
-        except UserErrorException as error:
-            assert "workspace.json, could not be found in" in error.message and "or its parent directories" in error.message, error
-        else:
-            raise AssertionError("a file that is not there was named")
+        assert Workspace.from_config(path="nowhere/workspace.json").name == "default"
         open("config.json", "w").close()
         assert Workspace.from_config().name == Workspace.from_config(path="elsewhere/.azureml/config.json").name == "default"
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from outrider import _workspace
 from outrider._errors import ConfigNotFound, ConfigUnusable
-from outrider.azureml.exceptions import UserErrorException, translated
+from outrider.azureml.exceptions import translated
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Workspace(_workspace.Workspace):
     @classmethod
     def from_config(cls, *arguments: Any, **named: Any) -> Any:
         """
-        The workspace that a file names; without one, or where it is none (repositories have an empty one), the local workspace. Raises
-        UserErrorException where the call names a file that is not there.
+        The workspace that a file names; without one, or where it is none (repositories have an empty one), the local workspace: also where
+        the call names a file that is not there, for the checkouts of public scripts never have theirs.
         """
         try:
             return super().from_config(*arguments, **named)
@@ -47,7 +47,10 @@ class Workspace(_workspace.Workspace):
             warnings.warn(f"{error} The local workspace is used", stacklevel=2)
             return cls()
         except ConfigNotFound as error:
-            raise UserErrorException(str(error), inner_exception=error) from error
+            import logging
+
+            logging.getLogger("azureml").info("%s The local workspace is used.", error)
+            return cls()
 
     @classmethod
     def setup(cls, *_arguments: Any, **_named: Any) -> Any:
