@@ -15,7 +15,7 @@ def copies(monkeypatch):
     """The files that were read for a copy, whichever way."""
     made = []
     monkeypatch.setattr(_uploads, "_kept", {})
-    for name in ("_copy", "_shared"):
+    for name in ("_copy", "_reflinked"):
         real = getattr(_uploads, name)
 
         def counted(home, source, real=real):
