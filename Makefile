@@ -5,7 +5,7 @@ export PYTHON
 BIN := .venv/bin
 TOOLS := $(BIN)/python -m
 
-.PHONY: help demo portal scripts test full fault lint types format coverage bench neutrality peers wheel clean
+.PHONY: help demo portal scripts test full fault lint types format coverage bench neutrality printed peers wheel clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,9 @@ bench: .venv/.dev  ## each figure beside its floor and its bar
 
 neutrality: .venv/.dev  ## runs every kind of script under every condition, bare and tracked, and writes docs/neutrality.md
 	@PYTHONPATH=tests:tests/neutrality $(TOOLS) matrix $(ARGS)
+
+printed: .venv/.dev  ## runs the scripts of examples/printing (they need their frameworks) and writes what is read into docs/reading-output.md
+	@$(BIN)/python examples/printing
 
 peers: .venv/.dev  ## installs the trackers that `make bench` then measures beside ours, apart in .venv/peers
 	@$(BIN)/python -m venv .venv/peers && .venv/peers/bin/python -m pip install --quiet trackio wandb tensorboard

@@ -17,20 +17,9 @@ from pathlib import Path
 from benchmarks import figures
 
 NAMES = [
-    "calls",
-    "hook",
-    "imports",
-    "overhead",
-    "output",
-    "submit",
-    "ingest",
-    "shipping",
-    "reading",
-    "charts",
-    "history",
-    "latency",
-    "idle",
-]
+    "calls", "hook", "imports", "overhead", "output", "submit", "ingest", "printed", "shipping", "reading", "charts", "history",
+    "containers", "latency", "idle", "portal", "image",
+]  # fmt: skip
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 

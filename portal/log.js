@@ -2,7 +2,9 @@
 // Lines are added to the page one by one; only so many stand in it at once.
 import { html } from "./html.js";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { queried, setQuery } from "./address.js";
 import { bare } from "./ansi.js";
+import { HitList, Hits } from "./hits.js";
 import { below, element } from "./log-line.js";
 import { Transcript } from "./transcript.js";
 
@@ -10,6 +12,7 @@ import { Transcript } from "./transcript.js";
 
 const MOST_SHOWN = 5_000;
 const EARLIER = 1_000;
+const AROUND = 600;
 const NEAR_END_PX = 24;
 
 /** @typedef {{ stream: "all" | "console" | "log", level: number, text: string }} Filter */
@@ -24,6 +27,7 @@ export class LogView {
     this.rows = new Map();
     /** @type {Filter} */
     this.filter = { stream: "all", level: 0, text: "" };
+    this.fromAddress();
     this.follow = true;
     /** @type {HTMLElement | null} */
     this.box = null;
@@ -34,6 +38,33 @@ export class LogView {
     this.listeners = new Set();
     /** Is everything here, from the first line on? */
     this.isComplete = false;
+    /** Lines around a moment that are shown instead of the end, and that moment in milliseconds. @type {{ lines: Line[], at: number } | null} */
+    this.window = null;
+  }
+
+  /** What is shown, before it is filtered. */
+  get shown() {
+    return this.window ? this.window.lines : this.transcript.lines;
+  }
+
+  /** Shows what stands around a moment. @param {number} at milliseconds @param {string} [text] what the line begins with that is meant */
+  async goTo(at, text = "") {
+    const query = new URLSearchParams({ at: String(at), limit: String(AROUND) });
+    if (this.attempt !== null) query.set("attempt", String(this.attempt));
+    const response = await fetch(`/api/v1/runs/${this.run}/lines?${query}`).catch(() => null);
+    if (!response?.ok) return;
+    const ending = /** @type {Ending} */ (await response.json());
+    this.follow = false;
+    this.filter = { ...this.filter, text: "", level: 0 };
+    this.window = { lines: [...ending.lines, ...ending.open], at };
+    setQuery({ at: String(at) });
+    this.redraw();
+    const later = this.window.lines.filter((one) => !one.echo && Date.parse(one.time) >= at);
+    const line = later.find((one) => one.message.startsWith(text)) ?? later[0];
+    const row = line && this.rows.get(line.id);
+    row?.classList.add("found");
+    if (row && this.box) this.box.scrollTop = row.offsetTop - this.box.clientHeight / 2;
+    this.onchange();
   }
 
   /** Calls back when something changed; what it returns ends that. @param {() => void} listener @returns {() => void} */
@@ -69,7 +100,7 @@ export class LogView {
   add(news) {
     if (news.skipped) this.isComplete = false;
     const { taken, came, forgotten } = this.transcript.add(news);
-    if (!this.box) return this.onchange();
+    if (!this.box || this.window) return this.onchange();
     for (const line of [...taken, ...forgotten]) {
       if (this.wants(line)) this.count -= 1;
       this.rows.get(line.id)?.remove();
@@ -81,14 +112,23 @@ export class LogView {
   /** @param {Partial<Filter>} change */
   choose(change) {
     Object.assign(this.filter, change);
+    const { stream, level, text } = this.filter;
+    setQuery({ stream: stream === "all" ? null : stream, level: level || null, find: text });
     this.redraw();
+  }
+
+  /** The filter that the address names. */
+  fromAddress() {
+    const stream = STREAMS.find(([name]) => name === queried("stream"))?.[0] ?? "all";
+    const level = LEVELS.find(([number]) => String(number) === queried("level"))?.[0] ?? 0;
+    this.filter = { stream, level, text: queried("find") };
   }
 
   redraw() {
     this.lines.replaceChildren();
     this.rows.clear();
     this.count = 0;
-    this.append(this.transcript.lines);
+    this.append(this.shown);
   }
 
   /** @param {Line[]} lines */
@@ -102,7 +142,7 @@ export class LogView {
       row.remove();
       this.rows.delete(id);
     }
-    this.tail.replaceChildren(...this.transcript.open.filter((line) => this.wants(line)).map(element));
+    this.tail.replaceChildren(...(this.window ? [] : this.transcript.open).filter((line) => this.wants(line)).map(element));
     if (this.follow && this.box) this.box.scrollTop = this.box.scrollHeight;
     this.onchange();
   }
@@ -117,7 +157,7 @@ export class LogView {
   }
 
   scrolled() {
-    if (!this.box) return;
+    if (!this.box || this.window) return;
     const isAtEnd = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - NEAR_END_PX;
     if (isAtEnd !== this.follow) {
       this.follow = isAtEnd;
@@ -127,6 +167,11 @@ export class LogView {
 
   toEnd() {
     this.follow = true;
+    if (this.window) {
+      this.window = null;
+      setQuery({ at: null });
+      this.redraw();
+    }
     if (this.box) this.box.scrollTop = this.box.scrollHeight;
     this.onchange();
   }
@@ -172,7 +217,12 @@ export function Log({ view, isOver }) {
     if (box.current) ends.push(view.mount(box.current));
     return () => ends.forEach((end) => end());
   }, [view]);
-  const total = view.transcript.lines.filter((line) => !line.echo).length;
+  const [hits, setHits] = useState(/** @type {Hits | null} */ (null));
+  useEffect(() => {
+    const at = Number(queried("at"));
+    if (at && view.window?.at !== at) view.goTo(at);
+  }, [view]);
+  const total = view.shown.filter((line) => !line.echo).length;
   const note = view.count === total || view.filter.stream !== "all" ? "" : `${view.count} of ${total} lines`;
   return html`<section aria-label="Log">
     <div class="heading">
@@ -184,17 +234,20 @@ export function Log({ view, isOver }) {
         <select aria-label="Level" value=${view.filter.level} onChange=${(/** @type {any} */ event) => view.choose({ level: Number(event.target.value) })}>
           ${LEVELS.map(([level, text]) => html`<option value=${level}>${text}</option>`)}
         </select>
-        <input type="search" id="search" placeholder="Find, or /regex/" aria-label="Find in the log" onInput=${(/** @type {any} */ event) => view.choose({ text: event.target.value })} />
+        <input type="search" id="search" value=${view.filter.text} placeholder="Find, or /regex/" aria-label="Find in the log" onInput=${(/** @type {any} */ event) => view.choose({ text: event.target.value })} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && view.filter.text && setHits(new Hits(view))} />
+        <button type="button" disabled=${!view.filter.text} onClick=${() => setHits(new Hits(view))} title="In all of the log, not only in what is read of it">Search all</button>
+        <label class="slider small"><span>Go to</span> <input type="datetime-local" step="1" aria-label="Go to a time" onChange=${(/** @type {any} */ event) => event.target.value && view.goTo(Date.parse(event.target.value))} /></label>
         <a class="button" href=${`/api/v1/runs/${view.run}/console.txt`} target="_blank" rel="noopener">Raw</a>
       </div>
     </div>
+    ${hits && html`<${HitList} hits=${hits} close=${() => setHits(null)} />`}
     <div class="card logcard">
       <div class="log" ref=${box} role="log" aria-label="What it logged and printed" tabindex="0"></div>
       ${view.count === 0 && !view.tail.childElementCount && html`<p class="dim over">${total ? "No line fits." : "Nothing was logged or printed yet."}</p>`}
       <div class="foot">
-        ${!view.isComplete && html`<button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
+        ${!view.isComplete && !view.window && html`<button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
         <span class="dim">${note}</span>
-        <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${!view.follow ? (isOver ? "To the end ↓" : "Follow ↓") : isOver ? "At the end" : "Following"}</button>
+        <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${!view.follow || view.window ? (isOver || view.window ? "To the end ↓" : "Follow ↓") : isOver ? "At the end" : "Following"}</button>
       </div>
     </div>
   </section>`;

@@ -69,9 +69,30 @@ export function MetricsView({ metrics, run }) {
     </div>
     ${none && html`<p class="card dim pad">No metric yet. A script logs them by <code>extra={"metrics": {"{…}"}}</code> or <code>run.log(…)</code>; they appear here by themselves.</p>`}
     <${Tiles} tiles=${single.map((curve) => ({ name: title(curve), rows: [{ label: "", place: 0, value: curve.series.last }] }))} />
-    <div class="charts">${charts.map((curve) => html`<${Chart} key=${curve.key} curve=${curve} metrics=${metrics} run=${run} />`)}${hasTables && html`<${TableCharts} owners=${[owner]} look=${metrics.look} />`}</div>
+    ${groups(charts).map(([name, curves]) => html`<${Group} key=${name} name=${name} curves=${curves} metrics=${metrics} run=${run} />`)}
+    <div class="charts">${hasTables && html`<${TableCharts} owners=${[owner]} look=${metrics.look} />`}</div>
     <${Texts} texts=${texts.map((curve) => ({ name: title(curve), run_id: run.run_id, series: curve.series }))} />
   </section>`;
+}
+
+/** Charts by what their names begin with, where that makes several groups. @param {Curve[]} charts @returns {[string, Curve[]][]} */
+function groups(charts) {
+  /** @type {Map<string, Curve[]>} */
+  const found = new Map();
+  for (const curve of charts) {
+    const slash = curve.series.name.indexOf("/");
+    const name = slash > 0 ? curve.series.name.slice(0, slash) : "";
+    found.set(name, [...(found.get(name) ?? []), curve]);
+  }
+  const some = [...found].filter(([name, curves]) => name && curves.length > 1);
+  const rest = charts.filter((curve) => !some.some(([, curves]) => curves.includes(curve)));
+  return some.length ? [...some, ...(rest.length ? [/** @type {[string, Curve[]]} */ (["", rest])] : [])] : charts.length ? [["", charts]] : [];
+}
+
+/** @param {{ name: string, curves: Curve[], metrics: Metrics, run: Run }} props */
+function Group({ name, curves, metrics, run }) {
+  const inside = html`<div class="charts">${curves.map((curve) => html`<${Chart} key=${curve.key} curve=${curve} metrics=${metrics} run=${run} />`)}</div>`;
+  return name ? html`<details class="group" open><summary><bdi>${plain(name)}</bdi> <span class="dim small">${curves.length}</span></summary>${inside}</details>` : inside;
 }
 
 /** One number is a figure; several, or a list, are a line. @param {Curve} curve */

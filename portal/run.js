@@ -10,6 +10,7 @@ import { Later } from "./later.js";
 import { Log, LogView } from "./log.js";
 import { Metrics, MetricsView } from "./metrics.js";
 import { Overview } from "./overview.js";
+import { Printed } from "./printed.js";
 import { Head } from "./run-head.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
@@ -31,6 +32,8 @@ const WARNING = 30;
 const AGAIN_MS = 1000;
 const CHARTS = () => import("./charts.js").then((found) => found.Charts);
 const IMAGES = () => import("./images.js").then((found) => found.Images);
+/** The tabs that tell what was read from the run's output, and what was not. */
+const PRINTED_IN = ["overview", "metrics", "logs"];
 
 /** The tabs: name, title, how much is in it (null: not counted). */
 const tabs = computed(() => {
@@ -65,6 +68,7 @@ function App() {
   return html`
     <${Head} run=${run.value} gone=${gone.value} changed=${readRun} />
     <${Tabs} />
+    ${PRINTED_IN.includes(tab.value) && html`<${Printed} run=${data.run.run_id} isOver=${run.value.ended !== null} names=${series.value.filter((one) => one.source === "printed").map((one) => one.name)} />`}
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab.value}`} class=${`panel panel-${tab.value}`}><${Panel} /></div>
     <${Toast} />`;
 }

@@ -5,8 +5,8 @@ import { queried, setQuery } from "./address.js";
 /** @import { ListStart, Run, RunPage } from "./types" */
 
 /** Rows that are read at once, and kept. */
-export const PAGE = 100;
-const MOST_PAGES = 40;
+export const PAGE = 50;
+const MOST_PAGES = 80;
 const SPARK_RUNS = 50;
 const WANTED = /** @type {const} */ (["experiment", "status", "query", "text", "parent", "deleted", "sort", "order"]);
 /** Columns that are no metric, parameter or tag. */

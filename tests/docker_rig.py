@@ -155,6 +155,7 @@ def _unmount(folder):
 def _archive(fill):
     """A folder that `fill` has filled, as a tar."""
     with tempfile.TemporaryDirectory(prefix="outrider-image-") as folder:
+        Path(folder).chmod(0o755)  # it becomes the image's /, which other users than root pass through
         fill(Path(folder))
         return subprocess.run(["tar", "--create", "--directory", folder, "."], stdout=subprocess.PIPE, check=True).stdout
 

@@ -50,9 +50,14 @@ def _install(folder):
 def _sources(codename):
     """Where this machine gets the packages of its own release from, as lines of sources.list."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"]
-    rows = [line.split() for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()]
-    found = [row[0] for row in rows if row[1:] == [codename, "main", "Debian"]]
-    assert found, "apt knows no source of Debian's main packages; `apt-get update` first"
+    found = []
+    for refresh in (["true"], ["apt-get", "update", "-qq"]):  # apt tells only of sources whose lists it has
+        subprocess.run(refresh, check=True, timeout=300)
+        rows = [line.split() for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()]
+        found = found or [row[0] for row in rows if row[1:] == [codename, "main", "Debian"]]
+        if found:
+            break
+    assert found, "apt knows no source of Debian's main packages"
     return [f"deb {found[0]} {codename} main"]
 
 

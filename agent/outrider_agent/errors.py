@@ -10,6 +10,7 @@ The agent's errors. A class's docstring is its default message.
     ├── AlreadyRunning        another agent holds this home
     ├── HomeUnusable          OUTRIDER_HOME cannot be used
     ├── SettingsError         a setting is wrong or unknown
+    ├── BadRule               a rule for reading printed metrics is none
     └── NotFound              no such run, metric, artifact
         └── Ambiguous         a shortened run id fits several runs
 """
@@ -57,6 +58,10 @@ class HomeUnusable(OutriderError):
 
 class SettingsError(OutriderError):
     """A setting is wrong."""
+
+
+class BadRule(OutriderError):
+    """A rule for reading printed metrics is none."""
 
 
 class NotFound(OutriderError):

@@ -46,6 +46,8 @@ GUARD_S = 1.0
 _PURGE_S = 3600.0
 #: A frozen predecessor that holds the store's write lock is killed after so long.
 _LOCKED_S = 2.0
+#: A file is looked at so long after it has settled.
+_SETTLED_S = 0.1
 #: What is left of a shutdown after its deadline: closing a sink waits for the transaction under way.
 _CLOSE_S = 8.0
 #: Looking takes at most one part of a core in so many.
@@ -261,6 +263,8 @@ class Agent:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
                     await collector.drain()
+                    if collector is self._parts.outputs:
+                        await self._settle(self._parts.outputs)
             collector.close()
         left = max(0.0, deadline - time.monotonic())
         await asyncio.gather(*(self._flush(one, left) for one in self._parts.shippers))
@@ -276,6 +280,15 @@ class Agent:
                 reason = "not delivered in time; kept for the next start"
                 log.warning("left_in_the_spool", sink=ship.name, streams=len(late), bytes=left_bytes, error=reason)
                 self._parts.manager.ended(left_bytes)
+
+    async def _settle(self, collector: outputs.OutputsCollector) -> None:
+        """
+        Whether another user's file is still being written cannot be asked: that it is not shows by its holding still for the settling time,
+        which is waited for once.
+        """
+        if collector.statistics().pending:
+            await asyncio.sleep(self._settings.outputs.settle_s + _SETTLED_S)
+            await collector.drain()
 
     async def _close(self) -> None:
         """What was opened is closed, in the other order; what is a successor's is left alone."""

@@ -19,11 +19,11 @@ import msgspec
 from outrider import spool
 from outrider_agent import changes, errors, layout, model, report
 from outrider_agent.collect import streams
-from outrider_agent.store import answering
+from outrider_agent.store import answering, printed
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from outrider_agent import protocols
@@ -144,6 +144,11 @@ class AgentOperations:
     def purge_older(self, seconds: float) -> int:
         """Purges what was deleted longer ago than that; how many runs. Blocks."""
         return self._changes.purge_older(seconds)
+
+    async def reread(self, run: str, rules: Sequence[Any]) -> int:
+        """Reads what the run printed again, from the bytes in the store, and by these rules too."""
+        self._check(run)
+        return await self._in_thread(printed.reread, self._parts.database, run, rules)
 
     def stop(self) -> None:
         """Ends the agent in order."""

@@ -182,6 +182,11 @@ class Report:
         sentences = [f"The container {one}" for one in told.unreadable[:5]]
         if len(told.unreadable) > 5:
             sentences.append(f"And {len(told.unreadable) - 5} more containers cannot be followed; `outrider status --json` names them.")
+        if told.folders and not any(one.endswith(": connected") for one in told.engines):
+            sentences.append(
+                f"Containers cannot be looked for in {told.folders[0]}. Start the agent as a user who may read that folder, or give it the "
+                "engine's socket (containers.sockets)."
+            )
         if told.waiting:
             sentences.append(
                 "Containers are not read for now, for the spool or its disk is full; what they write stays in their engine's logs as long "

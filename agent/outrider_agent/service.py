@@ -68,8 +68,8 @@ class Service:
         self._notifier.reloading()
 
     async def run(self) -> None:
-        """Says how it is, for as long as the agent lives."""
-        while True:
+        """Says how it is, for as long as the agent lives; nothing where nobody asked, for a look costs an idle agent something."""
+        while self._notifier.is_heard:
             self.look()
             await asyncio.sleep(min(_EVERY_S, (self._notifier.watchdog_s or _EVERY_S * _SHARE) / _SHARE))
 

@@ -19,11 +19,11 @@ import msgspec
 from outrider import record, spool
 from outrider_agent import changes, errors, layout, model
 from outrider_agent.receive import routes
-from outrider_agent.store import answering
+from outrider_agent.store import answering, printed
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from outrider_agent import protocols
@@ -137,6 +137,11 @@ class ServerOperations:
         """Undoes `remove`."""
         _check(run)
         await self._in_thread(self._changes.restore, run)
+
+    async def reread(self, run: str, rules: Sequence[Any]) -> int:
+        """Reads what the run printed again, from the bytes in the store, and by these rules too."""
+        _check(run)
+        return await self._in_thread(printed.reread, self._told.database, run, rules)
 
     def purge_older(self, seconds: float) -> int:
         """Purges what was deleted longer ago than that; how many runs. Blocks."""

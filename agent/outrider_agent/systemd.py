@@ -33,6 +33,11 @@ class Notifier:
         self.watchdog_s = _watchdog_s(environ) if name else None
         self._status = ""
 
+    @property
+    def is_heard(self) -> bool:
+        """Did a manager ask to be told?"""
+        return bool(self._address)
+
     def ready(self, status: str) -> None:
         """It works: what comes after it in the order may start."""
         self._status = status

@@ -195,7 +195,15 @@ def __getattr__(name: str) -> object:
 
 
 def _load(name: str) -> object:
-    value = getattr(getattr(__import__("outrider." + _HOME[name]), _HOME[name]), name)  # importlib is a file to be opened, too
+    """Signals wait that long (10 ms, once): a script's handler that asks for the same name would find a module that is not made yet."""
+    from outrider import _signals
+
+    held = _signals.mask()
+    try:
+        _signals.mask(_signals.ALL)
+        value = getattr(getattr(__import__("outrider." + _HOME[name]), _HOME[name]), name)  # importlib is a file to be opened, too
+    finally:
+        _signals.mask(held)
     globals()[name] = value
     return value
 

@@ -38,9 +38,12 @@ def ask(home: str, question: str) -> tuple[int, str]:
 
 def main(arguments: list[str]) -> int:
     """Its exit code."""
-    from outrider import spool
+    home = os.environ.get("OUTRIDER_HOME")
+    if not home:
+        from outrider import spool
 
-    status, said = ask(spool.home(), arguments[0] if arguments else "")
+        home = spool.home()
+    status, said = ask(home, arguments[0] if arguments else "")
     sys.stdout.write(said.rstrip("\n") + "\n")
     return 0 if status == 200 else 1
 

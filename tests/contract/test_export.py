@@ -221,11 +221,12 @@ def test_what_is_damaged_or_strange_changes_nothing(tmp_path, change, why):
         assert [run.run_id for run in store.runs()] == ["mine"]
 
 
-def test_no_zip_at_all_is_said_to_be_none(tmp_path, capsys):
-    """Nor a file that is not there."""
-    (tmp_path / "notes.txt").write_text("hello")
+def test_a_zip_of_something_else_is_said_to_be_no_bundle(tmp_path, capsys):
+    """Nor is a file that is not there anything else than that."""
+    with zipfile.ZipFile(tmp_path / "notes.zip", "w") as notes:
+        notes.writestr("notes.txt", "hello")
     home = Home(tmp_path / "home")
-    for name, why in (("notes.txt", "is no bundle"), ("nothing.zip", "there is no file")):
+    for name, why in (("notes.zip", "is no bundle"), ("nothing.zip", "here is no file")):
         code, _, err = outrider(capsys, home, "import", str(tmp_path / name))
         assert code == 1
         assert why in err

@@ -154,8 +154,9 @@ def test_a_line_that_is_larger_than_the_server_takes_is_set_aside_there(server, 
         ({"url": "http://outrider.invalid"}, "cannot be reached"),
         ({"url": "https://127.0.0.1:{port}"}, "cannot be reached"),
         ({"url": "http://127.0.0.1:{port}/elsewhere"}, "does not answer as an Outrider server"),
+        ({"url": "https://127.0.0.1:{port}", "ca_file": "/nonexistent.pem"}, "ca_file /nonexistent.pem cannot be read"),
     ],
-    ids=["nobody there", "no token", "no name", "no TLS there", "wrong path"],
+    ids=["nobody there", "no token", "no name", "no TLS there", "wrong path", "no such certificates"],
 )
 def test_what_can_pass_is_unavailable_and_says_what_to_do(server, tmp_path, change, says, stream):
     """Law: retry is decided by type; the data wait."""
@@ -336,3 +337,14 @@ def test_a_sink_that_is_down_is_tried_again_and_said_in_words(server, tmp_path, 
     finally:
         sink.close()
     assert values(server, run) == [1]
+
+
+def test_a_blob_that_the_server_deleted_is_sent_again(server, sink, run):
+    """With the last run that named it the server deletes it; who names it later, sends it."""
+    sha = keep(sink, b"same weights")
+    sink.admit(batch(piece(model.StreamId(run, "py-1"), art(sha, 12))))
+    assert on_server(server, sha)
+    (server.home / "blobs" / sha[:2] / sha).unlink()
+    sink._uploads._there[sha] -= 60.0  # a minute later
+    sink.admit(batch(piece(model.StreamId(f"{run}-b", "py-1"), art(sha, 12))))
+    assert on_server(server, sha)

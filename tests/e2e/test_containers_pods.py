@@ -106,6 +106,21 @@ def test_a17_a_pods_log_that_leads_out_of_the_folder(pods, rig, tmp_path):
     assert rig.runs() == []
 
 
+def test_a_folder_that_cannot_be_looked_at_keeps_nothing_else(home, tmp_path):
+    """It is said; runs without containers do not wait for it, and those with one are kept."""
+    rig = Rig(home, docker_folder=str(tmp_path / ("x" * 300)), pods_folder="", sockets=())
+    for writer in ("plain/py-1-0", "boxed/container-1-0"):
+        (home / "spool" / writer).mkdir(parents=True)
+    try:
+        rig.start()
+        rig.collector.tick()
+        (told,) = rig.collector.statistics().folders
+        assert told.endswith(": File name too long")
+        assert (rig.collector.keeps("plain"), rig.collector.keeps("boxed")) == (False, True)
+    finally:
+        rig.close()
+
+
 def test_f15_lines_that_are_none(pods, rig):
     """Set aside, each with its reason; the others are read."""
     pods.write("fine")

@@ -8,6 +8,7 @@ import pytest
 from cli_home import START, Home
 from portal_rig import Portal
 
+SNAPSHOT = b"PK\x05\x06" + bytes(18)
 END = {"k": "end", "status": "Completed", "reason": "completed"}
 
 
@@ -28,6 +29,8 @@ def portal(tmp_path_factory):
             {**END, "t": at + 10**9},
             time=at,
         )
+    sha = made.blob(SNAPSHOT)
+    made.write("run0", "sub-1-bbbbbbbb", {"k": "snap", "t": START, "id": "s1", "sha": sha, "size": len(SNAPSHOT)}, own=False)
     made.write("alive", "py-1-aaaaaaaa", {"k": "param", "t": START, "n": "lr", "v": 0.1})
     made.ingest()
     running = Portal(home).start(OUTRIDER_PORTAL_PORT="0")
@@ -119,3 +122,24 @@ def test_names_and_sparklines_are_told(portal):
     assert portal.api("/names")["metrics"] == ["mse"]
     assert portal.api("/names?experiment=none")["metrics"] == []
     assert portal.api("/sparklines?run=run1&run=none&metric=mse&metric=none&count=2") == {"run1": {"mse": [0.1, 0.1]}}
+
+
+def test_a_snapshot_is_downloaded_as_it_was_kept(portal):
+    """By the address that the run names it with; one that is not there is told."""
+    (kept,) = portal.api("/runs/run0")["snapshots"]
+    answer = portal.ask(kept["url"])
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, SNAPSHOT, "application/zip")
+    assert "run0-snapshot.zip" in answer.headers["Content-Disposition"]
+    assert portal.ask("/api/v1/runs/run0/snapshots/none").status == 404
+
+
+def test_the_command_line_asks_and_restores(portal):
+    """By the same query; where it is wrong, the place is shown under it."""
+    assert [run["run_id"] for run in portal.home.json("runs", "--query", "parent = run0")] == ["run4"]
+    code, _, err = portal.home.run("runs", "-q", "metrics.mse >")
+    assert code == 1
+    assert "\n             ^ A value is expected" in err
+    portal.ask("/api/v1/runs/run4/delete", "POST")
+    assert [run["run_id"] for run in portal.home.json("runs", "--deleted")] == ["run4"]
+    assert portal.home.run("restore", "run4")[:2] == (0, "restored 1 run\n")
+    assert portal.home.json("runs", "--deleted") == []

@@ -139,6 +139,7 @@ def test_a_run_shows_its_metrics_its_log_and_its_files(portal, window, dark):
     seen.shot(f"run-{'dark' if dark else 'light'}")
     tab(page, "Metrics")
     drawn(seen)
+    assert page.inner_text(".group summary").split() == ["train", "2"]
     assert "2 not a number" in page.inner_text(".chart:has(h3:text('train/loss'))")
     assert page.get_attribute(".chart:has(h3:text('train/accuracy')) .plot", "aria-label").startswith("train/accuracy: 1500 points, last ")
     assert "confusion" in page.inner_text("main")
@@ -251,6 +252,9 @@ def test_the_log_is_filtered_and_followed(portal, window):
     page.click("button:text('All')")
     page.fill("#search", "/epoch 1[0-4]/")
     seen.wait("document.querySelectorAll('.log .line').length === 10")
+    again = window().open(page.url.removeprefix(portal.url))  # what is looked for stands in the address
+    assert again.input_value("#search") == "/epoch 1[0-4]/"
+    assert again.locator(".log .line").count() == 10
     page.fill("#search", "")
     seen.wait("count => document.querySelectorAll('.log .line').length === count", whole)
 

@@ -216,7 +216,7 @@ def test_without_watches_the_sweep_goes_on(rig, monkeypatch):
 
         join = stop
 
-    monkeypatch.setattr(watching, "_observer", Refusing)
+    monkeypatch.setattr(watching, "new_observer", Refusing)
     rig.root.mkdir(parents=True)
     rig.begin().collect()
     (rig.root / "a").write_bytes(b"a")

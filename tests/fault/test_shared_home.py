@@ -8,6 +8,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 import users
@@ -44,16 +46,21 @@ pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can be sever
 
 
 @pytest.fixture
-def shared(tmp_path):
-    """A home as the package's tmpfiles make it, and a place that everybody can reach."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and not folder.stat().st_mode & stat.S_IXOTH and str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
-    home = tmp_path / "shared"
+def place():
+    """A folder that everybody can reach: pytest's own are closed to other users."""
+    with tempfile.TemporaryDirectory(prefix="outrider-shared-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def shared(place):
+    """A home as the package's tmpfiles make it."""
+    home = place / "shared"
     home.mkdir()
     os.chown(home, AGENT, GROUP)
     home.chmod(0o2770)
-    work = tmp_path / "work"
+    work = place / "work"
     work.mkdir()
     os.chown(work, SCRIPT, SCRIPT)
     return home
@@ -82,10 +89,10 @@ def said(user, code, *arguments, home, cwd):
     return output
 
 
-def test_a_script_of_another_user_is_tracked_whole_whatever_its_umask(shared, tmp_path):
+def test_a_script_of_another_user_is_tracked_whole_whatever_its_umask(shared, place):
     """Rule: folders pass the group on, files are 0640; the agent reads, answers get_metrics, keeps the upload, and gives the spool back."""
     with serving(shared):
-        printed = said(SCRIPT, TRAIN, home=shared, cwd=tmp_path / "work")
+        printed = said(SCRIPT, TRAIN, home=shared, cwd=place / "work")
         assert "0.5" in printed
         agents.flush(shared)
         with reading.Reader(shared / "outrider.db") as store:
@@ -94,10 +101,10 @@ def test_a_script_of_another_user_is_tracked_whole_whatever_its_umask(shared, tm
         until(lambda: not list((shared / "spool").glob("shared-run/*/*")), 100, "the spool was not given back")
 
 
-def test_what_was_written_before_the_agent_came_is_readable_for_it_and_for_no_stranger(shared, tmp_path):
+def test_what_was_written_before_the_agent_came_is_readable_for_it_and_for_no_stranger(shared, place):
     """Rule: an agent that starts late loses nothing; the modes are those of docs/spool.md."""
     code = TRAIN.replace("print(run.get_metrics(), flush=True)", "")
-    said(SCRIPT, code, home=shared, cwd=tmp_path / "work")
+    said(SCRIPT, code, home=shared, cwd=place / "work")
     found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (shared / "spool").rglob("*")}
     assert found["lock"] == 0o660
     assert found["00000000.ndjson"] == 0o640
@@ -111,10 +118,10 @@ def test_what_was_written_before_the_agent_came_is_readable_for_it_and_for_no_st
         assert stat.S_IMODE((shared / "control.sock").stat().st_mode) == 0o660
 
 
-def test_those_who_share_a_home_may_look_and_not_end_what_is_not_theirs(shared, tmp_path):
+def test_those_who_share_a_home_may_look_and_not_end_what_is_not_theirs(shared, place):
     """Rule: status and flush for the group, nothing for strangers; cancel, delete and stop are the agent's own user's."""
     with serving(shared):
-        said(SCRIPT, TRAIN, home=shared, cwd=tmp_path / "work")
+        said(SCRIPT, TRAIN, home=shared, cwd=place / "work")
         assert said(SCRIPT, CANCEL, str(shared), home=shared, cwd="/").split() == ["200", "403", "403", "403"]
         assert set(said(STRANGER, CANCEL, str(shared), home=shared, cwd="/").split()) == {"NotRunning"}
 
@@ -130,3 +137,21 @@ def test_a_home_of_one_user_stays_private_where_folders_are_setgid(tmp_path):
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) & 0o777 for path in (home, *home.rglob("*"))}
     assert {name: mode for name, mode in modes.items() if mode not in (0o700, 0o600)} == {}
     assert json.loads((next(home.glob("spool/r1/*/lock"))).read_text())["v"] == 1
+
+
+LEAVES = """
+import os, outrider
+os.makedirs("outputs", exist_ok=True)
+run = outrider.start_run("leaves", run_id="leaves-run", outputs="outputs")
+with open("outputs/last.bin", "wb") as file:
+    file.write(b"weights")
+run.complete()
+"""
+
+
+def test_a_file_of_another_user_that_was_written_just_before_the_agent_ends_is_captured(shared, place):
+    """Rule: the drain of a pod that ends: whether others' files are still open cannot be asked, so they get the time to settle."""
+    with serving(shared):
+        said(SCRIPT, LEAVES, home=shared, cwd=place / "work")
+    with reading.Reader(shared / "outrider.db") as store:
+        assert [one.path for one in store.artifacts("leaves-run")] == ["outputs/last.bin"]

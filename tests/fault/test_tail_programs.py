@@ -176,7 +176,7 @@ def check(program):
     event(f"something was lost: {bool(reader.lost)}")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, max_size=25))
 def test_law_every_line_once(program):
     """Short programs, many."""

@@ -74,6 +74,12 @@ def test_a_line_that_never_ends_is_broken():
     assert all(len(line.text) <= transcript.LONGEST_LINE + len(piece) for line in lines)
 
 
+def test_a_line_that_was_written_over_is_shown_as_a_terminal_left_it():
+    """Backspaces and erasures, as Keras and rich use them."""
+    assert transcript.shown("\r 1/16 loss: 0.63\x08\x08\x08\x08\r16/16 loss: 0.5\x1b[K") == "16/16 loss: 0.5"
+    assert transcript.shown("abc\x08\x08X") == "aXc"
+
+
 def test_a_progress_bar_is_shown_in_its_last_state():
     """As a terminal would leave it."""
     assert transcript.shown("10%\r50%\r100%") == "100%"

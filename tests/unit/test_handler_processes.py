@@ -200,6 +200,23 @@ def test_a_signal_handler_may_log_at_any_moment(home):
     assert sorted(line["v"] for line in found if line["n"] == "alarms") == list(range(1, len(found)))
 
 
+def test_a_signal_handler_may_be_the_second_to_ask_for_the_api(home):
+    """It comes in the middle of the import that the first call began, and both are kept."""
+    run_script(
+        home,
+        """
+        import os, signal, sys, outrider
+        signal.signal(signal.SIGALRM, lambda *_: outrider.log("alarm", 1))
+        def heard(event, about):
+            if event == "import" and about[0] == "outrider._current" and "outrider._api" in sys.modules:
+                os.kill(os.getpid(), signal.SIGALRM)
+        sys.addaudithook(heard)
+        outrider.log("mine", 2)
+        """,
+    )
+    assert sorted((line["n"], line["v"]) for line in lines(home, "m")) == [("alarm", 1), ("mine", 2)]
+
+
 def test_a_repr_that_logs_ends_and_is_kept(home):
     """Even one that logs itself, twice: no recursion, no deadlock, every record there."""
     done = run_script(

@@ -1,4 +1,4 @@
-"""`outrider cancel RUN` and `outrider delete RUN…`: the commands that change something."""
+"""`outrider cancel RUN`, `outrider delete RUN…` and `outrider restore RUN…`: the commands that change something."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ examples:
 
 Everything of the run goes: metrics, logs, console, and those artifacts that no other run has. It cannot be undone.
 """
+RESTORE_EXAMPLES = """\
+examples:
+  outrider restore 9f3c0aa1b2c4         `outrider runs --deleted` lists those there are
+
+What was deleted in the portal comes back until it is purged (store.keep_deleted_s); `outrider delete` purges at once.
+"""
 
 
 def configure(parser: argparse.ArgumentParser, name: str) -> None:
@@ -44,6 +50,11 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         parser.epilog = CANCEL_EXAMPLES
         parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, `latest`, or EXPERIMENT#NUMBER")
         parser.set_defaults(handler=cancel)
+        return
+    if name == "restore":
+        parser.epilog = RESTORE_EXAMPLES
+        parser.add_argument("runs", metavar="RUN", nargs="+", help="ids; `outrider runs --deleted` lists those there are")
+        parser.set_defaults(handler=restore)
         return
     parser.epilog = DELETE_EXAMPLES
     parser.add_argument("runs", metavar="RUN", nargs="+", help="ids, beginnings of them, `latest`, or EXPERIMENT#NUMBER")
@@ -124,6 +135,17 @@ def delete(args: argparse.Namespace) -> int:
             _delete(args, home, run_id)
             progress.advance(1)
     output.say(f"deleted {fmt.plural(len(found), 'run')}")
+    return 0
+
+
+def restore(args: argparse.Namespace) -> int:
+    """Brings deleted runs back."""
+    home = fresh.home(args)
+    with fresh.reader(args) as store:
+        found = list(dict.fromkeys(store.find_run(text) for text in args.runs))
+    for run_id in found:
+        editing.hide_run(fresh.store_path(home), run_id, None)
+    output.say(f"restored {fmt.plural(len(found), 'run')}")
     return 0
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 WINDOW = 100_000
+#: So many chunks are read at first where the end of a console is looked for.
+FEW_CHUNKS = 32
 #: How long somebody who follows waits for what belongs before a line.
 HOLD_S = 0.3
 
@@ -202,20 +204,41 @@ def ending(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool 
 def _ending(store: reading.Reader, run_id: str, window: int, attempt: int | None) -> Ending:
     """What the last `window` records and chunks tell for certain, by time."""
     read_logs = store.logs(run_id, limit=window, last=True, attempt=attempt)
-    chunks = store.console(run_id, limit=window, last=True, attempt=attempt)
+    chunks, is_cut = _last_chunks(store, run_id, window, attempt)
     lines = list(transcript.lines(chunks))
     # Where one of the two was cut off, what the other has from before is not the whole story; nor is a line that may have begun before.
     edges = [read_logs[0].time] if len(read_logs) == window else []
-    if len(chunks) == window:
+    if is_cut:
         lines = begun(lines)
         edges.append(chunks[0].time)
     entries = [Entry(one.time, record=one) for one in read_logs] + [Entry(line.time, line=line) for line in lines]
-    teller = Journal(store, run_id)
-    teller.prints.look()
-    told = list(teller.marked(sorted(entries, key=when)))
+    told = woven(store, run_id, sorted(entries, key=when))
     if edges:  # what stands first may be the print of a record that was cut off
         told = [entry for entry in told if entry.time >= max(edges)][echoes.COMPARED :]
     return Ending(told, not edges, read_logs[-1].key if read_logs else 0, chunks[-1].key if chunks else 0)
+
+
+def woven(store: reading.Reader, run_id: str, entries: Iterable[Entry]) -> list[Entry]:
+    """Entries by time, those marked that are echoes of others among them."""
+    teller = Journal(store, run_id)
+    teller.prints.look()
+    return list(teller.marked(entries))
+
+
+def _last_chunks(store: reading.Reader, run_id: str, window: int, attempt: int | None) -> tuple[list[records.ConsoleChunk], bool]:
+    """The last `window` chunks, or fewer that hold as many lines: a chunk may be a line, or thousands. And whether there are more."""
+    found: list[records.ConsoleChunk] = []
+    lines, size = 0, FEW_CHUNKS
+    while len(found) < window and lines < window:
+        asked = min(size, window - len(found))
+        before = {"before": found[0].key} if found else {}
+        page = store.console(run_id, limit=asked, last=True, attempt=attempt, **before)
+        found = [*page, *found]
+        lines += sum(chunk.data.count(b"\n") for chunk in page)
+        size *= 2
+        if len(page) < asked:
+            return found, False
+    return found, True
 
 
 def begun(lines: list[transcript.Line]) -> list[transcript.Line]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from outrider_agent import errors
 from outrider_agent.cli import documents, fresh, output
 from outrider_agent.cli import format as fmt
+from outrider_agent.core import query
+from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,7 @@ examples:
   outrider runs -a                               all of them
   outrider runs --experiment ridge --status failed
   outrider runs --tag gpu=a100 --tag nightly     with both tags
+  outrider runs -q 'metrics.loss < 0.3 and params.lr in (1e-3, 3e-4)'
   outrider runs --json | jq -r '.[].run_id'
 """
 
@@ -46,6 +49,8 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("-e", "--experiment", metavar="NAME", help="only runs of this experiment")
     parser.add_argument("--status", type=str.capitalize, choices=STATUSES, metavar="STATUS", help="only: " + ", ".join(STATUSES))
     parser.add_argument("--tag", action="append", default=[], metavar="K[=V]", help="only runs with this tag; may be given again")
+    parser.add_argument("-q", "--query", metavar="QUERY", help="only those that a query chooses (docs/api.md): metrics.loss < 0.3")
+    parser.add_argument("--deleted", action="store_true", help="those that were deleted in the portal, until they are purged")
     parser.add_argument("-n", "--limit", type=positive, metavar="N", help=f"at most N (default {DEFAULT_LIMIT}; with --json all)")
     parser.add_argument("-a", "--all", action="store_true", help="all of them")
     parser.set_defaults(handler=runs)
@@ -92,7 +97,7 @@ def runs(args: argparse.Namespace) -> int:
     with fresh.reader(args) as store:
         # One more than is shown tells whether there are more. Tags are looked at here, so they need all.
         wanted = None if args.tag or limit is None else limit + 1
-        found = store.runs(experiment=args.experiment, status=args.status, limit=wanted)
+        found = _asked(args, wanted) if args.query or args.deleted else store.runs(args.experiment, args.status, wanted)
         if not found and args.experiment and not any(one.name == args.experiment for one in store.experiments()):
             raise errors.NotFound(f"there is no experiment {args.experiment!r}; `outrider experiments` lists them")
     found = [run for run in found if all(has_tag(run, tag) for tag in args.tag)]
@@ -103,9 +108,26 @@ def runs(args: argparse.Namespace) -> int:
     return _print(args, shown, more=len(found) > len(shown))
 
 
+def _asked(args: argparse.Namespace, limit: int | None) -> list[records.Run]:
+    """Those that a query chooses, or that are deleted."""
+    wanted = browsing.Wanted(
+        experiment=args.experiment,
+        status=args.status,
+        query=args.query,
+        removed=args.deleted,
+        metrics=(),
+        limit=-1 if limit is None else limit,
+    )
+    with browsing.Browser(fresh.store_path(fresh.home(args))) as store:
+        try:
+            return [one.run for one in store.page(wanted, time.time_ns()).runs]
+        except query.Wrong as wrong:
+            raise errors.OutriderError(f"{args.query}\n{' ' * wrong.at}^ {wrong}") from None
+
+
 def _print(args: argparse.Namespace, shown: Sequence[records.Run], *, more: bool) -> int:
     if not shown:
-        filtered = args.experiment or args.status or args.tag
+        filtered = args.experiment or args.status or args.tag or args.query or args.deleted
         output.tell("no run fits; `outrider runs -a` lists all" if filtered else fresh.nothing_yet(fresh.home(args)))
         return 0
     columns = [output.Column("RUN"), output.Column("EXPERIMENT", fold=True), output.Column("NAME", fold=True), output.Column("STATUS")]

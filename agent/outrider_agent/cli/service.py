@@ -124,13 +124,14 @@ def files(args: argparse.Namespace) -> list[File]:
 
 def adapted(text: str, home: str | None) -> str:
     """A unit with this Python in it, and this home where it is not the usual one."""
-    text = text.replace(f"ExecStart={PLACE}", f"ExecStart={quoted(sys.executable)}")
+    text = text.replace(f"ExecStart={PLACE}", f"ExecStart={quoted(sys.executable, in_command=True)}")
     return text.replace("[Service]\n", f"[Service]\nEnvironment={quoted(f'OUTRIDER_HOME={home}')}\n", 1) if home else text
 
 
-def quoted(text: str) -> str:
-    """A word as a unit spells it (systemd.syntax(7)): no specifier, no variable, one word."""
-    safe = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+def quoted(text: str, *, in_command: bool = False) -> str:
+    """A word as a unit spells it (systemd.syntax(7)): no specifier, one word. `in_command`: no variable either; only commands have them."""
+    safe = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    safe = safe.replace("$", "$$") if in_command else safe
     return f'"{safe}"' if any(char.isspace() or char in "\"'\\;" for char in text) else safe
 
 

@@ -6,11 +6,16 @@ Pure: takes chunks, returns lines. Memory is bounded by the longest line, whatev
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from outrider_agent.core import frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+#: Backspaces, and sequences that erase or move within the line.
+_MOVES = re.compile(r"\x08|\x1b\[[0-9;]*[KCDGP]")
 STREAMS = {1: "stdout", 2: "stderr"}
 LOG = "log"
 
@@ -141,5 +146,7 @@ def lines(chunks: Iterable[Chunk]) -> Iterator[Line]:
 
 def shown(line: str) -> str:
     """The line as a terminal would leave it: of a progress bar that rewrites itself by carriage returns, its last state."""
+    if _MOVES.search(line):  # what moves within the line (Keras, rich) leaves more than its last piece; its colours are given up
+        return frames.settled(line.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
     pieces = [piece for piece in line.split("\r") if piece]
     return pieces[-1] if pieces else ""

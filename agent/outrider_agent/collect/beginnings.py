@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
 _ASK_AGAIN_S = 2.0
+_EXPECTED_S = 3.0
 _MANY = 10_000
 
 
@@ -34,17 +35,26 @@ class Beginnings:
         self._around, self._select, self._names, self._known = around, select, names, known
         self._resumed: dict[str, containerbook.Resumed] | None = None
         self._later: dict[str, float] = {}
+        self._expected: dict[str, float] = {}
         #: Name -> why nothing of it can be read.
         self.unreadable: dict[str, str] = {}
         #: Was everything looked at once? Before that nobody knows which runs' streams are needed yet.
         self.has_looked = False
+
+    def is_expecting(self) -> bool:
+        """Was one made just now, which may start, end and be removed within a moment?"""
+        now = time.monotonic()
+        return any(now - since < _EXPECTED_S for since in self._expected.values())
 
     def begin(self, name: str, facts: containers.Facts, *, by_api: bool) -> container.Container | None:
         """The container, where it is wanted, has been started, and can be read. `by_api`: its engine can be asked for its log."""
         if not containers.is_wanted(facts, self._select, self._names) or time.monotonic() < self._later.get(name, 0.0):
             return None
         if facts.started is None and facts.error is None:
+            if len(self._expected) < _MANY:
+                self._expected.setdefault(name, time.monotonic())
             return None
+        self._expected.pop(name, None)
         why = _unreadable(facts, by_api=by_api)
         if why is not None:
             self.unreadable[facts.name] = why
@@ -65,6 +75,7 @@ class Beginnings:
 
         Each once; those whose engine cannot be asked (`is_observed`) later.
         """
+        self._expected = {name: since for name, since in self._expected.items() if name in seen}
         if self._resumed is None:
             self._resumed = containerbook.resumed(self._around.home)
         gone = [name for name, one in self._resumed.items() if name not in seen and is_observed(one)]

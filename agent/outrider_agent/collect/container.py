@@ -92,9 +92,9 @@ class Container:
     def learn(self, facts: containers.Facts) -> None:
         """What its engine says now."""
         before, self.facts = self.facts, facts
-        if facts.started is not None and self._started is not None and facts.started > self._started and not self._cut:
+        if not self._cut and containers.is_next(facts, self._started, ended=self.is_over):
             self._earlier = before
-            self._cut = containers.between(facts.finished, facts.started)
+            self._cut = containers.between(facts.finished, facts.started or 0)
             self._starting = time.monotonic()
             if self.is_over:
                 self._next_start()
@@ -103,8 +103,7 @@ class Container:
 
     def died(self, when: int, code: int, *, oom: bool) -> None:
         """An engine's event: it ended then, and how. Kept, for its state says it only until the next start."""
-        self._deaths[when] = (code, oom)
-        self._deaths = dict(sorted(self._deaths.items())[-16:])
+        self._deaths = dict(sorted({**self._deaths, when: (code, oom)}.items())[-16:])
 
     def step(self, budget: int) -> bool:
         """Reads up to about so many bytes of its file; is there more?"""
@@ -113,7 +112,7 @@ class Container:
         self._write(self._tail.step(budget))
         more = self._tail.is_moving()
         if not self._tail.more:
-            self._settle()
+            self.settle()
         return more
 
     def take(self, messages: Iterable[tuple[int, bytes]]) -> None:
@@ -139,17 +138,15 @@ class Container:
                 self.facts = containers.removed(self.facts, self._deaths, self._clock.time_ns())
                 if self.facts.code is None and not self.facts.pod:
                     self._open().note(_UNKNOWN)
+            if not self.place.is_begun():
+                self._miss("the container was removed before its output could be read")
             if self._cut:
                 self._drain()
                 self._next_start()
             self._end()
         self.close()
 
-    def finish_api(self) -> None:
-        """The API's stream has ended, or was silent for long: because the container has ended?"""
-        self._settle()
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Everything that was there is read: is its end, or its next start, to be told?"""
         if self._cut and time.monotonic() - self._starting >= _SETTLED_S:
             self._next_start()
@@ -202,8 +199,7 @@ class Container:
     def _write(self, events: list[tail.Event]) -> None:
         """In order; what is remembered is what is written: a line counts as read once it is in the stream."""
         if events and not self.place.files and (why := _missing_before(self.facts, events)):
-            self.gaps += 1
-            self._open().gap(why, records=0, size=None)
+            self._miss(why)
         for event in events:
             if isinstance(event, tail.Piece):
                 self._piece(event)
@@ -212,13 +208,16 @@ class Container:
                 self._open().set_aside("the line is too long to be one of the engine's", event.end - event.start, event.head, at)
                 self.lines_aside += 1
             elif isinstance(event, tail.Lost):
-                self.gaps += 1
-                self._open().gap(event.why, records=0, size=event.size)
+                self._miss(event.why, event.size)
             tail.remember(self.place.files, event)
             if isinstance(event, tail.Begun | tail.Drained | tail.Ended):
                 self._open().say_positions()
         if events:
             self._open().keep_up()
+
+    def _miss(self, why: str, size: int | None = None) -> None:
+        self.gaps += 1
+        self._open().gap(why, records=0, size=size)
 
     def _piece(self, piece: tail.Piece) -> None:
         for one in containerlog.parse(_style(self.facts, piece.data), piece.data):

@@ -57,6 +57,10 @@ class Place:
         self._again = {1: 0, 2: 0}
         return min((stamp.time for stamp in self.stamps.values() if stamp.time), default=self.after)
 
+    def is_begun(self) -> bool:
+        """Was a file found, or did anything come from the API?"""
+        return bool(self.files) or any(stamp.time for stamp in self.stamps.values())
+
     def is_new(self, stream: int, when: int) -> bool:
         """A message of the API: is it one that was not there before? It counts as read then."""
         last, again = self.stamps[stream], self._again
@@ -200,6 +204,11 @@ def marker(data: bytes, start: int, end: int) -> tuple[int, int]:
     """(length, crc32) of the last bytes of `data[start:end]`, by which the place after them is known again."""
     begin = max(start, end - foreign.MARKER_BYTES)
     return end - begin, zlib.crc32(data[begin:end])
+
+
+def has_streams(home: str, run: str) -> bool:
+    """Has a container written into this run?"""
+    return any(name.startswith(f"{KIND}-") for name in streams.folders(os.path.join(home, "spool", run)))
 
 
 def resumed(home: str) -> dict[str, Resumed]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TURN_BYTES = 1 << 20
 
 _HOT_S = 0.05
+_BORN_S = 0.01
 _QUIET_AFTER_S = 2.0
 
 
@@ -48,13 +49,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What is followed, what cannot be, and what came of it. `followed`, `unreadable`: for people, a container each."""
+    """What is followed, what cannot be, and what came of it. `followed`, `unreadable`: for people, a container each; `folders`: those of
+    engines that cannot be looked at.
+    """
 
     containers: int
     running: int
     followed: tuple[str, ...]
     unreadable: tuple[str, ...]
     engines: tuple[str, ...]
+    folders: tuple[str, ...]
     pending: int
     bytes: int
     set_aside: int
@@ -121,7 +125,9 @@ class ContainersCollector:
     def keeps(self, run: str) -> bool:
         """Is a container of this run still followed, or not yet looked for? Then its streams stay: they say where to go on."""
         with self._lock:
-            return not self._beginnings.has_looked or any(one.wish.run == run and not one.is_over for one in self._containers.values())
+            if any(one.wish.run == run and not one.is_over for one in self._containers.values()):
+                return True
+        return not self._beginnings.has_looked and containerbook.has_streams(self._home, run)
 
     def statistics(self) -> Statistics:
         """A snapshot."""
@@ -134,6 +140,7 @@ class ContainersCollector:
                 followed=tuple(sorted(one.facts.name for one in every if not one.is_over)),
                 unreadable=tuple(f"{name}: {why}" for name, why in sorted(unreadable.items())),
                 engines=tuple(f"{api.socket}: {'connected' if api.connected else 'not connected'}" for api in self._apis),
+                folders=tuple(f"{source.folder}: {source.trouble}" for source in self._sources if source.trouble is not None),
                 pending=sum(one.pending() for one in every),
                 bytes=self._past[0] + sum(one.bytes for one in every),
                 set_aside=self._past[1] + sum(one.lines_aside for one in every),
@@ -157,6 +164,9 @@ class ContainersCollector:
             if more:
                 self._moved = now
                 return 0.0
+            if self._beginnings.is_expecting():
+                self._moved = now
+                return _BORN_S
             if now - self._moved < _QUIET_AFTER_S:
                 return _HOT_S
             if self._stirs is not None and not self._stirs.is_up:
@@ -267,7 +277,7 @@ class ContainersCollector:
 
 
 def _joined(of_file: containers.Facts, of_api: containers.Facts | None) -> containers.Facts:
-    """The engine knows best how a container is; its file is where we see it."""
-    if of_api is None:
+    """The engine knows best how a container is, unless its answer is older than what it wrote down; its file is where we see it."""
+    if of_api is None or (of_api.started or 0, of_api.finished or 0) < (of_file.started or 0, of_file.finished or 0):
         return of_file
     return msgspec.structs.replace(of_api, log=of_file.log)

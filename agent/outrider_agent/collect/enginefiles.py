@@ -28,6 +28,11 @@ class Source(Protocol):
 
     folder: str
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the folder cannot be looked at."""
+        ...
+
     def look(self) -> Mapping[str, containers.Facts] | None:
         """Every container, by id; None where it cannot be told now."""
         ...
@@ -40,6 +45,7 @@ class Listing:
         self._folder = folder
         self._seen = -1
         self._names: list[str] = []
+        self.trouble: str | None = None  #: why it could not be listed the last time
 
     def now(self) -> list[str] | None:
         """None where it cannot be listed; empty where there is none."""
@@ -50,8 +56,10 @@ class Listing:
                 self._seen = changed if time.time_ns() - changed > _RACY_NS else -1
         except (FileNotFoundError, NotADirectoryError):
             self._seen, self._names = -1, []
-        except OSError:
+        except OSError as exc:
+            self.trouble = exc.strerror
             return None
+        self.trouble = None
         return self._names
 
 
@@ -62,6 +70,11 @@ class DockerFolder:
         self.folder = folder
         self._listing = Listing(folder)
         self._known: dict[str, tuple[tuple[int, ...], containers.Facts | None]] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the folder cannot be looked at."""
+        return self._listing.trouble
 
     def look(self) -> Mapping[str, containers.Facts] | None:
         """By id. A container whose files are not written yet comes with a later look."""
@@ -96,6 +109,11 @@ class PodsFolder:
         self.folder = folder
         self._pods = Listing(folder)
         self._listings: dict[str, Listing] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the folder cannot be looked at."""
+        return self._pods.trouble
 
     def look(self) -> Mapping[str, containers.Facts] | None:
         """By pod, container and number. All but the newest of a container have ended."""

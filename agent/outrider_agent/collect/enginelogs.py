@@ -67,7 +67,7 @@ class EngineLogs:
             self._unreadable[one.facts.name] = f"its log cannot be read now ({exc or type(exc).__name__}); it is tried again"
         else:
             self._unreadable.pop(one.facts.name, None)
-            await asyncio.to_thread(self._locked, one.finish_api)
+            await asyncio.to_thread(self._locked, one.settle)
         await asyncio.sleep(max(0.0, _REOPEN_S - (time.monotonic() - began)))
 
     def _write(self, one: container.Container, messages: Sequence[tuple[int, bytes]]) -> None:

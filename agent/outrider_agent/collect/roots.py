@@ -213,7 +213,9 @@ class _Stream:
             return
         self.is_known = True
         self.is_owner = head.get("own") is True
-        self._is_ours = head.get("boot") in (None, spool.boot_id()) and head.get("host") in (None, spool.hostname())
+        boot, host = head.get("boot"), head.get("host")
+        # A boot is of one machine, whatever its containers are called.
+        self._is_ours = boot == spool.boot_id() if boot else host in (None, spool.hostname())
         self.from_start = numbers[0] == 0
         self.began = head["t"] if isinstance(head.get("t"), int) else 0
         self.started = self.began if self.from_start else 0

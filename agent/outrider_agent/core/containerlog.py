@@ -9,6 +9,7 @@ bytes are put together: across the other stream's lines, rotated files and resta
 from __future__ import annotations
 
 import datetime as dt
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -80,7 +81,8 @@ class Unreadable(ValueError):
 def parse(style: str, data: bytes) -> list[Chunk | Bad]:
     """Whole lines (the last may lack its newline) in the order they stand there. `style`: DOCKER or CRI. Never raises."""
     if style == DOCKER:
-        return _gather(data, _docker_lines(data))
+        found = _docker_chunks(data)
+        return _gather(data, _one_by_one(data, _docker_line)) if found is None else found
     return _gather(data, _one_by_one(data, _cri_line))
 
 
@@ -99,25 +101,25 @@ def nanoseconds(text: str) -> int | None:
     return found if _LEAST <= found <= _MOST else None
 
 
-def _docker_lines(data: bytes) -> Iterator[tuple[int, _Read | Bad | None]]:
-    """All at once, which is three times as fast; where anything is odd, one by one."""
-    raws = data.split(b"\n")
+def _docker_chunks(data: bytes) -> list[Chunk | Bad] | None:
+    """All lines at once, with no step in Python that is taken for each but two; None where anything is odd."""
     try:
         lines = _DECODER.decode_lines(data)
     except _FAILURES:
-        lines = []
-    if len(lines) != len(raws) - 1 or raws[-1]:
-        yield from _one_by_one(data, _docker_line)
-        return
-    streams = _STREAMS
-    end = 0
-    for raw, line in zip(raws, lines, strict=False):
-        end += len(raw) + 1
-        stream = streams.get(line.stream)
-        if stream is None:
-            yield end, Bad(end - len(raw) - 1, end, f"the stream {line.stream!r} is neither stdout nor stderr"[:300], raw[:HEAD_BYTES])
-        else:
-            yield end, _Read(stream, line.time, line.log.encode("utf-8", "surrogatepass"))
+        return None
+    raws = data.split(b"\n")
+    if len(lines) != len(raws) - 1 or raws[-1] or not {line.stream for line in lines} <= _STREAMS.keys():
+        return None
+    logs, ends = [line.log for line in lines], list(accumulate(map(len, raws)))
+    found: list[Chunk | Bad] = []
+    first = start = 0
+    for _key, group in groupby([line.time[:_SAME_TIME] + line.stream for line in lines]):
+        last = first + len(list(group))
+        line, end = lines[first], ends[last - 1] + last
+        text = logs[first] if last - first == 1 else "".join(logs[first:last])
+        found.append(Chunk(_STREAMS[line.stream], nanoseconds_of(line.time), text.encode(), start, end))
+        first, start = last, end
+    return found
 
 
 def _one_by_one(data: bytes, read: Callable[[bytes], _Read]) -> Iterator[tuple[int, _Read | Bad | None]]:
@@ -146,7 +148,7 @@ def _docker_line(raw: bytes) -> _Read:
     stream = _STREAMS.get(line.stream)
     if stream is None:
         raise Unreadable(f"the stream {line.stream!r} is neither stdout nor stderr")
-    return _Read(stream, line.time, line.log.encode("utf-8", "surrogatepass"))
+    return _Read(stream, line.time, line.log.encode())
 
 
 def _cri_line(raw: bytes) -> _Read:

@@ -29,6 +29,9 @@ NOTHING = ("none",)
 #: An engine's event and its state may differ so much about when a container ended.
 _NEAR_NS = 2_000_000_000
 
+#: And so much about when it was started.
+_ONE_START_NS = 100_000_000
+
 _POD_LOG = re.compile(r"(?P<number>\d{1,6})\.log")
 _RUN_CHARACTERS = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -215,6 +218,17 @@ def settled(facts: Facts, finished: int | None, deaths: Mapping[int, tuple[int, 
     near = [when for when in deaths if facts.finished is None or abs(when - facts.finished) < _NEAR_NS]
     code, oom = deaths[max(near)] if near else (None, False)
     return msgspec.structs.replace(facts, code=code, oom=oom, running=False)
+
+
+def is_next(facts: Facts, started: int | None, *, ended: bool) -> bool:
+    """
+    Is this another start than the one that began at `started` (and has `ended`)? There is an end between two.
+
+    An engine may say of one start two times that differ by milliseconds; two starts are never so near.
+    """
+    if facts.started is None or started is None or facts.started - started < _ONE_START_NS:
+        return False
+    return ended or (facts.finished or 0) >= started
 
 
 def between(finished: int | None, started: int) -> int:

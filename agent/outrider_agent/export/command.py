@@ -1,4 +1,4 @@
-"""`outrider export RUN` and `outrider import FILE`: a run out of a home, and into one."""
+"""`outrider export RUN` and `outrider import FILE`: a run out of a home, and into one. One function a kind of file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import os
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from outrider_agent import errors
 from outrider_agent.blobs import local
-from outrider_agent.cli import documents, fresh, output
+from outrider_agent.cli import documents, fresh, importing, output
 from outrider_agent.cli import format as fmt
 from outrider_agent.export import bundle, page, tables
 from outrider_agent.portal import assets
@@ -37,9 +38,12 @@ IMPORT_EXAMPLES = """\
 examples:
   outrider import 9f3c2a.outrider.zip
   outrider import *.outrider.zip --home /data/outrider
+  outrider import train.log                     a run of what was printed; its metrics are read from it
+  outrider import slurm-*.out --experiment old  each file is a run
+  outrider import logs/*.gz /var/lib/docker/containers/*/*-json.log
 
-A run keeps its id, its times and everything of it; its number too, where its experiment has not given that to another run. One that is
-there already is left as it is.
+What a file is, its content tells. An exported run keeps its id, its times and everything of it; its number too, where its experiment has
+not given that to another run. What is there already is left as it is, whatever its file is called now.
 """
 #: Form -> what a file of it is called by.
 SUFFIX = {"bundle": ".outrider.zip", "html": ".html", "csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet"}
@@ -49,7 +53,10 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     """Declares the arguments."""
     if name == "import":
         parser.epilog = IMPORT_EXAMPLES
-        parser.add_argument("files", metavar="FILE", nargs="+", help="bundles that `outrider export` wrote")
+        parser.add_argument(
+            "files", metavar="FILE", nargs="+", help="bundles that `outrider export` wrote; logs, also .gz, and Docker's json-file"
+        )
+        parser.add_argument("--experiment", metavar="NAME", help="of runs that are made of logs (else the name of each file's folder)")
         parser.set_defaults(handler=import_)
         return
     parser.epilog = EXPORT_EXAMPLES
@@ -150,19 +157,29 @@ def _target(where: str, *, force: bool) -> Iterator[IO[bytes]]:
 
 
 def import_(args: argparse.Namespace) -> int:
-    """Takes bundles in, one after the other."""
+    """Takes files in, one after the other."""
     home = Path(fresh.home(args))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    has_log = False
     for name in args.files:
         path = Path(name)
         if not path.is_file():
-            raise errors.OutriderError(f"there is no file {name}; nothing was changed")
-        taken = bundle.take(path, fresh.store_path(str(home)), _blobs(str(home)))
-        about = taken.about
-        moved = "" if taken.number == about.number else f" (it was #{about.number}; that number is another run's here)"
-        output.say(
-            f"run {about.run_id} is {fmt.one_line(about.experiment)}#{taken.number}{moved}, with {fmt.plural(taken.blobs, 'new file')}"
-        )
-        if about.missing:
-            output.warn(f"the bytes of {fmt.plural(len(about.missing), 'file')} were not in the bundle; their records are")
+            raise errors.NotFound(f"There is no file {name}; what came before it in the list was imported.")
+        if zipfile.is_zipfile(path):
+            _take_bundle(home, path)
+            continue
+        run_id, is_new = importing.take_log(home, path, args.experiment)
+        output.say(f"{fmt.one_line(name)}: run {run_id}" + ("" if is_new else ", which is there already"))
+        has_log = True
+    if has_log:
+        fresh.refresh(args, str(home))
     return 0
+
+
+def _take_bundle(home: Path, path: Path) -> None:
+    taken = bundle.take(path, fresh.store_path(str(home)), _blobs(str(home)))
+    about = taken.about
+    moved = "" if taken.number == about.number else f" (it was #{about.number}; that number is another run's here)"
+    output.say(f"run {about.run_id} is {fmt.one_line(about.experiment)}#{taken.number}{moved}, with {fmt.plural(taken.blobs, 'new file')}")
+    if about.missing:
+        output.warn(f"the bytes of {fmt.plural(len(about.missing), 'file')} were not in the bundle; their records are")

@@ -20,7 +20,8 @@ import msgspec
 from outrider_agent import errors
 from outrider_agent.cli import documents, journal, transcript
 from outrider_agent.cli import format as fmt
-from outrider_agent.portal import api, assets, goals, markup, shapes, shell, tabular
+from outrider_agent.core import goals
+from outrider_agent.portal import api, assets, markup, shapes, shell, tabular
 from outrider_agent.portal.markup import Safe, join, tag
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 #: Of the store, not of a run; `experiments` and `runs` are made by hand below.
-NOT_OF_A_RUN = frozenset({"experiments", "runs", "deleted_runs", "owners", "tokens"})
+NOT_OF_A_RUN = frozenset({"experiments", "runs", "deleted_runs", "owners", "tokens", "rules"})
 #: How a row's run is told by a column, the first one that a table has.
 OWNERS = {
     "run_key": "run_key = :run_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -9,9 +10,9 @@ import msgspec
 from aiohttp import web
 
 from outrider_agent import changes, errors
-from outrider_agent.cli import compare, documents, journal
+from outrider_agent.cli import compare, documents, journal, searching
 from outrider_agent.core import query as language
-from outrider_agent.portal import asking, door, shapes
+from outrider_agent.portal import asking, door, live, openapi, printed, shapes
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE, LONGEST_PAGE = 50, 500
 LINES, MOST_LINES = 1_000, 10_000
+HITS = 200
 POINTS, MOST_POINTS = 10_000, 100_000
 BUCKETS, MOST_BUCKETS = 1_000, 10_000
 
@@ -62,6 +64,7 @@ class Routes:
         """Every route."""
         run = "/api/v1/runs/{run}"
         return [
+            web.get("/api/v1/openapi.json", self.openapi),
             web.get("/api/v1/experiments", self.experiments),
             web.get("/api/v1/runs", self.runs),
             web.get("/api/v1/compare", self.compare),
@@ -72,6 +75,7 @@ class Routes:
             web.get(f"{run}/points", self.points),
             web.get(f"{run}/buckets", self.buckets),
             web.get(f"{run}/lines", self.lines),
+            web.get(f"{run}/search", self.search),
             web.get(f"{run}/logs", self.logs),
             web.get(f"{run}/console", self.console),
             web.get(f"{run}/artifacts", self.artifacts),
@@ -80,6 +84,7 @@ class Routes:
             web.post(f"{run}/delete", self.remove),
             web.post(f"{run}/restore", self.restore),
             web.delete(run, self.purge),
+            *printed.Routes(self._context).table(),
         ]
 
     async def experiments(self, _request: web.Request) -> web.Response:
@@ -153,12 +158,34 @@ class Routes:
         return asking.json_response(shapes.buckets(found))
 
     async def lines(self, request: web.Request) -> web.Response:
-        """GET /runs/{run}/lines: the last of the log, woven."""
+        """GET /runs/{run}/lines: the last of the log, woven, or what stands around a moment."""
         run, query = request.match_info["run"], request.query
         limit = asking.whole_number(query, "limit", LINES, least=1, most=MOST_LINES) or LINES
         attempt = asking.whole_number(query, "attempt", None, least=1)
+        at = asking.whole_number(query, "at", None, most=2**43)
+        if at is not None:
+            around = await self._context.read(searching.around, self._store, run, at * 1_000_000, limit, attempt)
+            return asking.json_response(shapes.ending(around))
         found = await self._context.read(journal.ending, self._store, run, limit, with_echoes=True, attempt=attempt)
         return asking.json_response(shapes.ending(found))
+
+    async def search(self, request: web.Request) -> web.Response:
+        """GET /runs/{run}/search: lines of the log that hold a text."""
+        run, query = request.match_info["run"], request.query
+        limit = asking.whole_number(query, "limit", HITS, least=1, most=MOST_LINES) or HITS
+        attempt = asking.whole_number(query, "attempt", None, least=1)
+        text, is_regex = asking.required(query, "text"), asking.choice(query, "regex", ("0", "1"), "0") == "1"
+        since = live.cursor(query.get("since", ""))
+        try:
+            wanted = searching.Wanted(text, is_regex=is_regex)
+        except re.error as exc:
+            raise asking.Wrong(f"text={text} is no regular expression: {exc}.") from None
+        found = await self._context.read(searching.search, self._store, run, wanted, (since.log, since.console), limit, attempt=attempt)
+        return asking.json_response(shapes.hits(found))
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        """GET /openapi.json."""
+        return asking.json_response(openapi.document(self._context.given.version))
 
     async def logs(self, request: web.Request) -> web.Response:
         """GET /runs/{run}/logs: after a key, before one, or the last ones."""

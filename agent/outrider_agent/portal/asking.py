@@ -16,7 +16,7 @@ from outrider_agent.portal import assets, shapes
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from outrider_agent import changes, protocols
     from outrider_agent.store import browsing, watch
@@ -57,6 +57,10 @@ class Asked(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """The status document: /metrics is made of it."""
+        ...
+
+    async def reread(self, run: str, rules: Sequence[Any]) -> int:
+        """Reads what the run printed again, and by these rules of the user's; how many points there are."""
         ...
 
 

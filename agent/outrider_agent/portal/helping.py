@@ -38,13 +38,26 @@ COMMANDS = [
 ]
 
 
+KEYS = [
+    ("/", "to the query of the list, or the search of the log"),
+    ("j  k  Enter", "down and up the list, and into a run"),
+    ("x", "choose the run: to compare, tag or delete it"),
+    ("1 … 8", "the tabs of a run; the arrows between them"),
+    ("f", "to the end of the log, and follow it"),
+]
+
+
 def page() -> Safe:
     """All of it."""
     rows = [tag("tr", tag("td", tag("code", command)), tag("td", what, class_="dim")) for command, what in COMMANDS]
+    keys = [tag("tr", tag("td", tag("kbd", key)), tag("td", what, class_="dim")) for key, what in KEYS]
     return join(
         (
             tag("div", tag("h1", "Help"), class_="heading"),
-            tag("section", tag("h2", "In a script or a notebook"), tag("pre", tag("code", CODE), class_="log"), class_="card"),
+            tag(
+                "section", tag("h2", "In a script or a notebook"), tag("pre", tag("code", CODE), class_="log", tabindex="0"), class_="card"
+            ),
             tag("section", tag("h2", "In a terminal"), tag("table", tag("tbody", *rows), class_="pairs"), class_="card"),
+            tag("section", tag("h2", "Keys"), tag("table", tag("tbody", *keys), class_="pairs"), class_="card"),
         )
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from outrider_agent.store import browsing, records
 
 #: Rows that come with a page; the scripts read on as one scrolls.
-ROWS = 100
+ROWS = 50
 EXAMPLE = "metrics.loss < 0.3 and status = failed"
 #: So many metrics and parameters have a column.
 METRICS, PARAMS = 4, 3

@@ -22,7 +22,7 @@ from outrider_agent.store import browsing, records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from outrider_agent.cli import journal, weaving
+    from outrider_agent.cli import journal, searching, weaving
 
 Document = dict[str, Any]
 
@@ -117,6 +117,12 @@ def ending(given: journal.Ending) -> Document:
         "whole": given.whole,
         "since": f"{given.logs}.{given.console}",
     }
+
+
+def hits(given: searching.Found) -> Document:
+    """GET /runs/{id}/search."""
+    found = [{"at": one.time // 1_000_000, "time": fmt.iso(one.time), "stream": one.stream, "message": one.text} for one in given.hits]
+    return {"hits": found, "next": None if given.next is None else f"{given.next[0]}.{given.next[1]}"}
 
 
 def chunk(given: records.ConsoleChunk) -> Document:

@@ -61,6 +61,11 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
 
+    @property
+    def is_overheard(self) -> bool:
+        """Does a token cross a network as it is?"""
+        return bool(self._token_file) and self.url.startswith("http:") and not _is_loopback(self.url)
+
     def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, json: Any = None) -> Answer:
         """A request, waited for. Raises `Unavailable` where no answer comes."""
         body = None if json is None else msgspec.json.encode(json)
@@ -167,7 +172,11 @@ class Connection:
         return self._session
 
     def _trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._ca_file or None)
+        """What the server's certificate must be signed by. Raises `Unavailable`."""
+        try:
+            return ssl.create_default_context(cafile=str(Path(self._ca_file).expanduser()) if self._ca_file else None)
+        except OSError as exc:
+            raise errors.Unavailable(f"sinks.http.ca_file {self._ca_file} cannot be read ({exc.strerror or exc}). {HELD}") from exc
 
     async def _authorization(self) -> dict[str, str]:
         """The token, read anew each time, for it may be replaced while the agent runs. Raises `Unavailable`."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path  # noqa: TC003 (msgspec reads the annotation)
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
 from outrider_agent import errors, model
 from outrider_agent.core import lines, wire
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from outrider_agent import protocols
 
-T = TypeVar("T")
+log = structlog.get_logger(part="http")
+
 #: So many runs at most are shipped side by side.
 LANES = 4
 #: What is smaller travels as it is.
@@ -95,6 +97,8 @@ class HttpSink:
                 f"{self._options.url} speaks version {answer.document.get('v')} of the wire, this agent {wire.VERSION}. "
                 f"{connection.HELD} Upgrade the older of the two."
             )
+        if self._connection.is_overheard:
+            log.warning("token_overheard", error=f"{self._options.url} is reached without TLS: who listens on the way has the token.")
         return time.time_ns()
 
     def positions(self, streams: Iterable[model.StreamId]) -> Mapping[model.StreamId, model.Position]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from outrider_agent.core import points as packing
-from outrider_agent.store import filtering, queries, reading, records
+from outrider_agent.store import filtering, origins, queries, reading, records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -115,7 +115,7 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
     versions: int
 
 
-class Browser(reading.Reader):
+class Browser(origins.Origins):
     """A store's contents, as the portal asks for them."""
 
     def overviews(self) -> list[Overview]:
@@ -135,10 +135,10 @@ class Browser(reading.Reader):
         """A page of runs. Raises `language.Wrong` for a query that cannot be read."""
         condition = filtering.compiled(wanted.query, now)
         given = {**wanted.asked(), **condition.given, "now": now}
-        page, counts = (sql.replace("{condition}", condition.sql) for sql in (SQL.page, SQL.counts))
         with self._snapshots.open() as connection:
-            rows = connection.execute(page, given).fetchall()
-            statuses = {row["status"]: int(row["runs"]) for row in connection.execute(counts, given)}
+            found = connection.execute(SQL.page.replace("{condition}", condition.sql), given).fetchall()
+            rows = [row for row in found if row["status"] is None]
+            statuses = {row["status"]: int(row["runs"]) for row in found if row["status"] is not None}
             total = sum(statuses.values()) if wanted.status is None else statuses.get(wanted.status, 0)
             names = None if wanted.metrics is None else json.dumps(wanted.metrics)
             series: dict[int, list[records.Series]] = {}
@@ -205,8 +205,18 @@ class Browser(reading.Reader):
 
     def console_before(self, run_id: str, before: int, limit: int, attempt: int | None = None) -> list[records.ConsoleChunk]:
         """The last `limit` chunks of the console before that one, in the order committed."""
-        found = self._of_run(SQL.console_before, run_id, before=before, limit=limit, attempt=attempt)
-        return [reading.convert(records.ConsoleChunk, row) for row in found[::-1]]
+        return self.console(run_id, limit=limit, last=True, before=before, attempt=attempt)
+
+    def keys_at(self, run_id: str, time: int) -> tuple[int, int]:
+        """The keys of the first log record and of the first chunk of the console that are not before that time, or greater than all."""
+        with self._snapshots.open() as connection:
+            given = {"run_key": reading.run_key(connection, run_id)}
+            logs = _key_at(connection, SQL.log_bounds, SQL.log_from, given, time)
+            return logs, _key_at(connection, SQL.console_bounds, SQL.console_from, given, time)
+
+    def log_texts(self, run_id: str, after: int, limit: int, attempt: int | None = None) -> list[tuple[int, int, str]]:
+        """(key, time, message) of log records after that key, in the order committed."""
+        return [tuple(row) for row in self._of_run(SQL.log_texts, run_id, after=after, limit=limit, attempt=attempt)]
 
     def log_counts(self, run_id: str) -> dict[str, int]:
         """How many warnings and errors the run logged."""
@@ -220,7 +230,7 @@ class Browser(reading.Reader):
         return reading.convert(records.Artifact, found[0], path=os.fsdecode(found[0]["path"])) if found else None
 
     def _one(self, connection: sqlite3.Connection, run_id: str) -> records.Run:
-        row = connection.execute(reading.SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
+        row = connection.execute(reading.SQL.run, {"run_id": run_id}).fetchone()
         return self._run(connection, row)
 
 
@@ -231,7 +241,23 @@ def _newest(connection: sqlite3.Connection, name: str, given: dict[str, Any], li
     if len(found) <= limit:
         return found, False
     last = {"logs": reading.SQL.last_logs, "console": reading.SQL.last_console}[name]
-    return connection.execute(last, {**given, "limit": limit}).fetchall()[::-1], True
+    return connection.execute(last, {**given, "limit": limit, "before": reading.NO_KEY}).fetchall()[::-1], True
+
+
+def _key_at(connection: sqlite3.Connection, bounds: str, probe: str, given: dict[str, Any], time: int) -> int:
+    """By halving: within a run, keys grow as time does, but for what came by several processes at once."""
+    row = connection.execute(bounds, given).fetchone()
+    if row["first"] is None:
+        return reading.NO_KEY
+    low, high = int(row["first"]), int(row["last"]) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = connection.execute(probe, {**given, "key": middle}).fetchone()
+        if found is None or found["time"] >= time:
+            high = middle
+        else:
+            low = int(found["key"]) + 1
+    return low
 
 
 def _within_bytes(chunks: list[records.ConsoleChunk]) -> list[records.ConsoleChunk]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from outrider_agent.core import decode, points
-from outrider_agent.store import queries, runs
+from outrider_agent.store import printed, queries, runs
 from outrider_agent.store import series as series_store
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Gathered(points.Columns):
 class Ingest:
     """One transaction's records on their way into the tables."""
 
-    def __init__(self, connection: sqlite3.Connection, series: series_store.SeriesWriter) -> None:
-        self._execute = connection.execute
-        self._many = connection.executemany
+    def __init__(self, connection: sqlite3.Connection, series: series_store.SeriesWriter, readers: printed.PrintedWriter) -> None:
+        self._printed = readers
+        self._execute, self._many = connection.execute, connection.executemany
         self._series = series
         self._runs = runs.Runs(connection)
         self._places: dict[int, runs.Place | None] = {}  # by stream; None: the run was deleted
@@ -84,6 +84,7 @@ class Ingest:
                 self._many(query, rows)
         for (run_key, name), text in self._descriptions.items():
             self._execute(SQL.set_description, {"run_key": run_key, "name": name, "description": text})
+        self._printed.flush()
 
     def _columns(self, place: runs.Place, source: str, name: str) -> points.Columns:
         key = (place.run_key, source, name)
@@ -157,6 +158,7 @@ class Ingest:
     def _chunk(self, place: runs.Place, item: decode.Console) -> None:
         data = item.d.encode("utf-8") if item.d is not None else item.b or b""
         self._console.append((place.run_key, place.stream_key, place.attempt, item.f, item.o, item.t, data))
+        self._printed.take(printed.Source(place.run_key, place.attempt, item.f, place.stream_key), printed.Chunk(item.o, item.t, data))
 
     def _tag(self, place: runs.Place, item: decode.Tag) -> None:
         value = None if item.delete else points.json_text(item.v)
@@ -214,6 +216,7 @@ class Ingest:
 
     def _end(self, place: runs.Place, item: decode.End) -> None:
         self._runs.end(place, item)
+        self._printed.end(place.run_key, place.attempt, place.stream_key, item.t)
 
     #: Unbound: an instance that holds its own methods is a cycle, and its points would wait for the garbage collector.
     _BY_KIND: ClassVar[dict[Any, Callable[[Ingest, runs.Place, Any], None]]] = {

@@ -29,6 +29,8 @@ JSON_FIELDS = frozenset(
 )
 #: A chart may have so many times fewer buckets than were asked for, rather than that hundreds of thousands of points are decoded for it.
 COARSEST = 5
+#: Greater than every key.
+NO_KEY = 2**62
 BOOL_FIELDS = frozenset({"owner", "observed"})
 
 
@@ -72,13 +74,13 @@ class Reader:
     def runs(self, experiment: str | None = None, status: str | None = None, limit: int | None = None) -> list[records.Run]:
         """Runs, the latest first."""
         with self._snapshots.open() as connection:
-            found = connection.execute(SQL.runs, {"experiment": experiment, "status": status, "run_id": None, "limit": limit}).fetchall()
+            found = connection.execute(SQL.runs, {"experiment": experiment, "status": status, "limit": limit}).fetchall()
             return [self._run(connection, row) for row in found]
 
     def run(self, run_id: str) -> records.Run:
         """The run of that id."""
         with self._snapshots.open() as connection:
-            row = connection.execute(SQL.runs, {"experiment": None, "status": None, "run_id": run_id, "limit": 1}).fetchone()
+            row = connection.execute(SQL.run, {"run_id": run_id}).fetchone()
             if row is None:
                 raise unknown(run_id)
             return self._run(connection, row)
@@ -192,11 +194,18 @@ class Reader:
         return [convert(records.Print, row) for row in self._of_run(SQL.prints, run_id, after=after or 0)]
 
     def console(
-        self, run_id: str, after: int | None = None, limit: int | None = None, *, last: bool = False, attempt: int | None = None
+        self,
+        run_id: str,
+        after: int | None = None,
+        limit: int | None = None,
+        *,
+        last: bool = False,
+        before: int = NO_KEY,
+        attempt: int | None = None,
     ) -> list[records.ConsoleChunk]:
-        """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones."""
+        """Raw chunks of the console in the order committed; the first `limit` ones, or the `last` ones before the chunk of key `before`."""
         if last and limit is not None:
-            found = self._of_run(SQL.last_console, run_id, limit=limit, attempt=attempt)[::-1]
+            found = self._of_run(SQL.last_console, run_id, limit=limit, before=before, attempt=attempt)[::-1]
         else:
             found = self._of_run(SQL.console, run_id, after=after or 0, limit=limit, attempt=attempt)
         return [convert(records.ConsoleChunk, row) for row in found]

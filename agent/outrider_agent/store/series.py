@@ -51,12 +51,19 @@ class SeriesWriter:
         """Drops what is cached."""
         self._states.clear()
 
-    def add(self, key: Key, columns: points.Columns, stream: int | None, kind: str = "scalar", description: str | None = None) -> None:
-        """Appends points to a series. `stream`: the key of the one that they come from, None: several."""
-        if not columns:
-            return
+    def add(
+        self, key: Key, columns: points.Columns, stream: int | None, kind: str = "scalar", description: str | None = None
+    ) -> tuple[int, int]:
+        """
+        Appends points to a series. `stream`: the key of the one that they come from, None: several.
+
+        Returns the series' key and the ordinal that the first of them has.
+        """
         state = self._state(key, stream, kind, description)
-        first, added = state.count, len(columns)
+        if not columns:
+            return state.key, state.count
+        begins = first = state.count
+        added = len(columns)
         merged = columns
         if state.tail and (added >= points.SMALL or state.tail >= points.TAIL):
             merged, first = self._with_tail(state, columns), state.tail_first
@@ -84,6 +91,7 @@ class SeriesWriter:
                 "description": description,
             },
         )
+        return state.key, begins
 
     def _find_last(self, state: State, columns: points.Columns, stream: int | None) -> None:
         """The last point after these were written: of one stream its last one, of several the newest."""

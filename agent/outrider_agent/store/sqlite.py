@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from outrider_agent import crashpoints, errors, model
 from outrider_agent.core import decode, lines
-from outrider_agent.store import connect, ingest, migrate, queries, series
+from outrider_agent.store import connect, ingest, migrate, printed, queries, series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,6 +57,7 @@ class SqliteStore:
                 self._connection.close()
                 raise
         self._series = series.SeriesWriter(self._connection)
+        self._printed = printed.PrintedWriter(self._connection, self._series)
         self._keep_ballast()
 
     def take_over(self) -> int:
@@ -83,7 +84,7 @@ class SqliteStore:
         crashpoints.at("before_begin")
         with self._guarded(), connect.transaction(self._connection):
             self._check_owner()
-            gathered = ingest.Ingest(self._connection, self._series)
+            gathered = ingest.Ingest(self._connection, self._series, self._printed)
             for piece in by_start(batch.slices):
                 key, taken = self._stream_key(piece.stream), 0
                 for found in decoded(piece):
@@ -105,7 +106,7 @@ class SqliteStore:
         with self._guarded(), connect.transaction(self._connection):
             self._check_owner()
             key = self._stream_key(piece.stream)
-            ingest.Ingest(self._connection, self._series).set_aside(key, piece.end.segment, [whole])
+            ingest.Ingest(self._connection, self._series, self._printed).set_aside(key, piece.end.segment, [whole])
             self._move(key, piece, 0)
 
     def has_ended(self, run: str, attempt: int | None = None) -> bool:
@@ -148,6 +149,7 @@ class SqliteStore:
 
     def _forget(self) -> None:
         self._series.forget()
+        self._printed.forget()
         self._streams.clear()
 
     def _check_owner(self) -> None:

@@ -9,9 +9,9 @@ SELECT e.name AS experiment, r.status, count(*) AS runs FROM runs r JOIN experim
 WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status;
 
 -- name: page
--- A page of runs in some order, and how many there are in all. What has no value comes last. In braces stands a condition of filtering.py.
+-- A page of runs in some order, then how many there are by status, those of other statuses too. What has no value comes last. In braces stands a condition of filtering.py.
 WITH found AS (
-    SELECT r.run_id, r.run_key, r.started,
+    SELECT r.run_id, r.run_key, r.started, r.status,
            CASE :sort
                WHEN 'number' THEN r.number
                WHEN 'started' THEN r.started
@@ -19,31 +19,29 @@ WITH found AS (
                WHEN 'status' THEN r.status
                WHEN 'name' THEN lower(r.name)
                WHEN 'experiment' THEN lower(e.name)
-               WHEN 'metric' THEN (
-                   SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
-                   FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND s.source = coalesce(
-                       (SELECT source FROM series o WHERE o.run_key = r.run_key AND o.name = :by AND o.source = 'call'),
-                       (SELECT source FROM series o WHERE o.run_key = r.run_key AND o.name = :by AND o.source = 'log'),
-                       (SELECT max(source) FROM series o WHERE o.run_key = r.run_key AND o.name = :by)))
+               WHEN 'metric' THEN coalesce(
+                   (SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
+                    FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND s.source = 'call'),
+                   (SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
+                    FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND s.source = 'log'),
+                   (SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
+                    FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND NOT EXISTS (
+                        SELECT 1 FROM series o WHERE o.run_key = r.run_key AND o.name = :by AND o.source IN ('call', 'log'))
+                    ORDER BY s.last_time DESC LIMIT 1))
                WHEN 'param' THEN (SELECT json_extract(p.value, '$') FROM params p WHERE p.run_key = r.run_key AND p.key = :by)
                WHEN 'tag' THEN (SELECT json_extract(t.value, '$') FROM tags t WHERE t.run_key = r.run_key AND t.key = :by)
            END AS value
     FROM runs r JOIN experiments e USING (experiment_key)
-    WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status)
+    WHERE (:experiment IS NULL OR e.name = :experiment)
       AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
       AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
+), page AS (
+    SELECT run_id, run_key FROM found WHERE :status IS NULL OR status = :status
+    ORDER BY value IS NULL, CASE WHEN :down THEN value END DESC, CASE WHEN NOT :down THEN value END, started DESC, run_key DESC
+    LIMIT :limit OFFSET :offset
 )
-SELECT run_id, run_key, (SELECT count(*) FROM found) AS total FROM found
-ORDER BY value IS NULL, CASE WHEN :down THEN value END DESC, CASE WHEN NOT :down THEN value END, started DESC, run_key DESC
-LIMIT :limit OFFSET :offset;
-
--- name: counts
--- How many runs fit, by status.
-SELECT r.status, count(*) AS runs FROM runs r JOIN experiments e USING (experiment_key)
-WHERE (:experiment IS NULL OR e.name = :experiment)
-  AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
-  AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
-GROUP BY r.status;
+SELECT run_id, run_key, NULL AS status, NULL AS runs FROM page
+UNION ALL SELECT NULL, NULL, status, count(*) FROM found GROUP BY status;
 
 -- name: series_of
 -- The metrics of several runs (all, or those of a JSON list of names), each in the order they appeared. Runs are a JSON list of keys.
@@ -84,10 +82,26 @@ SELECT log_key AS key, s.writer, s.attempt, time, level, level_name, logger, mes
 FROM logs JOIN streams s USING (stream_key)
 WHERE run_key = :run_key AND log_key < :before AND level >= :level AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key DESC LIMIT :limit;
 
--- name: console_before
--- The chunks that a run's command wrote before one of them, the last one first; in one attempt or in all.
-SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key AND console_key < :before AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
+-- name: log_bounds
+-- The first and the last key of a run's log records.
+SELECT min(log_key) AS first, max(log_key) AS last FROM logs WHERE run_key = :run_key;
+
+-- name: log_from
+-- A log record, or the next after it, and its time.
+SELECT log_key AS key, time FROM logs WHERE run_key = :run_key AND log_key >= :key ORDER BY log_key LIMIT 1;
+
+-- name: console_bounds
+-- The first and the last key of a run's console.
+SELECT min(console_key) AS first, max(console_key) AS last FROM console WHERE run_key = :run_key;
+
+-- name: console_from
+-- A chunk of the console, or the next after it, and its time.
+SELECT console_key AS key, time FROM console WHERE run_key = :run_key AND console_key >= :key ORDER BY console_key LIMIT 1;
+
+-- name: log_texts
+-- What a run's log records say, after one of them; of one attempt or of all.
+SELECT log_key AS key, time, message FROM logs JOIN streams s USING (stream_key)
+WHERE run_key = :run_key AND log_key > :after AND (:attempt IS NULL OR s.attempt = :attempt) ORDER BY log_key LIMIT :limit;
 
 -- name: blob
 -- One version of a file, or its last.

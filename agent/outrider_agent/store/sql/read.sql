@@ -5,13 +5,21 @@ FROM experiments e JOIN runs r USING (experiment_key)
 WHERE r.removed IS NULL GROUP BY e.experiment_key ORDER BY e.name;
 
 -- name: runs
--- Runs that were not deleted, the latest first, of one experiment and status or of all; or one run, deleted or not.
+-- Runs that were not deleted, the latest first, of one experiment and status or of all.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
        r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
        r.description, r.type, r.phase, r.inputs, r.removed
 FROM runs r JOIN experiments e USING (experiment_key)
-WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND (r.run_id = :run_id OR :run_id IS NULL AND r.removed IS NULL)
+WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND r.removed IS NULL
 ORDER BY r.started DESC, r.run_key DESC LIMIT coalesce(:limit, -1);
+
+-- name: run
+-- One run, deleted or not.
+SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
+       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
+       r.description, r.type, r.phase, r.inputs, r.removed
+FROM runs r JOIN experiments e USING (experiment_key)
+WHERE r.run_id = :run_id;
 
 -- name: attempts
 -- A run's attempts, in order.
@@ -118,9 +126,9 @@ SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
 WHERE run_key = :run_key AND console_key > :after AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key LIMIT coalesce(:limit, -1);
 
 -- name: last_console
--- The last chunks that a run's command wrote, the last one first; in one attempt or in all.
+-- The last chunks that a run's command wrote before one of them, the last one first; in one attempt or in all.
 SELECT console_key AS key, attempt, fd, "offset", time, data FROM console
-WHERE run_key = :run_key AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
+WHERE run_key = :run_key AND console_key < :before AND (:attempt IS NULL OR attempt = :attempt) ORDER BY console_key DESC LIMIT :limit;
 
 -- name: artifacts
 -- A run's artifacts, by path; every version or the last.

@@ -1,0 +1,143 @@
+"""
+A run's log around a moment, and the lines of it that hold a text. For the portal: each call is bounded in what it reads and in time.
+
+Lines are found in the raw bytes and decoded only where they hold what is looked for, so a gigabyte takes seconds.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time as clock
+from typing import TYPE_CHECKING, NamedTuple
+
+from outrider_agent.cli import format as fmt
+from outrider_agent.cli import journal, transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from outrider_agent.store import browsing, records
+
+#: A search answers after so long with what it has, and says where to go on.
+LONGEST_S = 0.5
+LOGS, CHUNKS = 5_000, 64
+#: A hit shows so many characters of its line.
+SHOWN = 400
+#: Around a moment so many chunks are read on each side at most.
+NEAR = 256
+
+
+class Hit(NamedTuple):
+    """A line, or a record's message, that holds it."""
+
+    time: int
+    stream: str
+    text: str
+
+
+class Found(NamedTuple):
+    """Hits in the order of time, and where to go on: keys of the last record and chunk looked at; None where that was all."""
+
+    hits: list[Hit]
+    next: tuple[int, int] | None
+
+
+class Wanted:
+    """What is looked for, in any case (of other letters than ASCII's only as it is spelled). Raises `re.error`."""
+
+    def __init__(self, text: str, *, is_regex: bool) -> None:
+        spelled = text.encode("utf-8", "surrogateescape")
+        self._pattern = re.compile(spelled, re.IGNORECASE | re.MULTILINE) if is_regex else None
+        self._text = spelled.lower()
+
+    def ready(self, data: bytes) -> bytes:
+        """The data as `find` takes it, of the same length: done once for many finds."""
+        return data if self._pattern is not None else data.lower()
+
+    def find(self, data: bytes, start: int = 0, end: int = sys.maxsize) -> int:
+        """Where it is first; -1 where it is not."""
+        if self._pattern is None:
+            return data.find(self._text, start, end)
+        found = self._pattern.search(data, start, end)
+        return -1 if found is None else found.start()
+
+    def is_in(self, data: bytes) -> bool:
+        """Is it in there?"""
+        return self.find(self.ready(data)) >= 0
+
+
+def search(
+    store: browsing.Browser, run_id: str, wanted: Wanted, since: tuple[int, int], limit: int, *, attempt: int | None = None
+) -> Found:
+    """Looks on from there: first through the log records, then through the console."""
+    until = clock.monotonic() + LONGEST_S
+    hits: list[Hit] = []
+    log, console = since
+    while len(hits) < limit and clock.monotonic() < until:
+        texts = store.log_texts(run_id, log, LOGS, attempt)
+        if not texts:
+            break
+        hits += [Hit(time, transcript.LOG, _shown(text)) for _, time, text in texts if wanted.is_in(text.encode("utf-8", "replace"))]
+        log = texts[-1][0]
+    else:
+        return Found(hits, (log, console))
+    rest: dict[int, bytes] = {}
+    while (len(hits) < limit and clock.monotonic() < until) or any(rest.values()):
+        chunks = store.console(run_id, after=console, limit=CHUNKS, attempt=attempt)
+        if not chunks:
+            hits += [Hit(0, transcript.STREAMS[fd], _shown(_text(line))) for fd, line in rest.items() if line and wanted.is_in(line)]
+            return Found(_timed(hits), None)
+        for chunk in chunks:
+            hits += _in_chunk(chunk, rest, wanted)
+        console = chunks[-1].key
+        if clock.monotonic() > until + LONGEST_S:  # a line without an end: it is looked at in pieces
+            break
+    return Found(_timed(hits), (log, console))
+
+
+def _in_chunk(chunk: records.ConsoleChunk, rest: dict[int, bytes], wanted: Wanted) -> Iterator[Hit]:
+    """The lines that end in this chunk and hold it; what has no end yet is kept in `rest`."""
+    data = rest.get(chunk.fd, b"") + chunk.data
+    end = data.rfind(b"\n") + 1
+    rest[chunk.fd] = data[end:]
+    looked, place = wanted.ready(data), 0
+    while place < end and (found := wanted.find(looked, place, end)) >= 0:
+        start, place = data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found) + 1 or end
+        yield Hit(chunk.time, transcript.STREAMS[chunk.fd], _shown(_text(data[start:place])))
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _shown(text: str) -> str:
+    return fmt.shorten(text, SHOWN)
+
+
+def _timed(hits: list[Hit]) -> list[Hit]:
+    """Lines whose end is missing stand last."""
+    return sorted(hits, key=lambda hit: hit.time or 2**63)
+
+
+def around(store: browsing.Browser, run_id: str, time: int, count: int, attempt: int | None = None) -> journal.Ending:
+    """About `count` lines around that moment, woven. `logs` and `console` are the keys up to which it goes."""
+    log, chunk = store.keys_at(run_id, time)
+    half = max(1, count // 2)
+    logs = [*store.logs_before(run_id, log, half, attempt=attempt), *store.logs(run_id, after=log - 1, limit=half, attempt=attempt)]
+    before = store.console_before(run_id, chunk, min(half, NEAR), attempt)
+    after = store.console(run_id, after=chunk - 1, limit=min(half, NEAR), attempt=attempt)
+    lines = list(transcript.lines([*before, *after]))
+    if len(before) == min(half, NEAR):
+        lines = journal.begun(lines)
+    low = max((one[0].time for one, size in ((logs, 2 * half), (before, min(half, NEAR))) if len(one) >= size), default=0)
+    high = min((one[-1].time for one, size in ((logs, 2 * half), (after, min(half, NEAR))) if len(one) >= size), default=2**63)
+    entries = [journal.Entry(one.time, record=one) for one in logs] + [journal.Entry(one.time, line=one) for one in lines]
+    told = journal.woven(store, run_id, [one for one in sorted(entries, key=journal.when) if low <= one.time <= high])
+    return journal.Ending(_near(told, time, count), False, logs[-1].key if logs else 0, after[-1].key if after else 0)
+
+
+def _near(entries: Sequence[journal.Entry], time: int, count: int) -> list[journal.Entry]:
+    place = next((place for place, one in enumerate(entries) if one.time >= time), len(entries))
+    first = max(0, min(place - count // 2, len(entries) - count))
+    return list(entries[first : first + count])

@@ -1,0 +1,80 @@
+"""Progress bars: the count and its total, what stands before the bar, what was put behind it; and what only looks like a metric in one."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_TQDM = re.compile(r"(?<!\d)(?P<n>\d+)/(?P<total>\d+) \[[\d:?]*<(?P<eta>[^,\]]*), *(?P<rate>[^,\]]*)(?P<more>,?)")
+_OPEN = re.compile(r"(?<!\d)(?P<n>\d+)it \[[\d:]*, *(?P<rate>[^,\]]*)(?P<more>,?)")
+_KERAS = re.compile(r"\s*(?P<n>\d+)/(?P<total>\d+|Unknown)\s*(?:\[[^\]]*\]|━+)?\s")
+_KERAS_PACE = re.compile(r"\d(?:s|ms|us|µs|ns|min)/(?:step|sample|epoch|batch)\b| ETA: ")
+_BYTES = re.compile(r"(?i)[kMGT]?i?B/s$")
+_DRAWN = re.compile(r"[━█▉▊▋▌▍▎▏╸╺╍─░▒▓]{2,}")
+_CLOCKS = re.compile(r"\d+:\d\d(?::\d\d)?")
+_TAIL = re.compile(r"(?<!\d)\d+%(?:\||\s{0,3}[|━─]).*$")
+
+
+class Bar(NamedTuple):
+    """`text`: the line with nothing but words, names and values left, at their places. `rate`: what it counts a second."""
+
+    kind: str
+    line: str
+    text: str
+    counted: tuple[int, int]
+    total: tuple[int, int] | None
+    is_full: bool
+    describes: str
+    rate: str
+
+    @property
+    def numbers(self) -> tuple[float, float] | None:
+        """The count and its total."""
+        if self.total is None:
+            return None
+        return float(self.line[self.counted[0] : self.counted[1]]), float(self.line[self.total[0] : self.total[1]])
+
+
+def find(text: str, start: int) -> Bar | None:
+    """The bar in a line, if there is one."""
+    if "<" in text and (match := _TQDM.search(text, start)):
+        return _tqdm(text, start, match)
+    if "it [" in text and (match := _OPEN.search(text, start)):
+        return _tqdm(text, start, match)
+    match = _KERAS.match(text, start)
+    if match is None or not _KERAS_PACE.search(text, match.end()):
+        return None
+    total = match.span("total") if match["total"] != "Unknown" else None
+    left = " " * match.end() + text[match.end() :]
+    return Bar("keras", text, left, match.span("n"), total, total is None or match["n"] == match["total"], "", "")
+
+
+def _tqdm(text: str, start: int, match: re.Match[str]) -> Bar:
+    drawn = text.rfind("%|", start, match.start())
+    before = len(text[:drawn].rstrip("0123456789")) if drawn >= 0 else match.start()
+    if drawn < 0 and (bar := text.find("|", start, match.start())) >= 0:
+        before = bar
+    has_total = "total" in match.re.groupindex
+    close = text.rfind("]")
+    after = match.end() if close < match.end() or match["more"] else close + 1
+    left = text[:before] + " " * (after - before) + text[after:]
+    if close >= after:
+        left = f"{left[:close]} {left[close + 1 :]}"
+    total = match.span("total") if has_total else None
+    is_full = bool(has_total) and match["n"] == match["total"]
+    return Bar("tqdm", text, left, match.span("n"), total, is_full, text[start:before].strip(" :|"), match["rate"].strip())
+
+
+def is_download(bar: Bar) -> bool:
+    """Does it count bytes?"""
+    return _BYTES.search(bar.rate) is not None
+
+
+def without(text: str) -> str:
+    """A table's row without the bar that is glued to its end."""
+    return _TAIL.sub("", text).rstrip(" :")
+
+
+def undrawn(text: str) -> str:
+    """The line with its bar's blocks made blanks, every other character at its place."""
+    return _DRAWN.sub(lambda match: " " * len(match[0]), text)

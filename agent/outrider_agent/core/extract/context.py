@@ -1,0 +1,62 @@
+"""What the lines before leave for those after: the epoch above, the step last seen, an open table, dict or box, names on probation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from outrider_agent.core.extract import tables
+from outrider_agent.core.extract.reading import Reading  # noqa: TC001 (msgspec reads the annotation)
+
+#: So many names may be on probation at a time.
+CANDIDATES = 256
+#: The places of so many lines that nobody read are remembered.
+UNREAD = 20
+
+
+class Candidate(msgspec.Struct):
+    """A name that is none known: the first reading of it waits for a second one with another value."""
+
+    value: float
+    first: Reading | None
+
+
+class Context(msgspec.Struct):
+    """The state of a stream's reading between two lines; written with the points that it led to."""
+
+    line: int = 0
+    epoch: float | None = None
+    step: float | None = None
+    header: float | None = None  # the epoch of a heading that nothing has used yet
+    block: int = -1  # the line of a heading whose indented lines belong to it
+    bar: float | None = None  # the count of the run's own progress bar
+    bar_total: float = 0.0
+    split: str | None = None
+    count: float | None = None  # how far the run is, of `total`
+    total: float | None = None
+    unread: int = 0  # lines that look like numbers and that no rule read
+    unread_at: list[tuple[int, int, int]] = []  # the last of them: line, offset, length
+    above: list[str] = []
+    columns: list[tuple[str, int, int]] = []
+    is_ruled: bool = False
+    box: list[list[str]] = []
+    braces: str = ""
+    braces_lines: int = 0
+    implied: int = 0
+    implied_names: list[str] = []
+    candidates: dict[str, Candidate] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Does something go on over lines, so that each has to be looked at?"""
+        return bool(self.box or self.braces)
+
+    def table(self) -> list[tables.Column]:
+        """The open table's columns."""
+        return [tables.Column(*column) for column in self.columns]
+
+
+def restored(state: Any) -> Context:
+    """From what `msgspec.to_builtins` made of one."""
+    return msgspec.convert(state, Context)

@@ -1,0 +1,261 @@
+"""Reads a stream's lines: bulk first (most lines are dull, and most others of a shape that is known), line by line where it must."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outrider_agent.core import frames
+from outrider_agent.core.extract import bars, context, fields, literal, names, plan, prefilter, prefix, tables, timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from outrider_agent.core.extract import rules
+    from outrider_agent.core.extract.reading import Reading
+
+#: Of a line no more bytes are looked at.
+MAX_LINE = 16 << 10
+#: So many shapes are remembered; then all are forgotten, which costs time and nothing else.
+SHAPES = 20_000
+#: So many lines above are kept, for a heading over a table.
+ABOVE = 3
+#: A dict over so many lines or bytes is none.
+BRACE_LINES, BRACE_BYTES = 200, 64 << 10
+
+DULL = None
+_UNSEEN: Any = object()
+
+_REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
+_SOURCE = re.compile(r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):')
+#: A file's name says nothing, whatever it holds: `epoch=3-val_loss=0.25.ckpt`.
+_FILES = re.compile(
+    r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
+    r"|png|pdparams|pb)\b\S*"
+)
+_GOES_ON = re.compile(r"^\s*(?:['\"{}\[\]),]|[-\d.]|[A-Za-z_]\w*\()")
+
+
+class Extractor:
+    """
+    Reads metrics out of one stream's output, in order.
+
+    `read` takes whole lines (the last may lack its newline where the output ends); `finish` gives what was still open. `state` is all that
+    a later extractor needs to go on; what else is kept here only saves time. `user` are the user's own rules: they go first.
+    """
+
+    def __init__(self, user: Iterable[rules.Rule] = (), state: Any = None) -> None:
+        self._user = tuple(user)
+        self._context = context.restored(state) if state is not None else context.Context()
+        self._shapes: dict[bytes, plan.Pattern | None] = {}
+        self._timeline = timeline.Timeline(self._context)
+
+    @property
+    def state(self) -> Any:
+        """What to hand to the next extractor."""
+        return msgspec.to_builtins(self._context)
+
+    @property
+    def unread(self) -> int:
+        """How many lines looked like numbers, and no rule read them."""
+        return self._context.unread
+
+    def progress(self, tail: bytes = b"") -> tuple[float, float] | None:
+        """How far the run is: (count, total), by the bar that is being drawn in `tail`, else by the newest count of a total."""
+        return timeline.in_progress(self._context, tail) or self._timeline.progress
+
+    def read(self, block: bytes, offset: int = 0) -> list[Reading]:
+        """What these lines hold; `offset` is the place of the first in the output."""
+        found: list[Reading] = []
+        self._timeline.found = found
+        raw = block.split(b"\n")
+        if not raw[-1]:
+            raw.pop()
+        if not raw:
+            return found
+        lines = raw if frames.CONTROLS.search(block) is None else [frames.settled(line) for line in raw]
+        ends = [end + place for place, end in enumerate(accumulate(map(len, raw)))]
+        first, now = self._context.line + 1, self._context
+        shapes = plan.Shapes(block, lines) if lines is raw else plan.Shapes(b"\n".join(lines), lines)
+        for place in self._places(block, lines, ends if lines is raw else None):
+            line = lines[place]
+            size = len(raw[place])
+            self._timeline.place = (first + place, offset + ends[place] - size, size)
+            now.line = first + place
+            shape = shapes.of(place)
+            pattern = self._shapes.get(shape, _UNSEEN)
+            if now.is_open or self._user or not (pattern is DULL or (pattern is not _UNSEEN and self._repeat(pattern, line, lines, place))):
+                self._look(line, shape, lines, place)
+        now.line = first + len(raw) - 1
+        now.above = self._above(lines, len(lines))
+        return found
+
+    def _places(self, block: bytes, lines: list[bytes], ends: list[int] | None) -> Iterator[int]:
+        """The lines to look at; all of them while something is open that goes over lines."""
+        if self._user:
+            yield from range(len(lines))
+            return
+        if ends is None:
+            block = b"\n".join(lines)
+            ends = [end + place for place, end in enumerate(accumulate(map(len, lines)))]
+        done = 0
+        for place in [*prefilter.candidates(block, ends), len(lines)]:
+            while done < place and self._context.is_open:
+                yield done
+                done += 1
+            if done <= place < len(lines):
+                yield place
+                done = place + 1
+
+    def finish(self) -> list[Reading]:
+        """What was open when the output ended."""
+        found: list[Reading] = []
+        self._timeline.found = found
+        self._close_box()
+        self._context.braces = ""
+        return found
+
+    # -- one line
+
+    def _above(self, lines: list[bytes], place: int) -> list[str]:
+        near = [line[:MAX_LINE].decode("utf-8", "replace") for line in lines[max(place - ABOVE, 0) : place]]
+        return (self._context.above + near)[-ABOVE:] if place < ABOVE else near
+
+    def _repeat(self, pattern: plan.Pattern, line: bytes, lines: list[bytes], place: int) -> bool:
+        """A line of a known shape: read by its pattern, if nothing around it says otherwise."""
+        last = lines[place - 1] if place else self._context.above[-1].encode() if self._context.above else b""
+        if last.rstrip()[-1:] == b":" or b'File "' in last or (found := pattern.read(line)) is None:
+            return False
+        self._timeline.repeat(pattern, found)
+        return True
+
+    def _look(self, line: bytes, shape: bytes, lines: list[bytes], place: int) -> None:
+        text = None
+        for rule in self._user:
+            text = line[:MAX_LINE].decode("utf-8", "replace") if text is None else text
+            if (found := rule.read(text)) is not None and self._timeline.user(found, rule.name):
+                return
+        text = line[:MAX_LINE].decode("utf-8", "replace")
+        if self._goes_on(text):
+            return
+        self._read_line(text, line, shape, self._above(lines, place))
+
+    def _remember(self, shape: bytes, pattern: plan.Pattern | None) -> None:
+        if len(self._shapes) >= SHAPES:
+            self._shapes.clear()
+        self._shapes[shape] = pattern
+
+    def _read_line(self, text: str, line: bytes, shape: bytes, above: list[str]) -> None:
+        """A line by itself: a box's row, a dict, a bar, a table's row, or names with values."""
+        before = prefix.strip(text)
+        if (cells := tables.cells(text)) is not None:
+            self._context.box.append(cells)
+            return
+        if _SOURCE.search(text) or (above and _SOURCE.search(above[-1])):
+            return
+        whole, text = text, _FILES.sub(lambda match: " " * len(match[0]), bars.undrawn(text))
+        brace = literal.opening(text, before.stop)
+        if brace >= 0 and literal.balance(text, brace) > 0 and _may_open(text, brace):
+            self._context.braces, self._context.braces_lines = text, 1
+            return
+        if brace < 0 and tables.may_be_row(bars.without(text)) and self._row(text, above):
+            return
+        if brace < 0 and (bar := bars.find(text, before.stop)) is not None:
+            self._timeline.bar(bar, before)
+            return
+        found = plan.found_in(text, brace, before)
+        made = plan.judge(text, found)
+        if made is None or made.kind == plan.CANDIDATE:
+            made = self._member(text, found, before) or made
+        if made is None:
+            self._missed(found, shape)
+            return
+        if made.kind == plan.METRICS and above and _REPEATS.search(above[-1]):
+            return
+        self._timeline.apply(made, lambda span: text[span[0] : span[1]].encode())
+        if made.kind == plan.METRICS and text.isascii() and len(line) < MAX_LINE:
+            self._remember(shape, plan.Pattern(whole, made))
+
+    def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
+        """A line below a heading with the step belongs to it, where it is indented or a log line too."""
+        now = self._context
+        if not (text.startswith((" ", "\t")) or plan.is_alone(text, found, before.stop)) or now.block != now.line - 1 or not found.fields:
+            return None
+        if not all(field.is_strong for field in found.fields):
+            return None
+        made = plan.judge(text, found._replace(axes=[fields.Axis(3, 0, 0)]))
+        if made is None or made.kind != plan.METRICS:
+            return None
+        return made._replace(step=None, total=None)
+
+    def _missed(self, found: plan.Found, shape: bytes) -> None:
+        may_be = [field for field in found.fields if field.is_strong and not names.is_never(field.name)]
+        if any(field.is_measured for field in may_be):
+            self._timeline.missed()
+        elif not may_be:  # below a heading it could mean something
+            self._remember(shape, None)
+
+    # -- what goes over lines
+
+    def _goes_on(self, text: str) -> bool:
+        """Is the line taken by something that an earlier one opened?"""
+        now = self._context
+        if now.box:
+            if (cells := tables.cells(text)) is not None:
+                now.box.append(cells)
+                del now.box[:-BRACE_LINES]
+                return True
+            if tables.is_inner_rule(text, len(now.box)):
+                return True
+            self._close_box()
+        if now.braces:
+            return self._braces(text)
+        return False
+
+    def _braces(self, text: str) -> bool:
+        now = self._context
+        if not _GOES_ON.match(text) or now.braces_lines >= BRACE_LINES or len(now.braces) + len(text) > BRACE_BYTES:
+            now.braces = ""
+            return False
+        now.braces += f"\n{text}"
+        now.braces_lines += 1
+        if literal.balance(now.braces) > 0:
+            return True
+        whole, now.braces = now.braces.replace("\n", " "), ""
+        before = prefix.strip(whole)
+        made = plan.judge(whole, plan.found_in(whole, literal.opening(whole, before.stop), before))
+        if made is not None:
+            self._timeline.apply(made, lambda span: whole[span[0] : span[1]].encode())
+        return True
+
+    def _close_box(self) -> None:
+        rows, self._context.box = self._context.box, []
+        if len(rows) > 1:
+            for row in tables.box(rows):
+                self._timeline.table_row(row, "box")
+
+    # -- tables and bars
+
+    def _row(self, text: str, above: list[str]) -> bool:
+        now = self._context
+        columns = tables.header(above, text)
+        if columns is not None:
+            now.columns, now.is_ruled = (
+                [(column.name, column.start, column.stop) for column in columns],
+                bool(above) and tables.is_rule(above[-1]),
+            )
+        elif not now.columns:
+            return False
+        row = tables.row(now.table(), text, is_ruled=now.is_ruled)
+        if row is None or not row.values:
+            return False
+        self._timeline.table_row(row, "table")
+        return True
+
+
+def _may_open(text: str, brace: int) -> bool:
+    """Is it the beginning of a dict over several lines, and no code?"""
+    return not text[brace + 1 :].strip() or text[brace + 1 :].lstrip()[:1] in "'\""

@@ -1,0 +1,250 @@
+"""
+Names with their values in a line of any kind: `loss: 0.3`, `loss=0.3`, `loss 0.3`, between commas, bars, dashes, blanks or nothing.
+
+The numbers lead: each is looked at with what stands between it and the one before. So one pass reads all of these forms, and a name may
+have blanks, a unit may follow a value, and a heading may stand before a name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from outrider_agent.core.extract import labels, names, numerals
+
+_CODE = re.compile(r"\s*(?:\*|\+ [A-Za-z]|if\b)")
+_AFTER_WORD = re.compile(r"\s?([A-Za-z]+)")
+_GOES_ON = re.compile(r":\s+[-+]?[\d.]")
+_LETTERS = re.compile(r"[^\W\d_]")
+
+
+class Field(NamedTuple):
+    """A name and where its value stands."""
+
+    name: str
+    start: int
+    stop: int
+    span: tuple[int, int]  # of the name
+    unit: str
+    is_strong: bool  # joined by `:` or `=`
+    is_measured: bool  # printed with a decimal point, or not finite
+    is_apart: bool  # nothing of another phrase stands right before the name
+    split: str | None = None  # of the heading above it in the line
+
+
+class Axis(NamedTuple):
+    """A step or an epoch; how fine it is, where it stands, and where its total stands."""
+
+    level: int
+    start: int
+    stop: int
+    total: tuple[int, int] | None = None
+    is_leading: bool = False  # `[5]`, `5:` at the line's beginning
+
+
+class Scan:
+    """One line's fields and axes, gathered from left to right."""
+
+    def __init__(self, text: str, start: int) -> None:
+        self.text, self.start = text, start
+        self.fields: list[Field] = []
+        self.axes: list[Axis] = []
+        self.split: str | None = None  # of the first heading
+        self.heads = ""  # whatever belongs to no name
+        self._heading: str | None = None
+        self._group: str | None = None
+        self._carried = start  # where a phrase began that an inner number interrupted
+        self._share: labels.Label | None = None  # `Accuracy: 97/100 (97%)`: the name of what follows in brackets
+        self._rest = ""  # the words before an axis, for a value without a name of its own
+        self._at = start
+        for token in numerals.tokens(text):
+            if token.start >= start:
+                self._take(token)
+                self._at = token.end
+        self._head(text[self._at :])
+
+    def _take(self, token: numerals.Token) -> None:
+        text = self.text
+        begin = labels.past_unit(text, self._at, token.start) if self._at > self.start else self._at
+        found = labels.label(text, begin, token.start)
+        if self._carried < self._at and not found.head.strip():
+            found = labels.label(text, self._carried, token.start)
+        if text.find(")", begin, token.start) >= 0:
+            self._group = None
+        self._group = found.group or self._group
+        self._head(found.head)
+        begin, self._carried = self._carried, token.end
+        if _LETTERS.search(found.name):
+            self._named(token, found, begin)
+        else:
+            self._unnamed(token, found)
+
+    def _head(self, head: str) -> None:
+        """What belongs to no name may say which part of the data the line is about."""
+        self.heads += head
+        if (split := names.split_in(head)) is not None:
+            self._heading = split
+            self.split = self.split or split
+
+    def _named(self, token: numerals.Token, found: labels.Label, begin: int) -> None:
+        level = names.axis(found.name) if token.kind == "ratio" or not names.is_total(found.name) else None
+        is_whole = token.kind == "ratio" or (token.kind == "number" and numerals.is_whole(self.text[token.start : token.stop]))
+        if level is not None and (is_whole or (level == 0 and token.kind == "number")) and not token.unit:
+            self._axis(token, level)
+            self._head(found.name)
+            self._rest = found.name.rpartition(" ")[0]
+        elif found.name.lower() in {"train", "test", "val", "eval"} and self._is_bare(token) and not self.fields and not self.axes:
+            self._axis(token, 0)
+            self._head(found.name)
+        elif self._suffixed(token):
+            return
+        elif token.kind == "number" and found.is_strong and _GOES_ON.match(self.text, token.end):
+            self._carried = begin  # "mAP@0.5:0.95: 0.6": the name goes on
+        elif token.kind == "number" and "[(" not in found.opened:
+            self._field(token, found)
+            if not found.is_strong and found.name.rpartition(" ")[2].lower() in names.STOPS:
+                self._carried = begin
+        elif token.kind == "ratio" and names.split_in(found.name) == found.name.lower():
+            self._head(found.name)
+            self._unnamed(token, found)
+        elif token.kind == "ratio" and names.is_metric(found.name, measured=True):
+            self._share = found
+
+    def _is_bare(self, token: numerals.Token) -> bool:
+        """`Train: 0 [ 32/33 …`: the number is an epoch where a bracket follows."""
+        return self.text[token.end : token.end + 3].lstrip().startswith("[")
+
+    def _field(self, token: numerals.Token, found: labels.Label) -> None:
+        text = self.text
+        value = text[token.start : token.stop]
+        if _CODE.match(text, token.end):
+            return
+        name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
+        if found.group:
+            name = f"{found.group}/{found.name}"
+        last = found.name.rpartition(" ")[2].lower()
+        if last in (names.PREPOSITIONS if found.is_strong else names.STOPS) or (not found.is_strong and found.name.count(" ") > 3):
+            return
+        is_apart = bool(found.head or self.fields or self.axes) or not _LETTERS.search(text, self.start, found.span[0])
+        self.fields.append(
+            Field(
+                name,
+                token.start,
+                token.stop,
+                found.span,
+                token.unit,
+                found.is_strong,
+                not numerals.is_whole(value),
+                is_apart,
+                self._heading,
+            )
+        )
+
+    def _suffixed(self, token: numerals.Token) -> bool:
+        """`12epoch`, `after 20 iterations`: the axis word follows the number."""
+        after = _AFTER_WORD.match(self.text, token.end)
+        if after is None or token.kind != "number" or not numerals.is_whole(self.text[token.start : token.stop]):
+            return False
+        level = names.AXES.get(names.plain(after[1]))
+        before = self.text[self._at : token.start].rpartition("(")[2].strip().lower()
+        if level is None or (before not in {"", "after", "at"} and after[0] != after[1]):
+            return False
+        self._axis(token, level)
+        return True
+
+    def _axis(self, token: numerals.Token, level: int, *, is_leading: bool = False) -> None:
+        stop = token.middle if token.kind == "ratio" else token.stop
+        total = (token.second, token.end) if token.kind == "ratio" else None
+        self.axes.append(Axis(level, token.start, stop, total, is_leading))
+
+    def _unnamed(self, token: numerals.Token, found: labels.Label) -> None:
+        text, fields = self.text, self.fields
+        between = text[self._at : token.start].strip()
+        is_first = not fields and not self.axes
+        if between in {"+", "±", "+/-", "+-"} or (between == "" and text[token.start] == "+"):
+            self._deviation(token)
+        elif self._share and token.unit == "%" and between == "(":
+            self._field(token, self._share)
+        elif token.kind == "ratio":
+            self._ratio(token, found, between)
+        elif token.kind == "number" and found.is_strong and self._rest and not fields:
+            name = re.sub(r"\s(?:at|after|for|in)$", "", self._rest)
+            self._field(token, found._replace(name=name))
+        elif is_first:
+            self._leading(token)
+        elif self._is_step_at_end(token):
+            self._axis(token, 3)
+        elif not self._suffixed(token) and len(self.axes) == 1 and self.axes[0].is_leading and self._closes_pair(token):
+            self.axes[0] = self.axes[0]._replace(level=0)
+            self._axis(token, 2, is_leading=True)
+
+    def _ratio(self, token: numerals.Token, found: labels.Label, between: str) -> None:
+        """`n/m`: at the line's beginning, behind an epoch, or in brackets at the end."""
+        text, fields = self.text, self.fields
+        if len(self.axes) == 1 and self.axes[0].total and between == "][" and not fields:  # Train: [12/300][100/1251]
+            self.axes[0] = self.axes[0]._replace(level=0)
+            self._axis(token, 2)
+        elif len(fields) == 1 and not any(axis.level for axis in self.axes) and between == "[" and text[token.end :].strip() == "]":
+            self._axis(token, 2)
+        elif (not fields and not self.axes) or (not fields and all(axis.level == 0 for axis in self.axes) and self._touches(found)):
+            at_start = not text[self.start : token.start].strip(" [(|")
+            self._axis(token, 2 if self.axes or not at_start else 3, is_leading=at_start)
+
+    def _touches(self, found: labels.Label) -> bool:
+        """Does an `n/m` belong to the axis before it?"""
+        return not _LETTERS.search(found.head) and (not found.name or "[" in found.opened)
+
+    def _deviation(self, token: numerals.Token) -> None:
+        if self.fields and self.fields[-1].stop <= token.start:
+            last = self.fields[-1]
+            self.fields.append(last._replace(name=f"{last.name}_std", start=token.start + (self.text[token.start] == "+"), stop=token.stop))
+
+    def _leading(self, token: numerals.Token) -> None:
+        """`[5]`, `[1, 2000]`, `5:` and `5 |` at the line's beginning."""
+        text = self.text
+        before, after = text[self.start : token.start].strip(), text[token.stop : token.stop + 2]
+        is_step = (
+            (before == "[" and after[:1] in {"]", ","}) or (before == "" and after in {":\t", ": "}) or (before == "" and after[:1] == "|")
+        )
+        if is_step and numerals.is_whole(text[token.start : token.stop]):
+            self._axis(token, 3, is_leading=True)
+        else:
+            self._suffixed(token)
+
+    def _closes_pair(self, token: numerals.Token) -> bool:
+        """The second of `[1, 2000]` and of `1|20|`."""
+        between = self.text[self._at : token.start].strip()
+        return not self.fields and between in {",", "|"} and self.text[token.stop : token.stop + 1] in {"]", "|"}
+
+    def _is_step_at_end(self, token: numerals.Token) -> bool:
+        """`x: 1.1 (10)`: the one value's step."""
+        text = self.text
+        return (
+            len(self.fields) == 1
+            and not self.axes
+            and text[self._at : token.start] == " ("
+            and text[token.stop :].strip() == ")"
+            and numerals.is_whole(text[token.start : token.stop])
+        )
+
+
+def value_first(scan: Scan) -> list[Field]:
+    """`11000: 0.05, 0.08 avg loss, 0.001 rate`: values before their names, between commas."""
+    text, found, unnamed = scan.text, [], None
+    at = scan.axes[0].stop + 1
+    for piece in text[at:].split(","):
+        match = re.match(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)(?:\s+([A-Za-z][A-Za-z _]*?))?\s*$", piece)
+        if match is None:
+            return []
+        start = at + match.start(1)
+        name = match[2] or ""
+        field = Field(name, start, at + match.end(1), (at + match.start(2), at + match.end(2)), "", True, "." in match[1], True)
+        at += len(piece) + 1
+        if not name:
+            unnamed = field
+        elif name not in numerals.TIMES and "." in match[1]:
+            if unnamed is not None and name.startswith("avg "):
+                found.append(unnamed._replace(name=name.removeprefix("avg ")))
+            unnamed = None
+            found.append(field)
+    return found

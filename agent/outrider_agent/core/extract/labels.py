@@ -1,0 +1,88 @@
+"""What stands between two numbers of a line, taken apart: the end of the one before, headings, and the name of the one that follows."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from outrider_agent.core.extract import names, numerals
+
+_CUT = re.compile(r"\t|[|│┃;→•]|,\s|,(?=[A-Za-z_])|\s[-\u2013\u2014=]+>?\s|\s{2,}|[\[\]{}]|\)(?=[\s:/,]|$)|\(|:(?=\s|[A-Za-z_])|(?<==)=|\)")
+#: A name and what belongs to it is no longer.
+LONGEST = 200
+
+_UNIT_AFTER = re.compile(r"\s?([A-Za-zµ%]+(?:/[A-Za-z]+)*)(?!\w)")
+_PARENTHESES = re.compile(r"\s?\(([A-Za-z][\w /%]*)\)$")
+_GROUP = re.compile(r"([\w@ -]+?)\s*:\s*$")
+_EDGES = " \t.-\u2013\u2014*#>`'\"·•/,+~<|"
+_JUDGED = re.compile(r"\s+(?:is|was|are|of)$")
+_POSSESSIVE = re.compile(r"(?:^|.*\s)(\S+)'s\s+(.+)$")
+_OF = re.compile(r"\s(?:of|on|for|after)\s")
+_SEPARATORS = re.compile(r"[<>!~+*/-]$")
+
+
+class Label(NamedTuple):
+    """
+    `name`: of the number that follows, "" where it has none; `span`: where it stands; `is_strong`: it is joined by `:` or `=`; `head`: what
+    stands before the name; `opened`: brackets between name and number; `group`: as in `accuracy: (train=…`.
+    """
+
+    name: str
+    span: tuple[int, int]
+    is_strong: bool
+    head: str
+    opened: str
+    group: str | None
+
+
+def past_unit(text: str, start: int, stop: int) -> int:
+    """Where a gap begins behind a unit that stands at a blank from its number: `1.52 images/s eta: …`."""
+    match = _UNIT_AFTER.match(text, start, stop)
+    if match is None:
+        return start
+    is_unit = match[1] in numerals.UNIT_WORDS or "/s" in match[1] or match[1] == "%"
+    return match.end() if is_unit and not text[match.end() : stop].lstrip(" ").startswith((":", "=")) else start
+
+
+def label(text: str, start: int, stop: int) -> Label:
+    """The gap from `start` to `stop`, where a number begins."""
+    end, start = stop, max(start, stop - LONGEST)
+    while end > start and text[end - 1] in " \t'\"[(<":
+        end -= 1
+    opened = "".join(char for char in text[end:stop] if char in "[(")
+    is_strong = end > start and text[end - 1] in ":="
+    if is_strong:
+        end -= 1
+        if end > start and (text[end - 1] == "=" or _SEPARATORS.search(text[start:end])):
+            return Label("", (end, end), False, text[start:end], opened, None)
+        end = len(text[:end].rstrip(" \t'\"")) if end > start else end
+    return _named(text, start, max(end, start), is_strong=is_strong, opened=opened)
+
+
+def _named(text: str, start: int, end: int, *, is_strong: bool, opened: str) -> Label:
+    piece = text[start:end].rstrip()
+    unit = _PARENTHESES.search(piece)
+    body = piece[: unit.start()] if unit else piece
+    if unit and unit.start() == 0 and not is_strong:
+        unit, body = None, piece
+    cut, mark = 0, ""
+    for found in _CUT.finditer(body):
+        cut, mark = found.end(), found[0]
+    head, raw = body[:cut], body[cut:] + (unit[0] if unit else "")
+    group = None
+    if mark == "(" and (grouped := _GROUP.search(head[:-1])):
+        group = grouped[1].strip()
+    name = raw.strip(_EDGES)
+    at = start + cut + raw.find(name) if name else end
+    shown = name if not is_strong and name.rpartition(" ")[2].lower() in names.STOPS else _shorter(name)
+    return Label(shown, (at, at + len(name)), is_strong, head, opened, group)
+
+
+def _shorter(name: str) -> str:
+    """Of a whole phrase the name: "lgbm_spark's best error", "Accuracy of the network on the 10000 test images", "the loss is"."""
+    if owner := _POSSESSIVE.match(name):
+        return f"{owner[1]}/{owner[2]}"
+    name = _JUDGED.sub("", name).removeprefix("the ")
+    if name.count(" ") > 2 and (phrase := _OF.search(name)) and names.is_metric(name[: phrase.start()], measured=True):
+        return name[: phrase.start()]
+    return name

@@ -1,0 +1,176 @@
+"""
+Names: which is a metric by itself, which is an axis (a step, an epoch), which is never a metric.
+
+A list of the field's words, not of tools. What is not on it can still become a metric: by standing beside a step, or by changing
+(`extractor`).
+"""
+# ruff: noqa: SIM905 (lists of words read best as words)
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+
+#: Metrics wherever they stand.
+STRONG = frozenset(
+    "loss losses acc accuracy auc auroc auprc f1 f1score f2 fbeta ppl perplexity mae mse rmse rmsle mape smape nll bce elbo kl kld "
+    "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 reward "
+    "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
+    "likelihood top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity".split()
+)
+#: Metrics where the number is printed as a measured one, with a decimal point: in prose these words mean other things.
+DECIMAL = frozenset(
+    "score scores error err cost return returns map ap ar em precision recall entropy objective change residual gap divergence "
+    "mean_reward correlation pearson spearman fps".split()
+)
+#: They vary in training, but are settings as well: metrics only beside a step or beside another metric.
+WEAK = frozenset("lr momentum temperature epsilon beta beta1 beta2 alpha wd decay rate".split())
+#: Settings. A line that has them and no metric is a dump of arguments.
+CONFIG = frozenset(
+    "batch size workers seed layers layer hidden dim dims heads dropout epochs max min threshold tolerance tol weight weights coef "
+    "factor gamma patience warmup length bins depth leaves estimators optimizer scheduler dtype dir path model backend interval "
+    "every".split()
+)
+_NEVER = frozenset(
+    "eta remaining remainingtime elapsed totaltime vnum rank localrank worldsize nprocs numworkers workerid port version pid tid "
+    "seed gpu device node line lineno id jobid uid gid trial timestamp date ts created msecs progress epochs numepochs maxepochs "
+    "maxsteps totalsteps instances images imgsize targets nparameters numparameters params parameters size thread process level "
+    "worker exitcode returncode status code year month day hour minute second eventid layer fold cv device0 cuda python "
+    "driverversion cudaversion".split()
+)
+#: Axes, and how fine: of several the finest names the step. 0 is the epoch.
+AXES = {
+    "globalstep": 4,
+    "numupdates": 4,
+    "totaltimesteps": 4,
+    "numtimesteps": 4,
+    "trainerglobalstep": 4,
+    "globalsteps": 4,
+    "optimizerstep": 3,
+    "step": 3,
+    "steps": 3,
+    "trainstep": 3,
+    "iteration": 3,
+    "iterations": 3,
+    "iter": 3,
+    "iters": 3,
+    "it": 3,
+    "itr": 3,
+    "niter": 3,
+    "update": 3,
+    "updates": 3,
+    "round": 3,
+    "tick": 3,
+    "timestep": 3,
+    "timesteps": 3,
+    "generation": 3,
+    "gen": 3,
+    "episode": 3,
+    "examplecounter": 3,
+    "batch": 2,
+    "minibatch": 2,
+    "microstep": 2,
+    "batchidx": 2,
+    "epoch": 0,
+    "ep": 0,
+    "epochs": 0,
+    "trainepoch": 0,
+}
+#: Before an axis word these say where, not which: "at iteration 5", "completed step 3".
+_ASIDE = frozenset(
+    "at after for in on the completed finished current global start starting begin end ending running of training train val valid "
+    "validation test testing eval evaluation dev boosting => results done during minibatch".split()
+)
+#: A number behind one of these is no value of what stands before it.
+STOPS = frozenset(
+    "in at to from of for by on with took the a an and or than be saved saving improve improved reached after before line about "
+    "over per version using has have got up no are as into until since within epoch epochs file port top first last next every all "
+    "only least most last_best page".split()
+)
+#: And no name at all ends in one of these.
+PREPOSITIONS = frozenset("to from of at by for in with on".split())
+_SPLIT = re.compile(r"(?i)(?<![A-Za-z_])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev)(?![A-Za-z_])")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SUFFIXES = ("loss", "accuracy", "rmse", "rmsle", "perplexity", "reward", "auc", "mae", "mse", "logloss")
+_PER_TIME = re.compile(r"(?i)(?:/|per|_per_)\s*_?(?:s|sec|second|device|thread|gpu)(?:$|[^a-z])")
+
+
+def plain(name: str) -> str:
+    """The name without case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+@functools.lru_cache(maxsize=4096)
+def words(name: str) -> tuple[str, ...]:
+    """Its words, lower case: at blanks, marks and changes of case."""
+    return tuple(word.lower() for word in _WORDS.findall(name))
+
+
+@functools.lru_cache(maxsize=4096)
+def is_metric(name: str, *, measured: bool) -> bool:
+    """Is it one by its name alone? `measured`: its number has a decimal point, or is not finite."""
+    parts = words(name)
+    short = plain(name)
+    if set(parts) & CONFIG or short in _NEVER:
+        return False
+    joined = {first + second for first, second in itertools.pairwise(parts)} | set(parts) | {short}
+    if joined & STRONG or short.endswith(_SUFFIXES) or (len(parts) > 1 and parts[0] in {"grad", "gradient"} and "norm" in parts):
+        return True
+    return measured and bool(joined & DECIMAL or is_rate(name))
+
+
+def is_rate(name: str) -> bool:
+    """Is it something a second, a device?"""
+    return _PER_TIME.search(name) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def is_never(name: str) -> bool:
+    """Is it none, whatever stands beside it?"""
+    short = plain(name)
+    return (
+        short in _NEVER
+        or name.startswith("of ")
+        or short.endswith(("version", "python", "cuda", "port"))
+        or not any(char.isalpha() for char in name)
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def is_total(name: str) -> bool:
+    """Does it say how many there will be: `epochs: 10`?"""
+    return plain(name) in {"epochs", "numepochs", "maxepochs"}
+
+
+def is_setting(name: str) -> bool:
+    """Is it something that a user sets?"""
+    return bool(set(words(name)) & (CONFIG | WEAK)) or words(name) == ("learning", "rate")
+
+
+@functools.lru_cache(maxsize=4096)
+def is_config(name: str) -> bool:
+    """Is it something that a user sets, and that does not vary in training?"""
+    return bool(set(words(name)) & CONFIG)
+
+
+@functools.lru_cache(maxsize=4096)
+def axis(name: str) -> int | None:
+    """How fine an axis of that name is; None: it is none. The words before an axis word may only say where: "completed step"."""
+    name = re.sub(r"\s?\([^)]*\)$", "", name)
+    short = plain(name)
+    if short in AXES:
+        return AXES[short]
+    parts = [part for part in re.split(r"[\s\[\](){},:;|>]+", name.lower()) if part]
+    for count in (2, 1):
+        if len(parts) > count - 1 and (found := AXES.get(plain("".join(parts[-count:])))) is not None:
+            rest = parts[:-count]
+            if all(part in _ASIDE for part in rest) or rest[-1] in {"at", "after", "for", "in"}:
+                return found
+    return None
+
+
+def split_in(text: str) -> str | None:
+    """Which part of the data a heading names, as printed but for case."""
+    found = _SPLIT.search(text)
+    return found[1].lower() if found else None

@@ -1,0 +1,299 @@
+"""
+What of a line is worth keeping, and how a line of the same shape is read at once.
+
+`judge` decides over names and axes that were found; its result is a `Plan`: places in the line. A shape is the line with every run of
+digits made one `0`; from a plan a `Pattern` is made that reads any line of that shape in one match, without looking at names again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from outrider_agent.core.extract import fields, literal, names, numerals, prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Span = tuple[int, int]
+
+#: How a plan's values become points.
+METRICS, AXIS, CANDIDATE = "metrics", "axis", "candidate"
+
+_DUMP = re.compile(r"(?:^|[\s,({])[\w-]+\s?[=:]\s?(?:True|False|None|true|false|null|'[^']*'|\"[^\"]*\")(?=[\s,)}]|$)|Namespace\(")
+#: COCO's report: Average Precision (AP) @[ IoU=0.50:0.95 | area= all | maxDets=100 ] = 0.412
+_COCO = re.compile(r"\s*(\w[\w ()-]*?)\s*@\s?\[([^\]]*)\]\s*=\s*(-?\d\.\d+)\s*$")
+_COCO_WIDEST = 400
+_DIGITS = re.compile(r"\d+")
+
+
+class Plan(NamedTuple):
+    """`values`: name and place; `fixed`: places of names, whose digits are no numbers; `is_batch`: the step counts within the epoch."""
+
+    kind: str
+    rule: str
+    values: tuple[tuple[str, Span], ...]
+    fixed: tuple[Span, ...]
+    epoch: Span | None
+    step: Span | None
+    total: Span | None
+    rank: Span | None
+    split: str | None
+    is_batch: bool
+
+
+class Found(NamedTuple):
+    """What a line holds, before it is judged."""
+
+    rule: str
+    fields: Sequence[fields.Field]
+    axes: Sequence[fields.Axis]
+    split: str | None
+    rank: Span | None
+    is_listed: bool = False  # in a bar's postfix or a dict: what stands there was put there to be read
+
+
+def judge(text: str, found: Found) -> Plan | None:
+    """The plan of a line; None where it holds nothing."""
+    if found.rule == "coco":
+        return _plan(METRICS, found, list(found.fields))
+    named = [field for field in found.fields if names.axis(field.name) is None or field.is_measured or found.axes]
+    strong = [field for field in named if _is_strong(field, has_axis=bool(found.axes))]
+    if _is_dump(text, found, strong):
+        return None
+    kept = _apart(_kept(named, found, strong))
+    if not kept:
+        if found.axes:
+            return _plan(AXIS, found, [])
+        candidates = _candidates(named)
+        return _plan(CANDIDATE, found, candidates) if candidates and _is_all(text, found, candidates) else None
+    return _plan(METRICS, found, kept)
+
+
+def _apart(kept: list[fields.Field]) -> list[fields.Field]:
+    """Of a line about several parts of the data each name says which: `[train] loss=… [valid] loss=…`."""
+    if len({field.name for field in kept}) == len(kept) or len({field.split for field in kept}) < 2:
+        return kept
+    return [field._replace(name=f"{field.split}/{field.name}") if field.split else field for field in kept]
+
+
+def _is_strong(field: fields.Field, *, has_axis: bool) -> bool:
+    if not names.is_metric(field.name, measured=field.is_measured or has_axis) or _is_duration(field):
+        return False
+    return field.is_strong or (field.is_apart and field.name.count(" ") < 3)
+
+
+def _is_dump(text: str, found: Found, strong: list[fields.Field]) -> bool:
+    """Is it a dump of settings, and no report?"""
+    if any(axis.level > 0 for axis in found.axes):
+        return False
+    if not strong and any(names.is_config(field.name) for field in found.fields):
+        return True
+    return not found.is_listed and not found.axes and _DUMP.search(text) is not None
+
+
+def _is_duration(field: fields.Field) -> bool:
+    return field.unit.partition("/")[0] in numerals.TIMES and "/" not in field.unit
+
+
+def _kept(named: list[fields.Field], found: Found, strong: list[fields.Field]) -> list[fields.Field]:
+    if not strong and not found.axes:
+        return []
+    has_measure = bool(strong) or any(field.is_measured and _may_stand(field) for field in named)
+    kept = [field for field in named if field in strong or (has_measure and _may_stand(field) and _is_said(field, found))]
+    if not strong and not any(axis.level for axis in found.axes) and all(names.is_setting(field.name) for field in kept) and len(kept) > 1:
+        return []
+    return kept
+
+
+def _is_said(field: fields.Field, found: Found) -> bool:
+    """Is it put as a value: measured, or joined to its name where steps are told; and not a word of a sentence?"""
+    if not (field.is_measured or names.is_rate(field.name) or (found.axes and field.is_strong) or found.is_listed):
+        return False
+    return field.is_strong or (bool(found.axes) and field.name.count(" ") < 4)
+
+
+def _may_stand(field: fields.Field) -> bool:
+    return not names.is_never(field.name) and not _is_duration(field) and field.name.count(" ") < 6
+
+
+def _candidates(named: list[fields.Field]) -> list[fields.Field]:
+    """Names that may prove themselves by changing: nothing but `name: 1.5` on the line."""
+    return [field for field in named if field.is_strong and field.is_measured and _may_stand(field) and not names.is_setting(field.name)]
+
+
+def _is_all(text: str, found: Found, kept: list[fields.Field]) -> bool:
+    """Is there nothing on the line but these?"""
+    return (
+        len(kept) == len(found.fields)
+        and kept[0].span[0] <= len(text) - len(text.lstrip()) + 1
+        and not text[kept[-1].stop :].strip(" ,;.%)")
+    )
+
+
+def is_alone(text: str, found: Found, start: int) -> bool:
+    """Is there, behind a log line's prefix, nothing but one name and its value?"""
+    if not start or len(found.fields) != 1:
+        return False
+    only = found.fields[0]
+    return not text[start : only.span[0]].strip() and not text[only.stop :].strip(" .%")
+
+
+def _plan(kind: str, found: Found, kept: list[fields.Field]) -> Plan:
+    epoch = next((axis for axis in found.axes if axis.level == 0), None)
+    finer = [axis for axis in found.axes if axis.level > 0]
+    step = max(finer, key=lambda axis: axis.level, default=None)
+    boosted = bool(found.axes) and found.axes[0].is_leading
+    totalled = step or epoch
+    return Plan(
+        kind,
+        found.rule,
+        tuple((spelled(field.name, is_boosted=boosted), (field.start, field.stop)) for field in kept),
+        tuple(field.span for field in found.fields if field.span[1] > field.span[0]),
+        (epoch.start, epoch.stop) if epoch else None,
+        (step.start, step.stop) if step else None,
+        totalled.total if totalled else None,
+        found.rank,
+        found.split,
+        step is not None and (step.level == 2 or (epoch is not None and step.total is not None)),
+    )
+
+
+def spelled(name: str, *, is_boosted: bool = False) -> str:
+    """The name as a series has it: as printed, without blanks. Of a boosting round's `train-logloss` the data set stands apart."""
+    if is_boosted and "-" in name and "/" not in name:
+        data, _, metric = name.rpartition("-")
+        name = f"{data}/{metric}" if data and metric else name
+    return "_".join(name.replace("'s ", "/").split())
+
+
+def from_items(text: str, start: int, rank: Span | None, head: fields.Scan | None) -> Found:
+    """What a dict holds, as fields and axes; `head`: what stands before it in the line."""
+    kept: list[fields.Field] = []
+    axes: list[fields.Axis] = list(head.axes) if head else []
+    split = head.split if head else None
+    found = literal.items(text, start)
+    for index, item in enumerate(found):
+        if item.text is not None:
+            if names.plain(item.name) in {"split", "mode", "phase", "stage", "subset"}:
+                split = names.split_in(item.text) or split
+            continue
+        name, level = item.name, names.axis(item.name)
+        if name == "metricValue" and index and found[index - 1].text:
+            name = found[index - 1].text or name
+        is_measured = literal.measured(text, item)
+        if level is not None and (not is_measured or level == 0) and names.plain(item.name) not in {"epochs", "steps"}:
+            axes.append(fields.Axis(level, item.start, item.stop))
+        else:
+            kept.append(fields.Field(name, item.start, item.stop, (item.start, item.start), "", True, is_measured, True))
+    return Found("dict", kept, axes, split, rank, is_listed=True)
+
+
+def found_in(text: str, brace: int, before: prefix.Prefix) -> Found:
+    """The names, values and axes of a line: of its dict (`brace` is where that begins, -1: it has none), else of its words."""
+    if brace >= 0:
+        head = fields.Scan(text[:brace], before.stop)
+        found = from_items(text, brace, before.rank, head)
+        if found.fields or found.axes:
+            return found
+    if text.lstrip().startswith("[CV"):
+        return _validation(text, before)
+    if "@" in text and len(text) < _COCO_WIDEST and (coco := _COCO.match(text, before.stop)):
+        name = f"{coco[1]}@[{coco[2].strip()}]".replace(" ", "")
+        one = fields.Field(name, *coco.span(3), coco.span(1), "", True, True, True)
+        return Found("coco", [one], [], None, before.rank)
+    scan = fields.Scan(text, before.stop)
+    if scan.axes and scan.axes[0].is_leading and not any(field.is_strong for field in scan.fields) and (first := fields.value_first(scan)):
+        return Found("kv", first, scan.axes, scan.split, before.rank)
+    return Found("kv", scan.fields, scan.axes, scan.split, before.rank)
+
+
+def _validation(text: str, before: prefix.Prefix) -> Found:
+    """scikit-learn's `[CV 2/3] END C=1;, score=0.98`: settings, then results."""
+    start = text.find(";")
+    end = text.find("total time=")
+    scan = fields.Scan(text[: end if end > 0 else len(text)], max(start + 1, 0) if start >= 0 else len(text[: text.find("END") + 3]))
+    return Found("cv", scan.fields, [], scan.split, before.rank)
+
+
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_JOINED = re.compile(rb"[A-Za-z_@]0")
+_IN_NAMES = re.compile(rb"[A-Za-z_@][0-9]+")
+#: When one line in so many was asked for, all of a block are done at once.
+_SINGLE = 4
+
+
+def shapes(block: bytes) -> bytes:
+    """Lines with every run of digits made one `0`."""
+    block = block.translate(_ZEROS)
+    for run in (b"0" * 16, b"0000", b"00", b"00"):
+        block = block.replace(run, b"0")
+    while b"00" in block:
+        block = block.replace(b"00", b"0")
+    return block
+
+
+class Shapes:
+    """
+    The shapes of a block's lines, by place. Two lines of one shape differ in their numbers and in nothing else: the digits of names
+    (`loss1`, `top5`) are part of it.
+    """
+
+    def __init__(self, block: bytes, lines: Sequence[bytes]) -> None:
+        self._block, self._lines = block, lines
+        self._all: list[bytes] = []
+        self._asked = 0
+
+    def of(self, place: int) -> bytes:
+        """One line's."""
+        self._asked += 1
+        if not self._all and self._asked * _SINGLE > len(self._lines):
+            self._all = shapes(self._block).split(b"\n")
+        found = self._all[place] if self._all else shapes(self._lines[place])
+        return found if _JOINED.search(found) is None else b"\n".join([found, *_IN_NAMES.findall(self._lines[place])])
+
+
+class Pattern:
+    """Reads the lines of one shape by a plan that was made of one of them."""
+
+    def __init__(self, text: str, plan: Plan) -> None:
+        self.plan = plan
+        spans = [span for _, span in plan.values] + [span for span in (plan.epoch, plan.step, plan.total, plan.rank) if span]
+        self._groups = {span: number for number, span in enumerate(sorted(set(spans)))}
+        self._match = re.compile(self._source(text)).match
+        #: Places in what `read` gives, of the metrics and of the axes.
+        self.names = tuple(name for name, _ in plan.values)
+        self.values = tuple(self._groups[span] for _, span in plan.values)
+        self.epoch, self.step, self.total, self.rank = (
+            None if span is None else self._groups[span] for span in (plan.epoch, plan.step, plan.total, plan.rank)
+        )
+
+    def _source(self, text: str) -> bytes:
+        parts: list[bytes] = []
+        at = 0
+        for span in sorted(self._groups):
+            parts += [self._literal(text, at, span[0]), b"(", _digits(text[span[0] : span[1]]), b")"]
+            at = span[1]
+        return b"".join([*parts, self._literal(text, at, len(text)), rb"\s*$"])
+
+    def _literal(self, text: str, start: int, stop: int) -> bytes:
+        """Names as they are, other numbers as any."""
+        parts, at = [], start
+        for first, last in self.plan.fixed:
+            if start <= first and last <= stop and first >= at:
+                parts += [_digits(text[at:first]), re.escape(text[first:last].encode())]
+                at = last
+        return b"".join([*parts, _digits(text[at:stop])])
+
+    def read(self, line: bytes) -> tuple[bytes, ...] | None:
+        """The texts at the plan's places; None where the line is not of that shape after all."""
+        match = self._match(line)
+        return None if match is None else match.groups()
+
+
+def _digits(text: str) -> bytes:
+    parts, at = [], 0
+    for match in _DIGITS.finditer(text):
+        parts += [re.escape(text[at : match.start()].encode()), rb"\d+"]
+        at = match.end()
+    return b"".join([*parts, re.escape(text[at:].encode())])

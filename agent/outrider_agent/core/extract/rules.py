@@ -1,0 +1,116 @@
+r"""
+A user's own rules: patterns that say which numbers are metrics. They go before everything that is known in general.
+
+The forms of others are taken as they are: SageMaker's `metric_definitions` (a list of `Name` and `Regex`), Katib's filters (a pattern with
+a group for the name and one for the value), Guild's `output-scalars` (`{name: pattern}`, with `\key`, `\value` and `\step`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from outrider_agent import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Read = tuple[dict[str, float], float | None, float | None]
+
+_GUILD = {
+    r"\key": r"[^ \t\n:=]+",
+    r"\value": r"[-+]?(?:[0-9]*\.)?[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?nan|[-+]?inf",
+    r"\step": r"[0-9]+",
+}
+_NAME = re.compile(r"[\w@/.:#% -]+$")
+
+
+class Rule:
+    """
+    One pattern. `name`: what points read by it are said to be read by. A group may be named `step` or `epoch`; other named groups are
+    metrics of that name; else the first group is the value of `metric`, or, where there are two and no `metric`, they are name and value.
+    """
+
+    def __init__(self, pattern: str, metric: str | None = None, name: str = "user") -> None:
+        try:
+            self._pattern = re.compile(pattern)
+        except re.error as exc:
+            raise errors.BadRule(f"The rule {pattern!r} is no regular expression ({exc}); nothing was read by it. Mend it.") from exc
+        groups = set(self._pattern.groupindex)
+        self._is_named = bool(groups - {"step", "epoch"})
+        if not self._pattern.groups or (metric is None and not groups and self._pattern.groups < 2):
+            raise errors.BadRule(f"The rule {pattern!r} has no group for the value; put the number in brackets: loss=([0-9.]+)")
+        self.metric, self.name, self.pattern = metric, name, pattern
+
+    def read(self, text: str) -> Read | None:
+        """What the rule finds in a line: metrics, step, epoch. None: nothing."""
+        metrics: dict[str, float] = {}
+        axes: dict[str, float | None] = {"step": None, "epoch": None}
+        for match in self._pattern.finditer(text):
+            for key, value in self._values(match):
+                if (found := _number(value)) is not None:
+                    if key in axes:
+                        axes[key] = found
+                    else:
+                        metrics[key] = found
+        return (metrics, axes["step"], axes["epoch"]) if metrics or axes["step"] is not None or axes["epoch"] is not None else None
+
+    def _values(self, match: re.Match[str]) -> Iterable[tuple[str, str | None]]:
+        named = match.groupdict()
+        if self._is_named:
+            return named.items()
+        found = [(key, value) for key, value in named.items() if value]
+        if self.metric is not None:
+            return [*found, (self.metric, match[1])]
+        return found if named else [*found, (match[1] or "", match[2])]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float((text or "").strip().replace(",", ""))
+    except ValueError:
+        return None
+
+
+def from_option(text: str) -> Rule:
+    """`--metric`: NAME=PATTERN, or one pattern that holds the name: `loss=([0-9.]+)`, `(?P<loss>…)`."""
+    metric, sign, pattern = text.partition("=")
+    if not sign or "(" in metric or not _NAME.match(metric):
+        return Rule(text, name=f"user: {text}")
+    whole = text if pattern.startswith("(") else pattern
+    return Rule(whole, metric.strip(), f"user: {text}")
+
+
+def from_settings(found: Any) -> list[Rule]:
+    """Rules of a file: a list of tables, each ours, SageMaker's, or one of a filter; or Guild's mapping."""
+    if isinstance(found, dict):
+        return _from_mapping(found)
+    if isinstance(found, str):
+        return [_guild(None, found)]
+    if not isinstance(found, list):
+        raise errors.BadRule("Rules are a list: [[metrics]] with name and pattern. None was taken.")
+    made: list[Rule] = []
+    for one in found:
+        made += _from_mapping(one) if isinstance(one, dict) else [_guild(None, str(one))]
+    return made
+
+
+def _from_mapping(one: Mapping[str, Any]) -> list[Rule]:
+    if "Name" in one and "Regex" in one:  # SageMaker
+        return [Rule(str(one["Regex"]), str(one["Name"]), f"sagemaker: {one['Name']}")]
+    if "pattern" in one:
+        metric = one.get("name")
+        return [_guild(str(metric) if metric else None, str(one["pattern"]))]
+    for key in ("metrics", "metric_definitions", "MetricDefinitions", "output-scalars", "source", "filter", "metricsFormat"):
+        if key in one:  # whole documents of theirs, down to the rules
+            return from_settings(one[key])
+    return [_guild(str(metric), str(pattern)) for metric, pattern in one.items()]
+
+
+def _guild(metric: str | None, pattern: str) -> Rule:
+    for short, long in _GUILD.items():
+        pattern = pattern.replace(short, long)
+    if metric in {"step", "epoch"}:
+        pattern = pattern.replace("(", f"(?P<{metric}>", 1)
+        return Rule(pattern, name=f"user: {metric}")
+    return Rule(pattern, metric, f"user: {metric or pattern}")

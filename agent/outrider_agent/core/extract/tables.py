@@ -1,0 +1,241 @@
+"""Tables: a heading with columns below it, by widths; boxes of rows between bars; reports with a row a class."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from outrider_agent.core.extract import bars, names, numerals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CELL = re.compile(r"[^\s|│┃]+(?: [^\s|│┃]+)*")
+_WORD = re.compile(r"\S+")
+_RULE = re.compile(r"^[\s|+]*[-=─━]{2,}(?:[\s|+┼╋]+[-=─━]+)*[\s|+]*$")
+_VALUE = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|[-+]?(?:nan|inf)$", re.IGNORECASE)
+_PROGRESS = re.compile(r"(\d+)/(\d+)$")
+_ROW = re.compile(
+    r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
+    r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])"
+)
+_BARS = "|│┃║"
+#: A table is no wider.
+WIDEST = 2000
+_AXES = {"e": 0, "#": 3, "iter": 3, "epoch": 0, "step": 3}
+
+
+class Column(NamedTuple):
+    """A column's name and where it stands."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class Row(NamedTuple):
+    """A table's row: its values by name, and its axes (level, value, total)."""
+
+    values: dict[str, float]
+    axes: list[tuple[int, float, float | None]]
+
+
+def is_rule(text: str) -> bool:
+    """Is it a line of dashes?"""
+    return _RULE.match(text) is not None
+
+
+def may_be_row(text: str) -> bool:
+    """Could it be one: a number first, or one behind a word or two, and more behind it?"""
+    return len(text) < WIDEST and _ROW.match(text) is not None
+
+
+def header(above: list[str], row: str) -> list[Column] | None:
+    """The columns over a row: `above` are the lines before it, the nearest last."""
+    lines = [line for line in above if line.strip() and len(line) < WIDEST]
+    if not lines:
+        return None
+    if is_rule(lines[-1]) and len(lines) > 1 and not is_rule(lines[-2]):
+        return _ruled(lines[-2], lines[-1])
+    head = bars.without(lines[-1])
+    if any(_VALUE.match(word) for word in head.split()):
+        return None
+    columns = _columns(_CELL.finditer(head))
+    cells = len(bars.without(row).split())
+    if len(lines) > 1 and (stacked := _stacked(lines[-2], head, cells)):
+        return stacked
+    if not _is_header(columns):
+        columns = _columns(_WORD.finditer(head))
+        if len(columns) != cells:
+            return None
+    return columns if _is_header(columns) else None
+
+
+def _columns(cells: Iterable[re.Match[str]]) -> list[Column]:
+    return [Column(_closed(cell[0]), *cell.span()) for cell in cells]
+
+
+def _closed(name: str) -> str:
+    """`Box(P` got its bracket at the end of the heading: each has its own."""
+    if name.endswith(")") and "(" not in name:
+        return name[:-1]
+    return f"{name})" if "(" in name and ")" not in name else name
+
+
+def _ruled(head: str, rule: str) -> list[Column] | None:
+    """The rule's dashes give the widths."""
+    columns = []
+    for dashes in re.finditer(r"[-=─━]+", rule):
+        name = head[dashes.start() : dashes.end()].strip(" |│")
+        columns.append(Column(name, *dashes.span()))
+    return columns if len(columns) > 1 and _is_header(columns) else None
+
+
+def _stacked(upper: str, lower: str, cells: int) -> list[Column] | None:
+    first, second = list(_WORD.finditer(upper)), list(_WORD.finditer(lower))
+    if not len(first) == len(second) == cells or any(_VALUE.match(word[0]) for word in first):
+        return None
+    columns = [Column(f"{a[0]} {b[0]}", *b.span()) for a, b in zip(first, second, strict=True)]
+    return columns if _is_header(columns) else None
+
+
+def _is_header(columns: list[Column]) -> bool:
+    """Does it name a metric, and something beside it? Or an axis, and much beside it?"""
+    if any(names.is_metric(column.name, measured=True) for column in columns):
+        return len(columns) > 1
+    return len(columns) > 3 and names.axis(columns[0].name) is not None
+
+
+def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | None:
+    """A row's values; None where it is none of this table."""
+    text = bars.without(text)
+    cells = list(_WORD.finditer(text))
+    placed = _placed(columns, cells, is_ruled=is_ruled)
+    if placed is None:
+        return None
+    values: dict[str, float] = {}
+    axes: list[tuple[int, float, float | None]] = []
+    keyed = _key(cells, text)
+    if keyed and any(names.axis(column.name) is not None for column in columns):
+        return None
+    for column, cell in placed:
+        level = _AXES.get(column.name.lower(), names.axis(column.name))
+        if level is not None and (progress := _PROGRESS.match(cell)):
+            axes.append((level, float(progress[1]), float(progress[2])))
+        elif level is not None and cell.isdigit():
+            axes.append((level, float(cell), None))
+        elif not names.is_never(column.name) and column.name.lower() not in {"support", "size", "time", "cp"}:
+            bare = cell.removesuffix("%")
+            if _VALUE.match(bare):
+                values[column.name] = numerals.value_of(bare)
+    if not axes and keyed is None:
+        return None
+    return Row(_named(values, keyed, columns), axes)
+
+
+def _named(values: dict[str, float], keyed: str | None, columns: list[Column]) -> dict[str, float]:
+    if not keyed or keyed == "all":
+        return values
+    if names.is_metric(keyed, measured=True) and len(values) == 1:
+        return {keyed: next(iter(values.values()))}
+    return {f"{keyed}/{name}": value for name, value in values.items()} if len(columns) > 1 else values
+
+
+def _key(cells: list[re.Match[str]], text: str) -> str | None:
+    """The words at the beginning of a row that name it; None where it begins with a number."""
+    words = []
+    for cell in cells:
+        if _VALUE.match(cell[0]) or _PROGRESS.match(cell[0]):
+            break
+        words.append(cell)
+    if not words or len(words) == len(cells):
+        return None
+    return text[words[0].start() : words[-1].end()]
+
+
+def _placed(columns: list[Column], cells: list[re.Match[str]], *, is_ruled: bool) -> list[tuple[Column, str]] | None:
+    """Each cell with its column: one by one where there are as many, else by where they stand."""
+    if len(cells) == len(columns):
+        return [(column, cell[0]) for column, cell in zip(columns, cells, strict=True)]
+    placed, taken = [], set()
+    for cell in cells:
+        for number, column in enumerate(columns):
+            overlaps = cell.start() < column.stop and column.start < cell.end()
+            if number not in taken and (overlaps if is_ruled else abs(cell.end() - column.stop) <= 1 or overlaps):
+                placed.append((column, cell[0]))
+                taken.add(number)
+                break
+    return placed if len(placed) >= min(2, len(columns)) else None
+
+
+def is_inner_rule(text: str, rows: int) -> bool:
+    """Is it a line within a box: below its heading, or between its rows?"""
+    text = text.strip()
+    return bool(text) and not any(char.isalnum() for char in text) and (rows == 1 or text[0] in "+├┡╞╠┝") and len(text) > 2
+
+
+def cells(text: str) -> list[str] | None:
+    """The cells of a row between bars; None where the line is none."""
+    text = text.strip()
+    if len(text) < 3 or text[0] not in _BARS or text[-1] not in _BARS:
+        return None
+    for bar in _BARS[1:]:
+        text = text.replace(bar, "|")
+    found = [cell.strip() for cell in text[1:-1].split("|")]
+    return found if any(char.isalnum() for char in text) else found[:0]
+
+
+def box(rows: list[list[str]]) -> list[Row]:
+    """What a box of rows holds: names with values below groups, or columns below a heading."""
+    rows = [found for found in rows if found]
+    if len(rows) < 2:
+        return []
+    pairs = [found for found in rows if len(found) == 2]
+    if len(pairs) == len(rows) and names.axis(rows[0][0]) is None:
+        found = _pairs(pairs)
+        return [found] if found else []
+    head = rows[0]
+    if any(len(found) != len(head) for found in rows) or any(_VALUE.match(cell) for cell in head):
+        return []
+    columns = [Column(name, place, place + 1) for place, name in enumerate(head)]
+    if not _is_header(columns):
+        return []
+    return [made for found in rows[1:] if (made := _box_row(columns, found))]
+
+
+def _box_row(columns: list[Column], found: list[str]) -> Row | None:
+    axes: list[tuple[int, float, float | None]] = []
+    values = {}
+    for column, cell in zip(columns, found, strict=True):
+        level = names.axis(column.name)
+        if level is not None and cell.isdigit():
+            axes.append((level, float(cell), None))
+        elif _VALUE.match(cell) and not names.is_never(column.name):
+            values[column.name] = numerals.value_of(cell)
+    if not axes and found[0] and not _VALUE.match(found[0]):
+        values = {f"{found[0]}/{name}": value for name, value in values.items()}
+    return Row(values, axes) if values else None
+
+
+def _pairs(rows: list[list[str]]) -> Row | None:
+    group, values = "", {}
+    axes: list[tuple[int, float, float | None]] = []
+    for name, cell in rows:
+        if not cell and name.endswith("/"):
+            group = name
+        elif _VALUE.match(cell):
+            full = f"{group}{name}"
+            if names.AXES.get(names.plain(name), 0) == 4:
+                axes.append((4, numerals.value_of(cell), None))
+            else:
+                values[full] = numerals.value_of(cell)
+    plain = [(names.axis(name), value, name) for name, value in values.items() if "/" not in name]
+    for level, value, name in plain:
+        if level is not None and not axes and value.is_integer():
+            axes.append((level, value, None))
+            del values[name]
+    is_report = axes or any("/" in name for name in values)
+    kept = (
+        values if is_report else {name: value for name, value in values.items() if names.is_metric(name, measured=not value.is_integer())}
+    )
+    return Row(kept, axes) if kept and any(names.is_metric(name, measured=True) for name in kept) else None

@@ -1,0 +1,233 @@
+"""From what a line holds to its points: which step and epoch they belong to, and which names have proved themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from outrider_agent.core import frames
+from outrider_agent.core.extract import bars, context, fields, names, plan, prefix, tables
+from outrider_agent.core.extract.reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from outrider_agent.core.extract import rules
+
+#: The last state of a bar has no more bytes.
+BAR_BYTES = 4096
+_EVALUATION = frozenset({"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev"})
+
+Axes = tuple[float | None, float | None, float | None]  # epoch, step, total
+
+
+class Timeline:
+    """Gathers readings in `found`; keeps the context's epoch, step and progress. `place`: line, offset and length of the line at hand."""
+
+    def __init__(self, state: context.Context) -> None:
+        self._context = state
+        self.place = (0, 0, 0)
+        self.found: list[Reading] = []
+
+    @property
+    def progress(self) -> tuple[float, float] | None:
+        """The newest count of a total."""
+        now = self._context
+        return (now.count, now.total) if now.count is not None and now.total else None
+
+    def missed(self) -> None:
+        """The line at hand looks like numbers, and nothing read it."""
+        now = self._context
+        now.unread += 1
+        now.unread_at = [*now.unread_at, self.place][-context.UNREAD :]
+
+    def user(self, found: rules.Read, name: str) -> bool:
+        """What a user's rule found in the line. Metrics?"""
+        metrics, step, epoch = found
+        now = self._context
+        now.step = step if step is not None else now.step
+        now.epoch = epoch if epoch is not None else now.epoch
+        if metrics:
+            self._emit(metrics, name, step if step is not None else now.step if now.step is not None else now.epoch, now.epoch)
+        return bool(metrics)
+
+    def apply(self, made: plan.Plan, text_of: Callable[[plan.Span], bytes]) -> None:
+        """What a plan says of a line; `text_of` gives the text at a place."""
+        epoch, step, total = (_number(text_of(span)) if span else None for span in (made.epoch, made.step, made.total))
+        if made.kind == plan.AXIS:
+            self._heading(epoch, step, total)
+            return
+        rank = int(text_of(made.rank)) if made.rank else None
+        metrics = {name: _number(text_of(span)) for name, span in made.values}
+        if made.kind == plan.CANDIDATE:
+            self._candidate(metrics, rank)
+            return
+        self._points(made, (epoch, step, total), metrics, rank)
+
+    def repeat(self, pattern: plan.Pattern, texts: tuple[bytes, ...]) -> None:
+        """The same for a line of a shape that is known: `texts` are those at its places."""
+        try:
+            metrics = {name: float(texts[place]) for name, place in zip(pattern.names, pattern.values, strict=True)}
+        except ValueError:  # thousands
+            metrics = {name: _number(texts[place]) for name, place in zip(pattern.names, pattern.values, strict=True)}
+        epoch = None if pattern.epoch is None else _number(texts[pattern.epoch])
+        step = None if pattern.step is None else _number(texts[pattern.step])
+        total = None if pattern.total is None else _number(texts[pattern.total])
+        rank = None if pattern.rank is None else int(texts[pattern.rank])
+        self._points(pattern.plan, (epoch, step, total), metrics, rank)
+
+    def _points(self, made: plan.Plan, axes: Axes, metrics: dict[str, float], rank: int | None) -> None:
+        epoch, step, total = axes
+        now = self._context
+        if now.block == now.line - 1:
+            now.block = now.line
+        if epoch is not None:
+            now.epoch, now.step, now.header = epoch, None, None
+        if step is not None:
+            now.step = step
+        if total is not None:
+            now.count, now.total = step if step is not None else epoch, total
+        finest = self._finest(made, epoch, step, total)
+        is_batch = made.is_batch and finest == step
+        line, offset, length = self.place
+        self.found.append(
+            Reading(
+                line=line,
+                offset=offset,
+                length=length,
+                metrics=metrics,
+                rule=made.rule,
+                step=finest,
+                epoch=now.epoch,
+                total=total,
+                split=made.split,
+                rank=rank,
+                is_batch=is_batch,
+            )
+        )
+
+    def _finest(self, made: plan.Plan, epoch: float | None, step: float | None, total: float | None) -> float | None:
+        now = self._context
+        is_evaluation = made.split in _EVALUATION
+        if made.rule == "cv":
+            return None
+        if step is not None:
+            return epoch if is_evaluation and epoch is not None and made.is_batch and total is not None and step >= total else step
+        if made.rule == "dict" and now.bar is not None and epoch is not None:
+            return now.bar
+        if epoch is not None:
+            return epoch if epoch.is_integer() else None
+        if is_evaluation and now.epoch is not None:
+            return now.epoch
+        return now.step if now.step is not None else now.epoch
+
+    def _heading(self, epoch: float | None, step: float | None, total: float | None) -> None:
+        now = self._context
+        if epoch is not None:
+            now.epoch, now.step = epoch, None
+            if step is None:
+                now.header = epoch
+        if step is not None:
+            now.step = step
+        if total is not None:
+            now.count, now.total = step if step is not None else epoch, total
+        now.block = now.line
+
+    def _candidate(self, metrics: dict[str, float], rank: int | None) -> None:
+        """A name that nobody knows is a metric when it comes again with another value. Until then its first reading waits."""
+        now = self._context
+        if any(name in now.implied_names for name in metrics):
+            now.implied += 1
+            now.implied_names = []
+        now.implied_names += list(metrics)
+        step = now.step if now.step is not None else now.epoch if now.epoch is not None else float(now.implied)
+        ready: dict[str, float] = {}
+        for name, value in metrics.items():
+            known = now.candidates.get(name)
+            if known is None:
+                if len(now.candidates) < context.CANDIDATES:
+                    now.candidates[name] = context.Candidate(value, self._reading({name: value}, "kv.learned", step, now.epoch, rank=rank))
+                continue
+            if known.first is not None and value == known.value:
+                continue
+            if known.first is not None:
+                self.found.append(known.first)
+                known.first = None
+            ready[name] = value
+        if ready:
+            self._emit(ready, "kv.learned", step, now.epoch, rank=rank)
+
+    def _emit(self, metrics: dict[str, float], rule: str, step: float | None, epoch: float | None, **more: Any) -> None:
+        self.found.append(self._reading(metrics, rule, step, epoch, **more))
+
+    def _reading(self, metrics: dict[str, float], rule: str, step: float | None, epoch: float | None, **more: Any) -> Reading:
+        line, offset, length = self.place
+        return Reading(line=line, offset=offset, length=length, metrics=metrics, rule=rule, step=step, epoch=epoch, **more)
+
+    def table_row(self, row: tables.Row, rule: str) -> None:
+        """A row of a table or of a box."""
+        now = self._context
+        epoch = next((axis for axis in row.axes if axis[0] == 0), None)
+        step = max((axis for axis in row.axes if axis[0] > 0), default=None)
+        if epoch:
+            now.epoch, now.step = epoch[1], None
+        if step:
+            now.step = step[1]
+        finest = step or epoch
+        metrics = {plan.spelled(name): value for name, value in row.values.items()}
+        total = finest[2] if finest else None
+        self._emit(metrics, rule, finest[1] if finest else now.step if now.step is not None else now.epoch, now.epoch, total=total)
+
+    def bar(self, bar: bars.Bar, before: prefix.Prefix) -> None:
+        """A progress bar and what was put behind it."""
+        if bars.is_download(bar):
+            return
+        scan = fields.Scan(bar.text, before.stop)
+        axes = list(scan.axes)
+        if bar.kind == "tqdm" and not any(axis.level > 0 for axis in axes):
+            axes.append(fields.Axis(2 if axes else 3, *bar.counted, bar.total))
+        listed = [field for field in scan.fields if field.start > bar.counted[1] or names.is_metric(field.name, measured=field.is_measured)]
+        made = plan.judge(bar.text, plan.Found(f"bar.{bar.kind}", listed, axes, scan.split, before.rank, is_listed=True))
+        if bar.kind == "keras":
+            self._keras(bar, made)
+            return
+        self._counted(bar, axes)
+        if made is not None and made.kind == plan.METRICS:
+            self.apply(made, lambda span: bar.line[span[0] : span[1]].encode())
+
+    def _keras(self, bar: bars.Bar, made: plan.Plan | None) -> None:
+        """A bar over an epoch's batches: its last state is the epoch's. Without a heading it is an evaluation."""
+        now = self._context
+        if made is None or made.kind != plan.METRICS or not bar.is_full:
+            return
+        metrics = {name: float(bar.text[span[0] : span[1]]) for name, span in made.values}
+        self._emit(metrics, made.rule, now.header, now.header, split=None if now.header is not None else "eval", total=now.total)
+        now.header = None
+
+    def _counted(self, bar: bars.Bar, axes: list[fields.Axis]) -> None:
+        """The run's own bar is the longest one without a name of its own; it tells the step of what is printed beside it."""
+        if bar.numbers is None or (bar.describes and not any(axis.level == 0 for axis in axes) and names.split_in(bar.describes) is None):
+            return
+        count, total = bar.numbers
+        now = self._context
+        if total >= now.bar_total:
+            now.bar, now.bar_total = count, total
+            now.count, now.total = count, total
+
+
+def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | None:
+    """How far the run is by the bar in a line that is not finished: (count, total). Of a bar over an epoch's batches: epochs."""
+    text = frames.settled(tail[-BAR_BYTES:]).decode("utf-8", "replace")
+    bar = bars.find(text, 0)
+    if bar is None or bar.numbers is None or bars.is_download(bar) or not bar.numbers[1]:
+        return None
+    count, total = bar.numbers
+    if bar.kind == "keras" and state.header is not None and state.total:
+        return max(state.header - 1, 0.0) + count / total, state.total
+    return count, total
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.replace(b",", b""))

@@ -1,0 +1,309 @@
+"""
+From the console's chunks to points: each stream read by an `Extractor`, whose state is kept in the transaction that writes its points.
+
+So reading is exactly once however often the agent dies, and can begin again from the stored bytes at any time (`reread`). Lives within the
+writer's transactions; after any that failed, `forget` must be called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from outrider_agent import errors
+from outrider_agent.core import extract, points
+from outrider_agent.core.extract import rules
+from outrider_agent.store import connect, migrate, queries
+from outrider_agent.store import series as series_store
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+
+SQL = queries.load("printed")
+#: So many streams' readers are kept in memory.
+CACHED = 256
+#: A line in progress keeps no more bytes: of a bar that is drawn over and over its last states.
+LONGEST_TAIL, KEPT_TAIL = 256 << 10, 64 << 10
+#: While a run is read again, what was found is written after so many bytes.
+REREAD_BYTES = 4 << 20
+
+
+class Source(NamedTuple):
+    """A console stream: `stream_key` is that of the writer which brought it."""
+
+    run_key: int
+    attempt: int
+    fd: int
+    stream_key: int
+
+
+class Chunk(NamedTuple):
+    """Bytes of it."""
+
+    offset: int
+    time: int
+    data: bytes
+
+
+class Found(points.Columns):
+    """A series' new points, and where each was read."""
+
+    __slots__ = ("places", "rules", "stream")
+
+    def __init__(self, stream: int) -> None:
+        super().__init__()
+        self.stream: int | None = stream
+        self.places: list[list[int]] = []
+        self.rules: list[str] = []
+
+
+class StreamReader:
+    """One stream's extractor, and the line that is not finished."""
+
+    def __init__(self, user: Iterable[rules.Rule], offset: int = 0, tail: bytes = b"", state: str | None = None) -> None:
+        self._user = tuple(user)
+        self.extractor = extract.Extractor(self._user, None if state is None else msgspec.json.decode(state))
+        self.trouble: str | None = None  # what a rule did that it must not
+        self.offset, self.tail = offset, tail
+
+    def take(self, chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
+        """What these chunks complete: (time, reading)."""
+        found: list[extract.Reading] = []
+        pieces: list[bytes] = []
+        for chunk in chunks:
+            data = chunk.data[max(self.offset - chunk.offset, 0) :]  # what came before is read
+            if chunk.offset > self.offset:  # what was refused in between is missing: the line before it ends there
+                found += self._read(b"".join(pieces))
+                found += self.finish()
+                pieces, self.offset = [], chunk.offset
+            pieces.append(data)
+            self.offset += len(data)
+        found += self._read(b"".join(pieces))
+        return self._timed(found, chunks)
+
+    def _read(self, data: bytes) -> list[extract.Reading]:
+        start = self.offset - len(data) - len(self.tail)
+        data = self.tail + data
+        end = data.rfind(b"\n") + 1
+        self.tail = data[end:] if len(data) - end <= LONGEST_TAIL else data[-KEPT_TAIL:]
+        return self._guarded(lambda: self.extractor.read(data[:end], start)) if end else []
+
+    def _guarded(self, work: Callable[[], list[extract.Reading]]) -> list[extract.Reading]:
+        """The output is kept whatever a rule makes of it: one that fails costs these lines' points, and is told in the run's notes."""
+        try:
+            return work()
+        except Exception as exc:  # noqa: BLE001 (docs/architecture.md, where errors are swallowed)
+            self.trouble = f"{type(exc).__name__}: {exc}"
+            self.extractor = extract.Extractor(self._user)
+            return []
+
+    def finish(self) -> list[extract.Reading]:
+        """The last line, which nothing ended, and what was open."""
+        tail, self.tail = self.tail, b""
+        found = self._guarded(lambda: self.extractor.read(tail, self.offset - len(tail))) if tail else []
+        return found + self._guarded(self.extractor.finish)
+
+    @staticmethod
+    def _timed(found: list[extract.Reading], chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
+        starts = [chunk.offset for chunk in chunks]
+        return [(chunks[max(bisect_right(starts, one.offset + one.length) - 1, 0)].time, one) for one in found]
+
+
+class PrintedWriter:
+    """Reads what the console brings, and writes its points. `take` and `end` gather, `flush` writes."""
+
+    def __init__(self, connection: sqlite3.Connection, series: series_store.SeriesWriter) -> None:
+        self._connection = connection
+        self._series = series
+        self._readers: dict[tuple[int, int, int], StreamReader] = {}
+        self._chunks: dict[Source, list[Chunk]] = {}
+        self._ended: set[tuple[int, int, int]] = set()
+
+    def forget(self) -> None:
+        """Drops what is cached and what was gathered."""
+        self._readers.clear()
+        self._chunks.clear()
+        self._ended.clear()
+
+    def take(self, source: Source, chunk: Chunk) -> None:
+        """A chunk of a stream."""
+        self._chunks.setdefault(source, []).append(chunk)
+
+    def end(self, run_key: int, attempt: int, stream_key: int, now: int) -> None:
+        """A writer has ended: the last lines of the console that it brought are whole."""
+        self._ended.add((run_key, attempt, stream_key))
+        given = {"run_key": run_key, "attempt": attempt, "stream_key": stream_key}
+        for row in self._connection.execute(SQL.open_readings, given).fetchall():
+            source = Source(run_key, attempt, row[0], stream_key)
+            if not self._chunks.get(source):
+                self._chunks[source] = [Chunk(self._reader(source).offset, now, b"")]
+
+    def flush(self) -> None:
+        """Reads what was gathered, and writes what was found."""
+        found: dict[tuple[int, str], Found] = {}
+        for source, chunks in self._chunks.items():
+            reader = self._reader(source)
+            timed = reader.take(chunks)
+            if (source.run_key, source.attempt, source.stream_key) in self._ended:
+                timed += [(chunks[-1].time, one) for one in reader.finish()]
+            for when, one in timed:
+                _gather(found, source, when, one)
+            self._save(source, reader)
+            self._tell(source, reader, chunks)
+        self._chunks.clear()
+        self._ended.clear()
+        for (run_key, name), columns in found.items():
+            first = self._series.add((run_key, "printed", name), columns, columns.stream)
+            texts = columns.rules[0] if len(set(columns.rules)) == 1 else columns.rules
+            self._connection.execute(SQL.add_origin, (*first, len(columns), points.json_text(columns.places), points.json_text(texts)))
+
+    def _tell(self, source: Source, reader: StreamReader, chunks: list[Chunk]) -> None:
+        if reader.trouble is None:
+            return
+        message = (
+            f"What was printed up to byte {reader.offset} of stream {source.fd} could not be read for metrics ({reader.trouble}). "
+            "The output is kept whole; `outrider reread` reads it again, by a later version or without the rule that failed."
+        )
+        self._connection.execute(SQL.add_note, (source.run_key, chunks[-1].time, 30, message))
+        reader.trouble = None
+
+    def _reader(self, source: Source) -> StreamReader:
+        key = source[:3]
+        reader = self._readers.get(key)
+        if reader is None:
+            given = {"run_key": source.run_key, "attempt": source.attempt, "fd": source.fd}
+            row = self._connection.execute(SQL.reading, given).fetchone()
+            user = made_rules(self._connection.execute(SQL.rules, {"run_key": source.run_key}).fetchall())
+            reader = StreamReader(user, *(row or ()))
+            if len(self._readers) >= CACHED:
+                self._readers.clear()
+            self._readers[key] = reader
+        return reader
+
+    def _save(self, source: Source, reader: StreamReader) -> None:
+        count, total = reader.extractor.progress(reader.tail) or (None, None)
+        self._connection.execute(
+            SQL.set_reading,
+            {
+                "run_key": source.run_key,
+                "attempt": source.attempt,
+                "fd": source.fd,
+                "stream_key": source.stream_key,
+                "offset": reader.offset,
+                "tail": reader.tail,
+                "state": points.json_text(reader.extractor.state),
+                "unread": reader.extractor.unread,
+                "count": count,
+                "total": total,
+            },
+        )
+
+
+def _gather(found: dict[tuple[int, str], Found], source: Source, when: int, one: extract.Reading) -> None:
+    step = global_step(one)
+    place = [source.attempt, source.fd, one.offset, one.length, one.line]
+    for name, value in one.metrics.items():
+        key = (source.run_key, series_name(name, one.split, one.rank))
+        columns = found.get(key)
+        if columns is None:
+            columns = found[key] = Found(source.stream_key)
+        elif columns.stream != source.stream_key:
+            columns.stream = None
+        columns.times.append(when)
+        columns.steps.append(step)
+        columns.values.append(spelled(value))
+        columns.places.append(place)
+        columns.rules.append(one.rule)
+
+
+def global_step(one: extract.Reading) -> int | float | None:
+    """The step on one axis for the whole run: of a batch within its epoch, epoch · batches + batch."""
+    step = one.step
+    if one.is_batch and step is not None and one.total and one.epoch is not None:
+        step = one.epoch * one.total + step
+    if step is None or not math.isfinite(step):
+        return None
+    return int(step) if step.is_integer() else step
+
+
+def series_name(name: str, split: str | None, rank: int | None) -> str:
+    """A series of its own for each part of the data, and for each rank but the first."""
+    if split and not name.lower().startswith(split):
+        name = f"{split}/{name}"
+    return f"{name} [rank {rank}]" if rank else name
+
+
+def spelled(value: float) -> float | str:
+    """As docs/spool.md spells it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def made_rules(rows: Iterable[tuple[str | None, str]]) -> list[rules.Rule]:
+    """The users' rules. They were checked when they were made; one that is none any more is passed over."""
+    found = []
+    for name, pattern in rows:
+        with contextlib.suppress(errors.BadRule):
+            found.append(rules.Rule(pattern, name, f"user: {name or pattern}"))
+    return found
+
+
+def reread(path: str | os.PathLike[str], run_id: str, more: Iterable[rules.Rule] = (), *, drop_rules: bool = False) -> int:
+    """
+    Reads a run's console again, from its stored bytes: what was read before is replaced, in one transaction. Idempotent.
+
+    `more`: rules that the run's experiment gets, for this and later reading; `drop_rules`: away with those it has. Returns how many points
+    there are now. Raises `NotFound`, `Unavailable`.
+    """
+    where = os.fspath(path)
+    if not os.path.exists(where):  # noqa: PTH110 (a path is what the store's functions take)
+        raise errors.NotFound(f"There is no run “{run_id}”: there is no store yet.")
+    with connect.translated(where), contextlib.closing(connect.writer(where)) as connection:
+        migrate.check(connection, where)
+        with connect.transaction(connection):
+            row = connection.execute(SQL.run, {"run": run_id}).fetchone()
+            if row is None:
+                raise errors.NotFound(f"There is no run “{run_id}” in this store; nothing was read.")
+            run_key, experiment_key, status = row
+            _keep_rules(connection, experiment_key, more, drop_rules=drop_rules)
+            connection.execute(SQL.forget_series, {"run_key": run_key})
+            connection.execute(SQL.forget_readings, {"run_key": run_key})
+            return _read_again(connection, run_key, is_over=status != "Running")
+
+
+def _keep_rules(connection: sqlite3.Connection, experiment_key: int, more: Iterable[rules.Rule], *, drop_rules: bool) -> None:
+    if drop_rules:
+        connection.execute(SQL.drop_rules, {"experiment_key": experiment_key})
+    for rule in more:
+        given = {"experiment_key": experiment_key, "name": rule.metric, "pattern": rule.pattern}
+        if not connection.execute(SQL.has_rule, given).fetchone():
+            connection.execute(SQL.add_rule, {**given, "now": time.time_ns()})
+
+
+def _read_again(connection: sqlite3.Connection, run_key: int, *, is_over: bool) -> int:
+    writer = PrintedWriter(connection, series_store.SeriesWriter(connection))
+    size, last = 0, None
+    attempts: dict[int, tuple[int, int]] = {}
+    for attempt, fd, offset, when, data, stream_key in connection.execute(SQL.chunks, {"run_key": run_key}):
+        source = Source(run_key, attempt, fd, stream_key)
+        if size > REREAD_BYTES or (last is not None and last != source):
+            writer.flush()
+            size = 0
+        writer.take(source, Chunk(offset, when, data))
+        size, last = size + len(data), source
+        attempts[attempt] = (stream_key, when)
+    writer.flush()
+    newest = max(attempts, default=0)
+    for attempt, (stream_key, when) in attempts.items():
+        if is_over or attempt < newest:
+            writer.end(run_key, attempt, stream_key, when)
+    writer.flush()
+    return int(connection.execute(SQL.count, {"run_key": run_key}).fetchone()[0])

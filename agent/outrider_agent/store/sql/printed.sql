@@ -1,0 +1,88 @@
+-- name: reading
+-- How far a console is read.
+SELECT "offset", tail, state FROM readings WHERE run_key = :run_key AND attempt = :attempt AND fd = :fd;
+
+-- name: set_reading
+-- How far it is read now.
+INSERT INTO readings (run_key, attempt, fd, stream_key, "offset", tail, state, unread, count, total)
+VALUES (:run_key, :attempt, :fd, :stream_key, :offset, :tail, :state, :unread, :count, :total)
+ON CONFLICT DO UPDATE SET "offset" = excluded."offset", tail = excluded.tail, state = excluded.state, unread = excluded.unread,
+       count = excluded.count, total = excluded.total;
+
+-- name: open_readings
+-- The consoles of an attempt that a writer brought.
+SELECT fd FROM readings WHERE run_key = :run_key AND attempt = :attempt AND stream_key = :stream_key ORDER BY fd;
+
+-- name: add_origin
+-- Where the points of a series were read.
+INSERT INTO origins (series_key, first, count, places, rules) VALUES (?, ?, ?, ?, ?);
+
+-- name: rules
+-- The users' rules for a run: its experiment's, then those for all.
+SELECT u.name, u.pattern FROM rules u LEFT JOIN runs r ON r.run_key = :run_key
+WHERE u.experiment_key IS NULL OR u.experiment_key = r.experiment_key ORDER BY u.experiment_key IS NULL, u.rule_key;
+
+-- name: has_rule
+-- Is there that rule for the run's experiment?
+SELECT 1 FROM rules WHERE experiment_key = :experiment_key AND name IS :name AND pattern = :pattern;
+
+-- name: add_rule
+-- A rule for an experiment.
+INSERT INTO rules (experiment_key, name, pattern, created) VALUES (:experiment_key, :name, :pattern, :now);
+
+-- name: drop_rules
+-- Away with an experiment's rules.
+DELETE FROM rules WHERE experiment_key = :experiment_key;
+
+-- name: run
+-- A run, for reading it again.
+SELECT run_key, experiment_key, status FROM runs WHERE run_id = :run;
+
+-- name: forget_series
+-- Away with what was read from a run's console; where it was read from goes with it.
+DELETE FROM series WHERE run_key = :run_key AND source = 'printed';
+
+-- name: forget_readings
+-- Away with how far it was read.
+DELETE FROM readings WHERE run_key = :run_key;
+
+-- name: chunks
+-- A run's console, each stream in its order.
+SELECT attempt, fd, "offset", time, data, stream_key FROM console WHERE run_key = :run_key ORDER BY attempt, fd, "offset", console_key;
+
+-- name: progress
+-- What the readings of a run's newest attempt say of it.
+SELECT sum(g.unread) AS unread, max(g.count / g.total) AS share FROM readings g JOIN runs r USING (run_key)
+WHERE r.run_id = :run_id AND g.attempt = r.attempt;
+
+-- name: origins
+-- Where the points of a printed series were read, in order.
+SELECT o.first, o.places, o.rules FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
+WHERE r.run_id = :run_id AND s.name = :name AND s.source = 'printed' ORDER BY o.first;
+
+-- name: origins_of_run
+-- The same of all of a run's printed series.
+SELECT s.name, o.first, o.places FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
+WHERE r.run_id = :run_id AND s.source = 'printed' ORDER BY s.series_key, o.first;
+
+-- name: states
+-- The state of reading of a run's newest attempt.
+SELECT g.attempt, g.fd, g.state FROM readings g JOIN runs r USING (run_key) WHERE r.run_id = :run_id AND g.attempt = r.attempt ORDER BY g.fd;
+
+-- name: bytes_at
+-- The chunks that hold some bytes of a console.
+SELECT c."offset", c.data FROM console c JOIN runs r USING (run_key)
+WHERE r.run_id = :run_id AND c.attempt = :attempt AND c.fd = :fd AND c."offset" < :stop AND c."offset" + length(c.data) > :start
+ORDER BY c."offset";
+
+-- name: times
+-- When the last chunks of a run's console came, the newest first.
+SELECT c.time FROM console c JOIN runs r USING (run_key) WHERE r.run_id = :run_id ORDER BY c.console_key DESC LIMIT :limit;
+
+-- name: count
+-- How many points a run's printed series have.
+SELECT coalesce(sum(count), 0) FROM series WHERE run_key = :run_key AND source = 'printed';
+
+-- name: add_note
+-- Something that reading has to say about a run.
+INSERT INTO notes (run_key, time, level, message) VALUES (?, ?, ?, ?);

@@ -1,0 +1,67 @@
+// What was read from the run's output, and what was not: how far it is, lines that look like numbers, a rule made from one of them; and of a
+// printed point the line that it was read from.
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { duration, plain, plural } from "./format.js";
+import { html } from "./html.js";
+
+/** @typedef {{ line: number, text: string | null }} Unread */
+/** @typedef {{ share: number | null, eta_s: number | null, unread: number, silent_s: number | null, is_stalled: boolean, lines: Unread[] }} Progress */
+/** @typedef {{ step: number | null, value: unknown, line: number, fd: number, rule: string, text: string | null }} Origin */
+
+const EVERY_MS = 10_000;
+const progress = signal(/** @type {Progress | null} */ (null));
+const said = signal("");
+const origins = signal(/** @type {{ name: string, found: Origin[] } | null} */ (null));
+
+/** @param {{ run: string, isOver: boolean, names: string[] }} props */
+export function Printed({ run, isOver, names }) {
+  useEffect(() => {
+    const look = () => fetch(`/api/v1/runs/${run}/progress`).then((answer) => (answer.ok ? answer.json() : null)).then((found) => { progress.value = found; }).catch(() => {});
+    look();
+    if (isOver) return undefined;
+    const timer = setInterval(look, EVERY_MS);
+    return () => clearInterval(timer);
+  }, [run, isOver]);
+  const found = progress.value;
+  if (!found || (found.share === null && !found.unread && !found.is_stalled && !names.length)) return null;
+  return html`<section class="printed" aria-label="Read from what it printed">
+    ${!isOver && found.share !== null && html`<p><progress max="1" value=${found.share}></progress> ${Math.floor(found.share * 100)} %${found.eta_s !== null && ` · about ${duration(found.eta_s)} left`}</p>`}
+    ${found.is_stalled && html`<p class="notice" role="status">No output for ${duration(found.silent_s ?? 0)}: six times longer than usual.</p>`}
+    ${names.length > 0 && html`<p class="dim small">Read from what it printed: ${names.map((name) => html`<button type="button" class="link" onClick=${() => explain(run, name)}>${plain(name)}</button> `)}</p>`}
+    ${origins.value && html`<${Lines} shown=${origins.value} />`}
+    ${found.unread > 0 && html`<${Unread} run=${run} found=${found} />`}
+  </section>`;
+}
+
+/** @param {string} run @param {string} name */
+async function explain(run, name) {
+  const answer = await fetch(`/api/v1/runs/${run}/printed?${new URLSearchParams({ name })}`);
+  origins.value = answer.ok ? { name, found: await answer.json() } : null;
+}
+
+/** @param {{ shown: { name: string, found: Origin[] } }} props */
+function Lines({ shown }) {
+  return html`<div class="card scroll"><table class="list"><thead><tr><th>${plain(shown.name)}</th><th>Step</th><th>Line</th><th>Read from</th><th>Rule</th></tr></thead>
+    <tbody>${shown.found.map((one) => html`<tr><td class="figure">${String(one.value)}</td><td class="figure">${one.step ?? ""}</td><td class="figure">${one.line}</td><td><code>${plain(one.text ?? "")}</code></td><td class="dim">${one.rule}</td></tr>`)}</tbody></table></div>`;
+}
+
+/** @param {{ run: string, found: Progress }} props */
+function Unread({ run, found }) {
+  return html`<details><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary>
+    <pre class="log">${found.lines.map((one) => `${one.line}: ${plain(one.text ?? "")}\n`)}</pre>
+    <form onSubmit=${(/** @type {SubmitEvent} */ event) => make(event, run)}>
+      <label>Metric <input name="name" required /></label>
+      <label>Pattern, the number in brackets <input name="pattern" required placeholder="Loss is ([0-9.]+)" /></label>
+      <button type="submit">Read by this rule</button> <span role="status">${said.value}</span>
+    </form></details>`;
+}
+
+/** @param {SubmitEvent} event @param {string} run */
+async function make(event, run) {
+  event.preventDefault();
+  const given = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+  const answer = await fetch(`/api/v1/runs/${run}/rules`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
+  const found = await answer.json();
+  said.value = answer.ok ? `${plural(found.points, "point")} read; the experiment's later runs are read by it too` : found.error;
+}

@@ -1,0 +1,171 @@
+"""Metrics that are read from the console: exactly once, wherever it is cut, and again whenever asked."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spoolfiles import T0, line
+from store_rig import StoreRig
+
+from outrider_agent import errors
+from outrider_agent.core.extract import rules
+from outrider_agent.store import origins, printed
+
+SECOND = 1_000_000_000
+TEXT = b"Epoch 1/2\nstep 1 loss=0.5 acc: 0.7\nstep 2 loss=0.25 acc: 0.8\nhello\n| epoch | auc |\n|---|---|\n| 2 | 0.9 |\nval_loss: 0.125"
+
+
+def fed(path, text, cuts=(), *, restart=False):
+    """A store that got the text in chunks, each in a transaction of its own; `restart`: and from an agent of its own."""
+    rig = StoreRig(path)
+    rig.head(writer="keeper", own=True)
+    edges = [0, *sorted(cuts), len(text)]
+    for number, (start, stop) in enumerate(itertools.pairwise(edges)):
+        if restart:
+            rig.sink.close()
+            rig = StoreRig(path)
+        rig.feed(line("c", t=T0 + number * SECOND, f=1, o=start, d=text[start:stop].decode()), writer="keeper")
+    return rig
+
+
+def ended(rig):
+    rig.feed(line("end", t=T0 + 99 * SECOND, status="Completed", reason="ended", code=0), writer="keeper")
+    return everything(rig)
+
+
+def everything(rig):
+    found = {}
+    for one in rig.read.series("r1"):
+        found[one.name, one.source] = [(point.step, point.value) for point in rig.read.points("r1", one.name, one.source)]
+    return found
+
+
+EXPECTED = {
+    ("loss", "printed"): [(1, 0.5), (2, 0.25)],
+    ("acc", "printed"): [(1, 0.7), (2, 0.8)],
+    ("auc", "printed"): [(2, 0.9)],
+    ("val_loss", "printed"): [(2, 0.125)],
+}
+
+
+def test_what_a_script_prints_becomes_points(tmp_path):
+    """The last line too, which nothing ended, when its writer has."""
+    rig = fed(tmp_path / "db", TEXT)
+    assert ("val_loss", "printed") not in everything(rig)
+    assert ended(rig) == EXPECTED
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, len(TEXT)), max_size=6))
+def test_however_it_is_cut_and_whoever_reads_on(tmp_path_factory, cuts):
+    """Chunks of any size, and an agent that begins anew at each: every point once (law 3)."""
+    rig = fed(tmp_path_factory.mktemp("cut") / "db", TEXT, cuts, restart=True)
+    assert ended(rig) == EXPECTED
+    rig.sink.close()
+
+
+def test_get_metrics_never_has_printed_lines(tmp_path):
+    """What a script asks of itself is what it logged."""
+    rig = fed(tmp_path / "db", TEXT)
+    rig.feed(line("m", n="loss", v=9.0, s=1))
+    assert [one["source"] for one in rig.read.metrics("r1")["r1"]["series"]] == ["call"] if "r1" in rig.read.metrics("r1") else True
+    assert "printed" not in repr(rig.read.metrics("r1"))
+
+
+def test_a_point_leads_to_its_line_and_back(tmp_path):
+    """With the rule that read it."""
+    rig = fed(tmp_path / "db", TEXT, [20, 40])
+    store = origins.Origins(tmp_path / "db")
+    (one,) = store.origins("r1", "loss", 2)
+    assert (one.line, one.fd, one.rule, one.text) == (3, 1, "kv", "step 2 loss=0.25 acc: 0.8")
+    assert store.read_at("r1", 1, 1, one.offset, one.offset + one.length) == [("loss", 1), ("acc", 1)]
+    with pytest.raises(errors.NotFound, match="at step 7"):
+        store.origins("r1", "loss", 7)
+    rig.sink.close()
+
+
+def test_reading_again_changes_nothing_and_a_rule_adds(tmp_path):
+    """Idempotent; a rule is kept for the experiment; without it all is as before."""
+    rig = fed(tmp_path / "db", TEXT + b"\nQ of 7\n")
+    before = ended(rig)
+    for _ in range(2):
+        assert printed.reread(tmp_path / "db", "r1") == 6
+        assert everything(rig) == before
+    assert printed.reread(tmp_path / "db", "r1", [rules.from_option(r"q=Q of (\d+)")]) == 7
+    assert everything(rig)["q", "printed"] == [(2, 7.0)]
+    assert origins.Origins(tmp_path / "db").origins("r1", "q")[0].rule == "user: q"
+    rig.feed(line("c", f=2, o=0, d="Q of 8\n"), writer="keeper")
+    assert everything(rig)["q", "printed"][-1][1] == 8.0
+    assert printed.reread(tmp_path / "db", "r1", drop_rules=True) == 6
+
+
+def test_bytes_that_were_refused_end_a_line(tmp_path):
+    """A gap in the console: what stands before and after it is not one line."""
+    rig = StoreRig(tmp_path / "db")
+    rig.head(writer="keeper", own=True)
+    rig.feed(line("c", f=1, o=0, d="step 1 loss=0.5"), line("c", f=1, o=1000, d="25\nstep 2 loss=0.1\n"), writer="keeper")
+    assert everything(rig)["loss", "printed"] == [(1, 0.5), (2, 0.1)]
+
+
+def test_a_rule_that_fails_costs_no_output(tmp_path, monkeypatch):
+    """The store goes on; the run says what happened (law 6)."""
+
+    def fails(*_):
+        raise RuntimeError("a rule went wrong")
+
+    rig = StoreRig(tmp_path / "db")
+    rig.head(writer="keeper", own=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("outrider_agent.core.extract.extractor.Extractor.read", fails)
+        rig.feed(line("c", f=1, o=0, d="step 1 loss=0.5\n"), writer="keeper")
+    rig.feed(line("c", f=1, o=16, d="step 2 loss=0.25\n"), writer="keeper")
+    assert everything(rig) == {("loss", "printed"): [(2, 0.25)]}
+    assert "a rule went wrong" in rig.read.notes("r1")[0].message
+    assert b"".join(chunk.data for chunk in rig.read.console("r1")) == b"step 1 loss=0.5\nstep 2 loss=0.25\n"
+    printed.reread(tmp_path / "db", "r1")
+    assert everything(rig) == {("loss", "printed"): [(1, 0.5), (2, 0.25)]}
+
+
+def test_batches_count_on_over_epochs(tmp_path):
+    """So that a series has one axis."""
+    text = b"".join(b"Epoch [%d/2], Step [%d/10], Loss: 0.5\n" % (epoch, step) for epoch in (1, 2) for step in (5, 10))
+    rig = fed(tmp_path / "db", text)
+    assert [step for step, _ in everything(rig)["Loss", "printed"]] == [15, 20, 25, 30]
+
+
+def test_a_line_without_an_end_is_bounded(tmp_path):
+    """A bar that is drawn for hours keeps its last states, not all of them (law 5)."""
+    reader = printed.StreamReader(())
+    for number in range(40):
+        data = b"\r 5/10 [00:01<00:01, 1.0it/s, loss=0.5]" * 500
+        reader.take([printed.Chunk(number * len(data), T0, data)])
+    assert len(reader.tail) <= printed.LONGEST_TAIL
+    reader.take([printed.Chunk(40 * len(data), T0, b"\n")])
+
+
+def test_a_bar_that_is_being_drawn_tells_how_far_it_is(tmp_path):
+    """Before its line ends: tqdm's own count; of Keras the epochs and the part of this one."""
+    rig = fed(tmp_path / "tqdm", "\r 10%|█  | 10/100 [00:01<00:09]\r 25%|██▌ | 25/100 [00:02<00:06, 12.5it/s, loss=0.5]".encode())
+    store = origins.Origins(tmp_path / "tqdm")
+    assert store.progress("r1", store.run("r1").started + 2 * SECOND).share == 0.25
+    rig.sink.close()
+    rig = fed(tmp_path / "keras", "Epoch 2/4\n\r 8/16 ━━━━ 1s 20ms/step - loss: 0.5".encode())
+    store = origins.Origins(tmp_path / "keras")
+    assert store.progress("r1", store.run("r1").started + 2 * SECOND).share == 0.375
+    rig.sink.close()
+
+
+def test_progress_and_silence(tmp_path):
+    """Percent and remaining time by the run's own account; six times the usual gap without a word is a stall."""
+    text = b"".join(b"epoch %d/10 loss %.1f\n" % (number, number / 10) for number in range(1, 6))
+    size = len(text) // 5
+    rig = fed(tmp_path / "db", text, range(size, len(text), size))
+    store = origins.Origins(tmp_path / "db")
+    start = store.run("r1").started
+    found = store.progress("r1", start + 10 * SECOND)
+    assert (found.share, found.eta_s, found.is_stalled) == (0.5, 10.0, False)
+    assert store.progress("r1", start + 100 * SECOND).is_stalled
+    rig.sink.close()

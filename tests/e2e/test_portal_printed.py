@@ -1,0 +1,68 @@
+"""What a tracked script only prints, in the portal: its series, the line of a point, lines that nobody read, a rule made from one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from portal_rig import Portal
+
+SCRIPT = r"""
+for step in range(1, 6):
+    print(f"epoch {step}/5 loss={1 / step:.3f}")
+    print(f"and now quality of it is: {step / 10} as it seems")
+print("val_acc: 0.75", end="")
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """Runs of a script that knows nothing of anybody; in two experiments, for a rule is an experiment's."""
+    made = Portal(tmp_path_factory.mktemp("portal") / "home")
+    made.start(OUTRIDER_PORTAL_PORT="0")
+    for experiment in ("read", "ruled"):
+        made.run(SCRIPT, tmp_path_factory.mktemp("prints"), experiment=experiment, name="prints")
+    made.flush()
+    yield made
+    made.stop()
+
+
+def run_of(portal, experiment):
+    return portal.api(f"/runs?experiment={experiment}")["runs"][0]["run_id"]
+
+
+def test_the_api_tells_where_points_come_from(portal):
+    """Line and rule of a point; the points of a line; how far the run is; what was not read."""
+    run = run_of(portal, "read")
+    series = {one["name"]: one for one in portal.api(f"/runs/{run}/metrics")}
+    assert (series["loss"]["source"], series["loss"]["count"], series["val_acc"]["last"]) == ("printed", 5, 0.75)
+    (one,) = portal.api(f"/runs/{run}/printed?name=loss&step=2")
+    assert (one["text"], one["rule"], one["line"]) == ("epoch 2/5 loss=0.500", "kv", 3)
+    back = portal.api(f"/runs/{run}/printed/at?fd={one['fd']}&from={one['offset']}&to={one['offset'] + 1}")
+    assert back == [{"name": "loss", "ordinal": 1}]
+    progress = portal.api(f"/runs/{run}/progress")
+    assert (progress["share"], progress["is_stalled"], progress["unread"]) == (1.0, False, 5)
+    assert progress["lines"][-1]["text"] == "and now quality of it is: 0.5 as it seems"
+    assert portal.ask(f"/api/v1/runs/{run}/printed?name=nothing").status == 404
+
+
+def test_a_rule_that_is_none_is_refused(portal):
+    """With what to do; nothing is changed."""
+    answer = portal.ask(f"/api/v1/runs/{run_of(portal, 'read')}/rules", "POST", body=json.dumps({"name": "q", "pattern": "no group"}))
+    assert (answer.status, "brackets" in answer.text) == (400, True)
+    assert portal.ask(f"/api/v1/runs/{run_of(portal, 'read')}/rules", "POST", body="[]").status == 400
+
+
+def test_a_rule_is_made_on_the_page(portal, window):
+    """Lines look like numbers; a rule reads them; a printed series shows its lines."""
+    run = run_of(portal, "ruled")
+    page = window().page
+    page.goto(f"{portal.url}/runs/{run}")
+    page.get_by_text("5 lines look like numbers").click()
+    page.get_by_label("Metric", exact=True).fill("quality")
+    page.get_by_label("Pattern, the number in brackets").fill("it is: ([0-9.]+)")
+    page.get_by_role("button", name="Read by this rule").click()
+    page.get_by_text("11 points read").wait_for()
+    assert [one["value"] for one in portal.api(f"/runs/{run}/printed?name=quality&limit=2")] == [0.4, 0.5]
+    page.get_by_role("button", name="loss", exact=True).click()
+    page.get_by_text("epoch 5/5 loss=0.200").first.wait_for()

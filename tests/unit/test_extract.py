@@ -1,0 +1,219 @@
+"""Metrics from printed lines (`core/extract`). tests/golden/printed is byte-exact output of real tools, and what was found in it by eye."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outrider_agent.cli import extract as command
+from outrider_agent.core import extract
+
+ROOT = Path(__file__).resolve().parents[2]
+PRINTED = ROOT / "tests/golden/printed"
+LOGS = sorted(PRINTED.glob("*.log"))
+#: Genuine lines of a hundred tools, with what they hold. It stands beside the repository, not in it.
+FORMATS = ROOT.parent / "shared/formats"
+
+
+def read(data):
+    """Every reading of a whole output."""
+    extractor = extract.Extractor()
+    return extractor.read(data) + extractor.finish()
+
+
+def of(*lines):
+    """The last reading of these lines: step, epoch, metrics."""
+    found = read("\n".join(lines).encode())
+    return (found[-1].step, found[-1].epoch, found[-1].metrics) if found else None
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda path: path.stem)
+def test_real_output_is_read_as_it_was_by_eye(log):
+    """Line by line, with steps. What changes here changes what users see: look at every difference."""
+    expected = [json.loads(line) for line in log.with_suffix(".jsonl").read_text("utf-8").splitlines()]
+    assert [json.loads(command.as_json(found)) for found in read(log.read_bytes())] == expected
+
+
+def test_output_without_metrics_gives_none():
+    """Settings, versions, tracebacks, file lists, builds, git: many numbers, no metric."""
+    assert read((PRINTED / "no-metrics.log").read_bytes()) == []
+
+
+def test_the_collection_of_formats_is_read(capsys):
+    """At least 97 % of metrics and of steps, nothing where nothing is. The score is printed."""
+    if not FORMATS.exists():
+        return
+    spec = importlib.util.spec_from_file_location("score", FORMATS / "score.py")
+    scoring = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scoring)
+    scoring.ROWS[:] = [json.loads(line) for line in (FORMATS / "formats.jsonl").read_text("utf-8").splitlines()]
+    scoring.score("outrider", lambda lines: [(found.step, found.metrics) for found in read("\n".join(lines).encode())])
+    text = capsys.readouterr().out
+    with capsys.disabled():
+        print(f"\n{text.strip()}")
+    words = text.replace("(", " ").split()
+    metrics, steps = (words[words.index(name) + 1].split("/") for name in ("metrics", "step"))
+    assert int(metrics[0]) >= 0.97 * int(metrics[1])
+    assert int(steps[0]) >= 0.97 * int(steps[1])
+    assert "false hits on 0/" in text
+
+
+CASES = {
+    "blanks only": (["iter 40: loss 6.2081, time 48.67ms, mfu 10.07%"], (40, None, {"loss": 6.2081, "mfu": 10.07})),
+    "pipes": (["Epoch: 3 | Train Loss: 0.5 | Val Acc: 91.2%"], (3, 3, {"Train_Loss": 0.5, "Val_Acc": 91.2})),
+    "brackets": (["Epoch [2/5], Step [100/600], Loss: 0.25"], (100, 2, {"Loss": 0.25})),
+    "pair": (["[1,  2000] loss: 2.173"], (2000, 1, {"loss": 2.173})),
+    "share": (["Test set: Average loss: 0.05, Accuracy: 9835/10000 (98%)"], (None, None, {"Average_loss": 0.05, "Accuracy": 98})),
+    "sentence": (["Accuracy of the network on the 10000 test images: 55 %"], (None, None, {"Accuracy": 55})),
+    "list": (["step=10, skipped=0, lr=[0.00033], mom=[(0.9, 0.999)]"], (10, None, {"skipped": 0, "lr": 0.00033})),
+    "json": (['{"event": "epoch", "level": "info", "epoch": 2, "val": {"loss": 0.5}}'], (2, 2, {"val/loss": 0.5})),
+    "numpy": (["{'loss': np.float32(0.89), 'acc': tensor(0.5, device='cuda:0')}"], (None, None, {"loss": 0.89, "acc": 0.5})),
+    "nan": (["step:0 loss:nan norm:-inf"], (0, None, {"loss": float("nan"), "norm": float("-inf")})),
+    "thousands": (["step: 20 tps: 4,376 loss: 1.5"], (20, None, {"tps": 4376, "loss": 1.5})),
+    "deviation": (["[2]\ttest-logloss:0.30050+0.02547"], (2, None, {"test/logloss": 0.3005, "test/logloss_std": 0.02547})),
+    "dash": (["epoch 1 - iter 8/40 - loss 3.13 - lr: 0.1"], (8, 1, {"loss": 3.13, "lr": 0.1})),
+    "glog": (["I0613 12:00:00.123456 140 train.py:23] Step 100: loss=0.3"], (100, None, {"loss": 0.3})),
+    "global step": (["INFO:tensorflow:loss = 0.3, step = 100 (0.5 sec)"], (100, None, {"loss": 0.3})),
+    "below a heading": (["Epoch 3", "val loss 4.1"], (3, 3, {"val_loss": 4.1})),
+    "below a step": (["[step=10/100,epoch=0]", "    train/CE=1.5"], (10, 0, {"train/CE": 1.5})),
+    "pretty dict": (["{'eval_loss': 0.85,", " 'eval_bleu': 52.9,", " 'epoch': 3.0}"], (3, 3, {"eval_loss": 0.85, "eval_bleu": 52.9})),
+    "empty cell": (["epoch  loss  cp  acc", "-----  ----  --  ---", "    2   0.5      0.9"], (2, 2, {"loss": 0.5, "acc": 0.9})),
+    "box": (["| epoch | loss |", "|-------+------|", "|     4 | 0.25 |"], (4, 4, {"loss": 0.25})),
+    "colours": (["\x1b[32mepoch 1\x1b[0m \x1b[1mloss\x1b[0m: \x1b[36m0.5\x1b[0m"], (1, 1, {"loss": 0.5})),
+    "names with numbers": (["mAP@0.5: 0.812, mAP@0.5:0.95: 0.612"], (None, None, {"mAP@0.5": 0.812, "mAP@0.5:0.95": 0.612})),
+    "two ratios": (["Train: [12/300][100/1251]\teta 0:10:11 loss 3.1 (3.4)"], (100, 12, {"loss": 3.1})),
+    "two parts": (["12epoch results: [train] loss=1.5, [valid] loss=2.5"], (12, 12, {"train/loss": 1.5, "valid/loss": 2.5})),
+    "COCO": ([" Average Recall (AR) @[ IoU=0.50 | area= all ] = 0.4"], (None, None, {"AverageRecall(AR)@[IoU=0.50|area=all]": 0.4})),
+    "log lines below a heading": (
+        ["2024-05-01 10:00:00: Epoch 12", "2024-05-01 10:00:01: Current rate: 0.01"],
+        (12, 12, {"Current_rate": 0.01}),
+    ),
+    "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_general_shapes(case):
+    """Each is a rule of its own, and no tool's."""
+    lines, (step, epoch, metrics) = case
+    found = of(*lines)
+    assert (found[0], found[1]) == (step, epoch)
+    assert {name: repr(float(value)) for name, value in found[2].items()} == {name: repr(float(value)) for name, value in metrics.items()}
+
+
+NOTHING = [
+    "Namespace(lr=0.1, loss='mse', epochs=10)",
+    "{'lr': 0.001, 'batch_size': 32, 'epoch': 10}",
+    "24715264/24714354 [==============================] - 2s 0us/step",
+    "Downloading: 100%|██████████| 1.2M/1.2M [00:01<00:00, 1.05MB/s]",
+    "Collecting accuracy==0.5",
+    "Saving to /ckpt/epoch=3-val_loss=0.25.ckpt",
+    "Epoch 3 took 12.5 s",
+    "Fit 3 trees in 0.022 s, (42 total leaves)",
+    "x: 1.5",
+    "wandb:   loss 0.5",
+    "2026-01-01 10:00:00,123 INFO listening on 10.0.0.1:8080",
+    "    loss = 0.5 * criterion(x)",
+    "Learning rate set to 0.209667",
+    "Epoch 00003: val_loss improved from 0.5 to 0.4, saving model to best.h5",
+]
+
+
+@pytest.mark.parametrize("line", NOTHING)
+def test_what_only_looks_like_a_metric(line):
+    """No false hit."""
+    assert read(line.encode()) == []
+
+
+def test_a_name_that_changes_becomes_a_metric():
+    """And its first value, which had to wait, is not lost. A repeated name begins the next step."""
+    found = read(b"x: 1.1\ny: 2.2\nx: 3.3\ny: 4.4\n")
+    assert sorted((one.line, one.step, one.metrics) for one in found) == [
+        (1, 0, {"x": 1.1}),
+        (2, 0, {"y": 2.2}),
+        (3, 1, {"x": 3.3}),
+        (4, 1, {"y": 4.4}),
+    ]
+
+
+def test_the_best_round_told_again_is_no_second_point():
+    """What follows "Best iteration is:" was read before."""
+    found = read(b"[5]\tvalid_0's auc: 0.9\n[6]\tvalid_0's auc: 0.8\nEarly stopping, best iteration is:\n[5]\tvalid_0's auc: 0.9\n")
+    assert [one.step for one in found] == [5, 6]
+
+
+def test_lines_that_look_like_numbers_are_counted():
+    """So that a user can be told that a rule is missing."""
+    extractor = extract.Extractor()
+    assert extractor.read(b"foo bar: 1.5 and baz: 2.5 to go\n") == []
+    assert extractor.unread == 1
+
+
+def test_a_reading_says_where_it_stands():
+    """Line, offset and length lead back to the bytes."""
+    data = b"hello\nepoch 1 loss 0.5\r\nepoch 2 loss 0.25\n"
+    found = read(data)
+    assert [data[one.offset : one.offset + one.length] for one in found] == [b"epoch 1 loss 0.5\r", b"epoch 2 loss 0.25"]
+    assert [one.line for one in found] == [2, 3]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(LOGS), st.data())
+def test_where_reading_is_interrupted_makes_no_difference(log, data):
+    """Any cut between lines, with a new extractor from the state behind it, reads what one extractor reads at once (law 3)."""
+    lines = [line + b"\n" for line in log.read_bytes().split(b"\n")][:-1]
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=5)))
+    found, state, offset = [], None, 0
+    for start, stop in zip([0, *cuts], [*cuts, len(lines)], strict=True):
+        extractor = extract.Extractor(state=state)
+        block = b"".join(lines[start:stop])
+        found += extractor.read(block, offset)
+        offset += len(block)
+        state = json.loads(json.dumps(extractor.state))
+    assert repr(found + extract.Extractor(state=state).finish()) == repr(read(log.read_bytes()))
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda path: path.stem)
+def test_a_known_shape_is_read_as_an_unknown_one(log):
+    """What is remembered of shapes saves time and changes nothing."""
+    found = [one for one in read(log.read_bytes()) if one.rule == "kv"]
+    raw = log.read_bytes()
+    for one in found:
+        line = raw[one.offset : one.offset + one.length]
+        twice = [again for again in read(line + b"\n" + line + b"\n") if again.rule == "kv"]
+        if len(twice) == 2:
+            assert twice[0].metrics == twice[1].metrics
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=400))
+def test_no_bytes_break_it(data):
+    """Whatever a script prints (law 6)."""
+    read(data)
+
+
+NASTY = [
+    "a" * 20_000,
+    "1" * 20_000,
+    "a=1" * 6_000,
+    "{" * 20_000,
+    "{'a':" * 4_000,
+    "[" * 20_000,
+    "1 " * 9_000,
+    "- " * 9_000,
+    "a.b/" * 5_000,
+    "'" * 20_000,
+]
+
+
+@pytest.mark.parametrize(
+    "line", [*NASTY, "loss: " * 4_000, "(" * 20_000, "1:" * 9_000, "1/" * 9_000, "| 1 " * 5_000, "\\" * 20_000, "1%" * 9_000]
+)
+def test_long_odd_lines_are_survived(line):
+    """A line is looked at once, however odd: nothing backtracks over it."""
+    read(f"{line}\nepoch 1 loss=0.5\n{line}".encode())
