@@ -22,7 +22,6 @@ WIDTH = 1 << 16
 #: An escape sequence that long is none.
 SEQUENCE = 64
 
-CONTROLS = re.compile(rb"[\x08\x1b\r]")
 _STYLE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\[\?[0-9;]*[hl]|\x1b\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x1b[()][A-Za-z0-9]|\x1b[=>78]")
 _BACK = re.compile(r"(?<!\x08)\x08+\r")
 _PIECE = re.compile(
@@ -31,9 +30,14 @@ _PIECE = re.compile(
 _HALF = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[ -/]*)?$")
 
 
+def has_controls(data: bytes) -> bool:
+    """Does it hold anything that moves the cursor, or a colour? (Three searches for a byte are quicker than one for any of three.)"""
+    return b"\r" in data or b"\x1b" in data or b"\x08" in data
+
+
 def settled(line: bytes) -> bytes:
     """The last state of one line (without its newline). Moving the cursor to other lines is passed over."""
-    if CONTROLS.search(line) is None:
+    if not has_controls(line):
         return line
     text = _BACK.sub("\r", _STYLE.sub("", line.decode("utf-8", "replace")))
     if "\x1b" in text or "\x08" in text:

@@ -76,7 +76,7 @@ class Extractor:
             raw.pop()
         if not raw:
             return found
-        lines = raw if frames.CONTROLS.search(block) is None else [frames.settled(line) for line in raw]
+        lines = raw if not frames.has_controls(block) else [frames.settled(line) for line in raw]
         ends = [end + place for place, end in enumerate(accumulate(map(len, raw)))]
         first, now = self._context.line + 1, self._context
         shapes = plan.Shapes(block, lines) if lines is raw else plan.Shapes(b"\n".join(lines), lines)

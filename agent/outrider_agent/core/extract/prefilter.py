@@ -32,6 +32,8 @@ def candidates(block: bytes, ends: Sequence[int]) -> list[int]:
         if place >= len(ends):
             break
         at = ends[place] + 1
+    if len(places) == len(ends):
+        return list(range(len(ends)))
     for word in _WORDS:
         at = block.find(word)
         while at >= 0:
