@@ -85,7 +85,7 @@ export function Table({ runs, best, at, setAt }) {
 
 /** @param {string} name */
 function widthOf(name) {
-  return WIDTHS[name] ?? (name.startsWith("metrics.") ? 168 : 120);
+  return WIDTHS[name] ?? (name.startsWith("metrics.") ? 196 : 120);
 }
 
 /** @param {{ runs: Runs, name: string, text: string }} props */

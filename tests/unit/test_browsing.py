@@ -112,3 +112,16 @@ def test_the_version_changes_with_a_commit_and_only_then(made, monkeypatch):
     assert changes.version() != first
     changes.close()
     changes.close()
+
+
+def test_a_sparkline_is_the_course_of_a_series_however_many_chunks_it_has(made):
+    """A running script's points lie in many small chunks, and a long run's in many large ones: the last value is the last in each."""
+    for piece in range(12):
+        lines = [{"k": "m", "t": START + piece * 700 + index, "n": "x", "v": piece * 700 + index} for index in range(700)]
+        made.write("r", "py-1-aaaaaaaa", *lines)
+        made.ingest()
+        with store(made) as reader:
+            found = reader.sparklines(["r", "none"], ["x", "none"], 10)["r"]["x"]
+        assert found == sorted(found)
+        assert found[-1] == piece * 700 + 699
+        assert len(found) <= 10

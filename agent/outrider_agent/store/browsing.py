@@ -284,9 +284,8 @@ def _news(connection: sqlite3.Connection, row: sqlite3.Row, counts: Mapping[int,
 
 def _sparkline(connection: sqlite3.Connection, row: sqlite3.Row, count: int) -> list[float | None]:
     """From chunks' summaries where they are many, else from the points."""
-    given = {"series_key": row["series_key"], "low": None, "high": None}
     if row["chunks"] > SPARK_CHUNKS:
-        values: list[Any] = [summary["last_value"] for summary in connection.execute(reading.SQL.summaries, given)]
+        values: list[Any] = [one[0] for one in connection.execute(SQL.spark_chunks, {"series_key": row["series_key"]})]
     else:
         values = reading.read_columns(connection, row).values
     numbers = [float(value) if isinstance(value, int | float) else None for value in values]

@@ -57,6 +57,10 @@ FROM series s JOIN runs r USING (run_key)
 WHERE r.run_id IN (SELECT value FROM json_each(:runs)) AND s.name IN (SELECT value FROM json_each(:names)) AND s.kind <> 'text'
 GROUP BY s.run_key, s.name;
 
+-- name: spark_chunks
+-- The last finite value of each chunk of a series, in order.
+SELECT value_last FROM points WHERE series_key = :series_key ORDER BY first;
+
 -- name: names
 -- Names that the runs of an experiment, or all, have in one of the tables, those that most have first.
 SELECT n.{name} FROM {table} n JOIN runs r USING (run_key) JOIN experiments e USING (experiment_key)
