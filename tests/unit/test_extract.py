@@ -206,6 +206,15 @@ def test_no_bytes_break_it(data):
     read(data)
 
 
+def test_ever_new_names_leave_no_more_behind():
+    """What a stream's reading keeps has a bound, whatever is printed: it is stored with every transaction."""
+    extractor = extract.Extractor()
+    extractor.read(b"".join(b"n%d: 0.5\n" % number for number in range(2_000)))
+    kept = len(json.dumps(extractor.state))
+    extractor.read(b"".join(b"n%d: 0.5\n" % number for number in range(2_000, 4_000)))
+    assert len(json.dumps(extractor.state)) < kept + 1_000
+
+
 NASTY = [
     "a" * 20_000,
     "1" * 20_000,
