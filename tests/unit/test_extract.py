@@ -16,6 +16,8 @@ from outrider_agent.core import extract
 ROOT = Path(__file__).resolve().parents[2]
 PRINTED = ROOT / "tests/golden/printed"
 LOGS = sorted(PRINTED.glob("*.log"))
+#: Lines as some 150 tools print them, and what else fills consoles: each with every reading (line, step, epoch, split, metrics).
+CONSOLES = [json.loads(line) for line in (ROOT / "tests/golden/consoles.jsonl").read_text("utf-8").splitlines()]
 #: Genuine lines of a hundred tools, with what they hold. It stands beside the repository, not in it.
 FORMATS = ROOT.parent / "shared/formats"
 
@@ -42,6 +44,13 @@ def test_real_output_is_read_as_it_was_by_eye(log):
 def test_output_without_metrics_gives_none():
     """Settings, versions, tracebacks, file lists, builds, git: many numbers, no metric."""
     assert read((PRINTED / "no-metrics.log").read_bytes()) == []
+
+
+@pytest.mark.parametrize("case", CONSOLES, ids=lambda case: case["what"])
+def test_consoles_are_read_as_they_were_by_eye(case):
+    """No value of another name or step, and nothing of lines that hold none. Look at every difference."""
+    found = read("\n".join(case["lines"]).encode())
+    assert [[one.line, one.step, one.epoch, one.split, one.metrics] for one in found] == case["found"]
 
 
 def test_the_collection_of_formats_is_read(capsys):
@@ -195,6 +204,15 @@ def test_a_known_shape_is_read_as_an_unknown_one(log):
 def test_no_bytes_break_it(data):
     """Whatever a script prints (law 6)."""
     read(data)
+
+
+def test_ever_new_names_leave_no_more_behind():
+    """What a stream's reading keeps has a bound, whatever is printed: it is stored with every transaction."""
+    extractor = extract.Extractor()
+    extractor.read(b"".join(b"n%d: 0.5\n" % number for number in range(2_000)))
+    kept = len(json.dumps(extractor.state))
+    extractor.read(b"".join(b"n%d: 0.5\n" % number for number in range(2_000, 4_000)))
+    assert len(json.dumps(extractor.state)) < kept + 1_000
 
 
 NASTY = [

@@ -30,7 +30,10 @@ DULL = None
 _UNSEEN: Any = object()
 
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
-_SOURCE = re.compile(r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):')
+_SOURCE = re.compile(
+    r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):'
+    r'|"(?:GET|POST|PUT|HEAD|PATCH|DELETE) \S+ HTTP/|^E\s{3,}(?:assert|[+-] |\w+Error)'
+)
 #: A file's name says nothing, whatever it holds: `epoch=3-val_loss=0.25.ckpt`.
 _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"

@@ -15,6 +15,7 @@ from outrider_agent.core.extract import labels, names, numerals
 _CODE = re.compile(r"\s*(?:\*|\+ [A-Za-z]|if\b)")
 _AFTER_WORD = re.compile(r"\s?([A-Za-z]+)")
 _GOES_ON = re.compile(r":\s+[-+]?[\d.]")
+_FIRST = re.compile(r" +([A-Za-z_][\w/-]{0,40})\s?[:=]\s?[-+]?([\d.]+)")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -40,6 +41,13 @@ class Axis(NamedTuple):
     stop: int
     total: tuple[int, int] | None = None
     is_leading: bool = False  # `[5]`, `5:` at the line's beginning
+
+
+def _is_aside(text: str, token: numerals.Token, found: labels.Label) -> bool:
+    """A source line (`caller=train.py:12`), or the best value so far, told again in brackets."""
+    if "=" in found.name:
+        return text[token.start - 1] == ":"
+    return found.name.lower() == "best" and found.head.endswith("(")
 
 
 class Scan:
@@ -117,7 +125,7 @@ class Scan:
     def _field(self, token: numerals.Token, found: labels.Label) -> None:
         text = self.text
         value = text[token.start : token.stop]
-        if _CODE.match(text, token.end):
+        if _CODE.match(text, token.end) or _is_aside(text, token, found):
             return
         name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
         if found.group:
@@ -204,7 +212,10 @@ class Scan:
         text = self.text
         before, after = text[self.start : token.start].strip(), text[token.stop : token.stop + 2]
         is_step = (
-            (before == "[" and after[:1] in {"]", ","}) or (before == "" and after in {":\t", ": "}) or (before == "" and after[:1] == "|")
+            (before == "[" and after[:1] in {"]", ","})
+            or (before == "" and after in {":\t", ": "})
+            or (before == "" and after[:1] == "|")
+            or (before == "" and self._heads_metric(token))
         )
         if is_step and numerals.is_whole(text[token.start : token.stop]):
             self._axis(token, 3, is_leading=True)
@@ -215,6 +226,11 @@ class Scan:
         """The second of `[1, 2000]` and of `1|20|`."""
         between = self.text[self._at : token.start].strip()
         return not self.fields and between in {",", "|"} and self.text[token.stop : token.stop + 1] in {"]", "|"}
+
+    def _heads_metric(self, token: numerals.Token) -> bool:
+        """`3 loss: 0.25`: a bare number, and a known metric with its value behind it."""
+        after = _FIRST.match(self.text, token.stop)
+        return after is not None and names.is_metric(after[1], measured="." in after[2])
 
     def _is_step_at_end(self, token: numerals.Token) -> bool:
         """`x: 1.1 (10)`: the one value's step."""

@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 from outrider_agent.core.extract import names, numerals
 
-_CUT = re.compile(r"\t|[|│┃;→•]|,\s|,(?=[A-Za-z_])|\s[-\u2013\u2014=]+>?\s|\s{2,}|[\[\]{}]|\)(?=[\s:/,]|$)|\(|:(?=\s|[A-Za-z_])|(?<==)=|\)")
+_CUT = re.compile(
+    r"\t|[|│┃;→•]|,\s|,(?=[A-Za-z_])|\s[-\u2013\u2014=]+>?\s|\s{2,}|[\[\]{}]|\)(?=[\s:/,]|$)|\(|:(?=\s|[A-Za-z_])|(?<==)=|\)"
+    # a pair whose value is a word: `mode=train loss=…`, `msg="a step" loss=…`
+    r"|(?<![\w.])[A-Za-z_][\w.]*=(?:\"[^\"]*\"|'[^']*'|[^\s=\"'()\[\]]+)\s+"
+)
 #: A name and what belongs to it is no longer.
 LONGEST = 200
 
@@ -17,8 +21,11 @@ _GROUP = re.compile(r"([\w@ -]+?)\s*:\s*$")
 _EDGES = " \t.-\u2013\u2014*#>`'\"·•/,+~<|"
 _JUDGED = re.compile(r"\s+(?:is|was|are|of)$")
 _POSSESSIVE = re.compile(r"(?:^|.*\s)(\S+)'s\s+(.+)$")
+_WITH = re.compile(r"(?:^|.*\s)with\s+(?:an?\s+)?(?=\w+$)")
 _OF = re.compile(r"\s(?:of|on|for|after)\s")
 _SEPARATORS = re.compile(r"[<>!~+*/-]$")
+#: A number as its type prints it: `tensor(0.5, device='cuda:0')`, `np.float32(0.5)`, `Array(0.5, dtype=float32)`.
+_CALL = re.compile(r"(?<![\w.])(?:[A-Za-z_]\w*\.){0,3}(?:[Tt]ensor|\w*Array|Parameter|b?float\d*|u?int\d*)\(\[?$")
 
 
 class Label(NamedTuple):
@@ -47,6 +54,8 @@ def past_unit(text: str, start: int, stop: int) -> int:
 def label(text: str, start: int, stop: int) -> Label:
     """The gap from `start` to `stop`, where a number begins."""
     end, start = stop, max(start, stop - LONGEST)
+    if stop > start and text[stop - 1] in "([" and (call := _CALL.search(text, start, stop)):
+        end = stop = call.start()
     while end > start and text[end - 1] in " \t'\"[(<":
         end -= 1
     opened = "".join(char for char in text[end:stop] if char in "[(")
@@ -55,8 +64,18 @@ def label(text: str, start: int, stop: int) -> Label:
         end -= 1
         if end > start and (text[end - 1] == "=" or _SEPARATORS.search(text[start:end])):
             return Label("", (end, end), False, text[start:end], opened, None)
+        if text[end] == "=" and _is_option(text, start, end):
+            return Label("", (end, end), False, text[start:end], opened, None)
         end = len(text[:end].rstrip(" \t'\"")) if end > start else end
+    elif text.endswith(("....", ","), start, end):  # settings with dots up to each value; what a comma parts from the value
+        return Label("", (end, end), False, text[start:end], opened, None)
     return _named(text, start, max(end, start), is_strong=is_strong, opened=opened)
+
+
+def _is_option(text: str, start: int, end: int) -> bool:
+    """Is it an option on a command line, or a query in an address: `--loss=0.5`, `/metrics?loss=0.5`?"""
+    word = text[text.rfind(" ", start, end) + 1 if text.find(" ", start, end) >= 0 else start : end]
+    return "?" in word or (word[:1] == "-" and word.strip("-")[:1].isalpha())
 
 
 def _named(text: str, start: int, end: int, *, is_strong: bool, opened: str) -> Label:
@@ -82,7 +101,7 @@ def _shorter(name: str) -> str:
     """Of a whole phrase the name: "lgbm_spark's best error", "Accuracy of the network on the 10000 test images", "the loss is"."""
     if owner := _POSSESSIVE.match(name):
         return f"{owner[1]}/{owner[2]}"
-    name = _JUDGED.sub("", name).removeprefix("the ")
+    name = _WITH.sub("", _JUDGED.sub("", name)).removeprefix("the ")
     if name.count(" ") > 2 and (phrase := _OF.search(name)) and names.is_metric(name[: phrase.start()], measured=True):
         return name[: phrase.start()]
     return name

@@ -15,7 +15,7 @@ import re
 #: Metrics wherever they stand.
 STRONG = frozenset(
     "loss losses acc accuracy auc auroc auprc f1 f1score f2 fbeta ppl perplexity mae mse rmse rmsle mape smape nll bce elbo kl kld "
-    "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 reward "
+    "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 rsquared reward "
     "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
     "likelihood top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity".split()
 )
@@ -67,6 +67,7 @@ AXES = {
     "generation": 3,
     "gen": 3,
     "episode": 3,
+    "trial": 1,
     "examplecounter": 3,
     "batch": 2,
     "minibatch": 2,
@@ -93,6 +94,8 @@ PREPOSITIONS = frozenset("to from of at by for in with on".split())
 _SPLIT = re.compile(r"(?i)(?<![A-Za-z_])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev)(?![A-Za-z_])")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SUFFIXES = ("loss", "accuracy", "rmse", "rmsle", "perplexity", "reward", "auc", "mae", "mse", "logloss")
+#: Precision, recall and the like of the first so many: `P@1`, `NDCG@10`.
+_AT = re.compile(r"[A-Za-z]{1,9}@\d+")
 _PER_TIME = re.compile(r"(?i)(?:/|per|_per_)\s*_?(?:s|sec|second|device|thread|gpu)(?:$|[^a-z])")
 
 
@@ -117,7 +120,7 @@ def is_metric(name: str, *, measured: bool) -> bool:
     joined = {first + second for first, second in itertools.pairwise(parts)} | set(parts) | {short}
     if joined & STRONG or short.endswith(_SUFFIXES) or (len(parts) > 1 and parts[0] in {"grad", "gradient"} and "norm" in parts):
         return True
-    return measured and bool(joined & DECIMAL or is_rate(name))
+    return measured and bool(joined & DECIMAL or is_rate(name) or _AT.fullmatch(name))
 
 
 def is_rate(name: str) -> bool:

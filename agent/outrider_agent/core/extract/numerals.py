@@ -20,7 +20,7 @@ UNIT_WORDS = TIMES | UNITS | {"tokens", "samples", "images", "seqs", "steps", "i
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _TOKEN = re.compile(
-    rf"""(?<![\w.@#$^])(?:
+    rf"""(?=[-+.\dnNiI])(?:(?<![\w.@#$^])|(?<=poch\ \#)|(?<=poch\#)|(?<=tep\ \#)|(?<=ation\ \#)|(?<=rial\ \#)|(?<=rial\#)|(?<=sode\ \#))(?:
       (?P<date>\d{{4}}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?|\d\d?/\d\d?/\d{{2,4}}(?!\d))
     | (?P<clock>\d+(?::\d\d)+(?:[.,]\d+)?(?!\d))
     | (?P<duration>\d+\ ?[dhm](?:\ ?\d+\ ?[hms])+\b)
@@ -34,6 +34,7 @@ _UNIT = re.compile(r"(?: ?%)|[A-Za-zµ]+(?:/[A-Za-z]+)*|/[A-Za-z]+")
 #: Before a sign there is no letter, digit or closing bracket: else the dash joins.
 _JOINED = re.compile(r"[\w)\]]")
 _WORD_BEFORE, _WORD_AFTER = re.compile(r"[A-Za-z_]\s+$"), re.compile(r"\s+[A-Za-z]")
+_RANGE = re.compile(r"-\d+[\]a-z]")  # of "[951-1000]", "1-100batch"
 _INTEGER = re.compile(r"[-+]?[\d,]+$")
 
 
@@ -82,6 +83,8 @@ def _token(text: str, match: re.Match[str]) -> Token | None:
             return Token("other", start, stop, stop, "")
         return Token("ratio", start, match.end("n"), stop, "", match.end("n"), match.start("m"))
     if kind != "number":
+        return Token("other", start, stop, stop, "")
+    if before in "[:" and _RANGE.match(text, stop):
         return Token("other", start, stop, stop, "")
     if text[start] in "+-" and _JOINED.match(before) and not (text[start] == "+" and before.isdigit()):
         return None

@@ -24,6 +24,10 @@ _DUMP = re.compile(r"(?:^|[\s,({])[\w-]+\s?[=:]\s?(?:True|False|None|true|false|
 #: COCO's report: Average Precision (AP) @[ IoU=0.50:0.95 | area= all | maxDets=100 ] = 0.412
 _COCO = re.compile(r"\s*(\w[\w ()-]*?)\s*@\s?\[([^\]]*)\]\s*=\s*(-?\d\.\d+)\s*$")
 _COCO_WIDEST = 400
+#: What a dict is called that holds settings.
+_SETTINGS = re.compile(r"(?i)(?:\b(?:hyper)?param\w*|\bh?params|\bconfig\w*|\bargs|\bsettings|\btrial \d+)[:= ]{0,3}$")
+#: Seconds since 1970, or thousandths of them: a moment, and no measure.
+_MOMENTS, _ERA = frozenset({"time", "t", "walltime", "unixtime", "now", "asctime"}), 1e9
 _DIGITS = re.compile(r"\d+")
 
 
@@ -85,7 +89,7 @@ def _is_strong(field: fields.Field, *, has_axis: bool) -> bool:
 
 def _is_dump(text: str, found: Found, strong: list[fields.Field]) -> bool:
     """Is it a dump of settings, and no report?"""
-    if any(axis.level > 0 for axis in found.axes):
+    if any(axis.level > 1 for axis in found.axes):  # a trial's settings stand beside its number
         return False
     if not strong and any(names.is_config(field.name) for field in found.fields):
         return True
@@ -101,7 +105,12 @@ def _kept(named: list[fields.Field], found: Found, strong: list[fields.Field]) -
         return []
     has_measure = bool(strong) or any(field.is_measured and _may_stand(field) for field in named)
     kept = [field for field in named if field in strong or (has_measure and _may_stand(field) and _is_said(field, found))]
-    if not strong and not any(axis.level for axis in found.axes) and all(names.is_setting(field.name) for field in kept) and len(kept) > 1:
+    if (
+        not strong
+        and not any(axis.level > 1 for axis in found.axes)
+        and all(names.is_setting(field.name) for field in kept)
+        and len(kept) > 1
+    ):
         return []
     return kept
 
@@ -179,6 +188,8 @@ def from_items(text: str, start: int, rank: Span | None, head: fields.Scan | Non
                 split = names.split_in(item.text) or split
             continue
         name, level = item.name, names.axis(item.name)
+        if names.plain(name) in _MOMENTS and numerals.value_of(text[item.start : item.stop]) >= _ERA:
+            continue
         if name == "metricValue" and index and found[index - 1].text:
             name = found[index - 1].text or name
         is_measured = literal.measured(text, item)
@@ -191,7 +202,9 @@ def from_items(text: str, start: int, rank: Span | None, head: fields.Scan | Non
 
 def found_in(text: str, brace: int, before: prefix.Prefix) -> Found:
     """The names, values and axes of a line: of its dict (`brace` is where that begins, -1: it has none), else of its words."""
-    if brace >= 0:
+    if brace >= 0 and _SETTINGS.search(text, max(brace - 24, 0), brace):
+        text = text[:brace]
+    elif brace >= 0:
         head = fields.Scan(text[:brace], before.stop)
         found = from_items(text, brace, before.rank, head)
         if found.fields or found.axes:

@@ -25,6 +25,7 @@ _PIECE = re.compile(
     | (?P<named>{_LEVEL}:[\w.]+:)
     | \[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]]|$):?
     | \{{\d+\}}
+    | std(?:out|err)\ [FP](?=\s)
     | \(\w+:\d+\)
     | \[\w+\](?=\s+\d{{4}}[-/])
     | \[(?P<bracket>[^\[\]]{{1,80}})\]
@@ -35,6 +36,8 @@ _PIECE = re.compile(
 _FRAME = re.compile(rf"{_STAMP}|\b{_LEVEL}\b|\.py:\d+|^[A-Za-z_]\w*(?:\.\w+)+$|^[A-Za-z]\w*:\d+$|^LightGBM$")
 _LOGGER = re.compile(rf"\s*([A-Za-z_][\w.]*)(?:\s+-\s+|:\s+|\s+\|\s+|\s+(?={_LEVEL}\b))(?=\S)")
 _DOTTED = re.compile(r"\s*[A-Za-z_]\w*(?:\.\w+)+(?:\s+-\s+|:\s+|\s+\|\s+)(?=\S)")
+#: `module:function:42 - `
+_PLACE = re.compile(r"\s*[A-Za-z_][\w.]*:[\w.<>]+:\d+(?:\s+-\s+|\s+\|\s+|:\s+)(?=\S)")
 _PIECES = 8
 
 
@@ -67,7 +70,7 @@ def strip(text: str) -> Prefix:
 
 def _logger(text: str, at: int, count: int) -> int:
     """Past a logger's name; a plain word is one only after a time or a level, and where it means nothing else."""
-    match = _DOTTED.match(text, at)
+    match = _DOTTED.match(text, at) or (_PLACE.match(text, at) if count else None)
     if match is None and count:
         match = _LOGGER.match(text, at)
         if match is None or names.axis(match[1]) is not None or names.split_in(match[1]) or names.is_metric(match[1], measured=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,8 @@ _ROW = re.compile(
     r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
     r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])"
 )
+#: A row that begins with a time has no name: each would be a series of its own.
+_MOMENT = re.compile(r"\d:\d\d|\d{4}-\d\d")
 _BARS = "|│┃║"
 #: A table is no wider.
 WIDEST = 2000
@@ -72,7 +75,15 @@ def header(above: list[str], row: str) -> list[Column] | None:
 
 
 def _columns(cells: Iterable[re.Match[str]]) -> list[Column]:
-    return [Column(_closed(cell[0]), *cell.span()) for cell in cells]
+    columns: list[Column] = []
+    group = ""
+    for cell in cells:
+        name = cell[0]
+        group = name.partition("(")[0] if "(" in name else group
+        if group and any(column.name.strip(")") == name.strip(")") for column in columns):
+            name = f"{group}({name.strip(')')})"  # `Box(P  R  mAP50)  Mask(P  R  mAP50)`
+        columns.append(Column(_closed(name), *cell.span()))
+    return columns
 
 
 def _closed(name: str) -> str:
@@ -116,7 +127,7 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
     values: dict[str, float] = {}
     axes: list[tuple[int, float, float | None]] = []
     keyed = _key(cells, text)
-    if keyed and any(names.axis(column.name) is not None for column in columns):
+    if keyed and (_MOMENT.search(keyed) or any(names.axis(column.name) is not None for column in columns)):
         return None
     for column, cell in placed:
         level = _AXES.get(column.name.lower(), names.axis(column.name))
@@ -188,23 +199,29 @@ def cells(text: str) -> list[str] | None:
 def box(rows: list[list[str]]) -> list[Row]:
     """What a box of rows holds: names with values below groups, or columns below a heading."""
     rows = [found for found in rows if found]
+    if all(len(found) == 1 for found in rows):  # names and values in one frame
+        rows = [pair for found in rows if len(pair := re.split(r"\s{2,}", found[0])) == 2]
     if len(rows) < 2:
         return []
     pairs = [found for found in rows if len(found) == 2]
-    if len(pairs) == len(rows) and names.axis(rows[0][0]) is None:
+    if len(pairs) == len(rows) and (names.axis(rows[0][0]) is None or _VALUE.match(rows[0][1])):
         found = _pairs(pairs)
         return [found] if found else []
     head = rows[0]
     if any(len(found) != len(head) for found in rows) or any(_VALUE.match(cell) for cell in head):
         return []
     columns = [Column(name, place, place + 1) for place, name in enumerate(head)]
-    if not _is_header(columns):
+    if not _is_header(columns) and not {"metric", "value"} <= {column.name.lower() for column in columns}:
         return []
+    for before, cells_of in itertools.pairwise(rows[1:]):
+        cells_of[0] = cells_of[0] or before[0]
     return [made for found in rows[1:] if (made := _box_row(columns, found))]
 
 
 def _box_row(columns: list[Column], found: list[str]) -> Row | None:
     axes: list[tuple[int, float, float | None]] = []
+    if told := _told(columns, found):
+        return Row(told, axes)
     values = {}
     for column, cell in zip(columns, found, strict=True):
         level = names.axis(column.name)
@@ -215,6 +232,17 @@ def _box_row(columns: list[Column], found: list[str]) -> Row | None:
     if not axes and found[0] and not _VALUE.match(found[0]):
         values = {f"{found[0]}/{name}": value for name, value in values.items()}
     return Row(values, axes) if values else None
+
+
+def _told(columns: list[Column], found: list[str]) -> dict[str, float]:
+    """Of a box with a column of metrics' names and one of values: the row's one value."""
+    cells = {column.name.lower(): cell for column, cell in zip(columns, found, strict=True)}
+    name, value = cells.get("metric", ""), cells.get("value", "")
+    if not name or not _VALUE.match(value):
+        return {}
+    full = f"{found[0]}/{name}" if found[0] and found[0] != name else name
+    error = cells.get("stderr", "")
+    return {full: numerals.value_of(value)} | ({f"{full}_stderr": numerals.value_of(error)} if _VALUE.match(error) else {})
 
 
 def _pairs(rows: list[list[str]]) -> Row | None:

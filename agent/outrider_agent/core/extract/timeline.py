@@ -138,7 +138,8 @@ class Timeline:
         if any(name in now.implied_names for name in metrics):
             now.implied += 1
             now.implied_names = []
-        now.implied_names += list(metrics)
+        if len(now.implied_names) < context.CANDIDATES:
+            now.implied_names += list(metrics)
         step = now.step if now.step is not None else now.epoch if now.epoch is not None else float(now.implied)
         ready: dict[str, float] = {}
         for name, value in metrics.items():
