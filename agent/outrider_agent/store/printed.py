@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
 
+    from outrider_agent.core import decode
+
 SQL = queries.load("printed")
 #: So many streams' readers are kept in memory.
 CACHED = 256
@@ -132,6 +134,20 @@ class PrintedWriter:
         self._chunks.clear()
         self._ended.clear()
 
+    def brought(self, run_key: int, attempt: int, said: decode.Run) -> None:
+        """A run says how its console is to be read. What is wrong with that is told in its notes, and costs nothing else."""
+        if not said.metrics and said.rules is None:
+            return
+        given = {"run_key": run_key, "attempt": attempt}
+        new = (points.json_text(said.metrics or []), said.rules)
+        if self._connection.execute(SQL.run_rules, given).fetchone() == new:
+            return
+        self._connection.execute(SQL.set_run_rules, {**given, "options": new[0], "file": new[1]})
+        for key in [key for key in self._readers if key[:2] == (run_key, attempt)]:
+            del self._readers[key]  # saved at the last flush
+        for problem in rules.carried(said.metrics or [], said.rules)[1]:
+            self._connection.execute(SQL.add_note, (run_key, said.t, 30, problem))
+
     def take(self, source: Source, chunk: Chunk) -> None:
         """A chunk of a stream."""
         self._chunks.setdefault(source, []).append(chunk)
@@ -180,12 +196,17 @@ class PrintedWriter:
         if reader is None:
             given = {"run_key": source.run_key, "attempt": source.attempt, "fd": source.fd}
             row = self._connection.execute(SQL.reading, given).fetchone()
-            user = made_rules(self._connection.execute(SQL.rules, {"run_key": source.run_key}).fetchall())
-            reader = StreamReader(user, *(row or ()))
+            reader = StreamReader(self._rules(source), *(row or ()))
             if len(self._readers) >= CACHED:
                 self._readers.clear()
             self._readers[key] = reader
         return reader
+
+    def _rules(self, source: Source) -> list[rules.Rule]:
+        """Those that the run brought, then its experiment's."""
+        of_run = self._connection.execute(SQL.run_rules, {"run_key": source.run_key, "attempt": source.attempt}).fetchone()
+        brought = rules.carried(points.parse(of_run[0]), of_run[1])[0] if of_run else []
+        return [*brought, *made_rules(self._connection.execute(SQL.rules, {"run_key": source.run_key}).fetchall())]
 
     def _save(self, source: Source, reader: StreamReader) -> None:
         count, total = reader.extractor.progress(reader.tail) or (None, None)

@@ -22,6 +22,15 @@ INSERT INTO origins (series_key, first, count, places, rules) VALUES (?, ?, ?, ?
 SELECT u.name, u.pattern FROM rules u LEFT JOIN runs r ON r.run_key = :run_key
 WHERE u.experiment_key IS NULL OR u.experiment_key = r.experiment_key ORDER BY u.experiment_key IS NULL, u.rule_key;
 
+-- name: run_rules
+-- What an attempt brought itself.
+SELECT options, file FROM run_rules WHERE run_key = :run_key AND attempt = :attempt;
+
+-- name: set_run_rules
+-- It brings this.
+INSERT INTO run_rules (run_key, attempt, options, file) VALUES (:run_key, :attempt, :options, :file)
+ON CONFLICT DO UPDATE SET options = excluded.options, file = excluded.file;
+
 -- name: has_rule
 -- Is there that rule for the run's experiment?
 SELECT 1 FROM rules WHERE experiment_key = :experiment_key AND name IS :name AND pattern = :pattern;
