@@ -79,3 +79,12 @@ def test_the_same_points_whoever_reads_and_whenever(tmp_path_factory, sizes, cut
     assert printed_points(rig) == expected
     assert [step for _, step, _ in expected["loss"]] == sorted({step for _, step, _ in expected["loss"]})
     rig.sink.close()
+
+
+def test_a_last_line_without_an_end_is_of_when_it_came(tmp_path):
+    """Not of when the run ended: reading again finds the same."""
+    rig = stored(tmp_path / "db", chunks(["a\n", "loss=0.5"], SECOND), [1, 2])
+    rig.feed(line("end", t=T0 + 9 * SECOND, status="Completed", reason="ended", code=0), writer="keeper")
+    assert printed_points(rig) == {"loss": [(T0 + SECOND, None, 0.5)]}
+    printed.reread(tmp_path / "db", "r1")
+    assert printed_points(rig) == {"loss": [(T0 + SECOND, None, 0.5)]}

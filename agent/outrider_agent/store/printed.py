@@ -175,7 +175,8 @@ class PrintedWriter:
         for row in self._connection.execute(SQL.open_readings, given).fetchall():
             source = Source(run_key, attempt, row[0], stream_key)
             if not self._chunks.get(source):
-                self._chunks[source] = [Chunk(self._reader(source).offset, now, b"")]
+                last = self._connection.execute(SQL.last_chunk, {**given, "fd": row[0]}).fetchone()
+                self._chunks[source] = [Chunk(self._reader(source).offset, last[0] if last else now, b"")]
 
     def flush(self) -> None:
         """Reads what was gathered, and writes what was found."""

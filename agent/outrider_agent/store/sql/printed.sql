@@ -59,6 +59,11 @@ DELETE FROM readings WHERE run_key = :run_key;
 -- A run's console, each stream in its order.
 SELECT attempt, fd, "offset", time, data, stream_key FROM console WHERE run_key = :run_key ORDER BY attempt, fd, "offset", console_key;
 
+-- name: last_chunk
+-- When the last bytes of a console came that a writer brought.
+SELECT time FROM console WHERE run_key = :run_key AND attempt = :attempt AND stream_key = :stream_key AND fd = :fd
+ORDER BY console_key DESC LIMIT 1;
+
 -- name: progress
 -- What the readings of a run's newest attempt say of it.
 SELECT sum(g.unread) AS unread, max(g.count / g.total) AS share FROM readings g JOIN runs r USING (run_key)
