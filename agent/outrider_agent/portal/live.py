@@ -8,6 +8,7 @@ writes faster than a browser reads is shown by its end. It ends when the reader 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -131,8 +132,9 @@ class Streams:
     async def all(self, request: web.Request) -> web.StreamResponse:
         """GET /api/v1/events: `changed` whenever something was committed."""
         stream = await _open(request)
-        async for version in self._changes(stream):
-            await stream.write(f"event: changed\ndata: {version}\n\n".encode())
+        with contextlib.suppress(ConnectionResetError):  # the page has gone
+            async for version in self._changes(stream):
+                await stream.write(f"event: changed\ndata: {version}\n\n".encode())
         return stream
 
     async def _changes(self, stream: web.StreamResponse) -> AsyncIterator[int]:
