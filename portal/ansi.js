@@ -6,9 +6,12 @@ const SEQUENCE = /\x1b\[([0-9;:]{0,64})([@-~])|\x1b\][^\x07\x1b]{0,1000}(?:\x07|
 
 /** What a line looks like after its carriage returns: its last state. @param {string} text */
 export function shown(text) {
-  if (!text.includes("\r")) return text;
-  const pieces = text.split("\r").filter((piece) => piece);
-  return pieces.at(-1) ?? "";
+  return text.includes("\r") ? (states(text).at(-1) ?? "") : text;
+}
+
+/** What a line looked like between its carriage returns, one after the other. @param {string} text */
+export function states(text) {
+  return text.includes("\r") ? text.split("\r").filter((piece) => piece) : [text];
 }
 
 /** The text without any sequence. @param {string} text */

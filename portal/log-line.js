@@ -1,6 +1,9 @@
 // A line of the log as an element of the page: a record with its level, metrics and traceback, or a line of the console with its colours.
-import { shown, write } from "./ansi.js";
-import { clock, figure, plain, value } from "./format.js";
+import { shown, states, write } from "./ansi.js";
+import { clock, figure, plain, plural, value } from "./format.js";
+
+/** Of a bar no more are shown. */
+const MOST_STATES = 2_000;
 
 /** @import { Line } from "./types" */
 
@@ -20,6 +23,8 @@ export function element(line) {
   if (line.stream !== "log") {
     row.className = `line ${line.stream}`;
     write(words, shown(line.message));
+    const before = states(line.message).slice(0, -1);
+    if (before.length) words.append(" ", folded(before));
     return row;
   }
   const number = line.levelno ?? 0;
@@ -37,6 +42,24 @@ export function element(line) {
     words.append(trace);
   }
   return row;
+}
+
+/** What a bar showed before its last state: shown when it is asked for. @param {string[]} before */
+function folded(before) {
+  const all = document.createElement("details");
+  const title = document.createElement("summary");
+  title.textContent = plural(before.length, "earlier state");
+  all.className = "states";
+  all.append(title);
+  all.addEventListener("toggle", () => {
+    if (all.childElementCount > 1) return;
+    for (const state of before.slice(-MOST_STATES)) {
+      const one = document.createElement("div");
+      write(one, state);
+      all.append(one);
+    }
+  });
+  return all;
 }
 
 /** @param {Line} line */

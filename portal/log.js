@@ -47,8 +47,8 @@ export class LogView {
     return this.window ? this.window.lines : this.transcript.lines;
   }
 
-  /** Shows what stands around a moment. @param {number} at milliseconds @param {string} [text] what the line begins with that is meant */
-  async goTo(at, text = "") {
+  /** Shows what stands around a moment. @param {number} at milliseconds @param {string} [text] what the line begins with that is meant @param {string} [place] or where it is: ATTEMPT.STREAM.OFFSET */
+  async goTo(at, text = "", place = "") {
     const query = new URLSearchParams({ at: String(at), limit: String(AROUND) });
     if (this.attempt !== null) query.set("attempt", String(this.attempt));
     const response = await fetch(`/api/v1/runs/${this.run}/lines?${query}`).catch(() => null);
@@ -57,10 +57,10 @@ export class LogView {
     this.follow = false;
     this.filter = { ...this.filter, text: "", level: 0 };
     this.window = { lines: [...ending.lines, ...ending.open], at };
-    setQuery({ at: String(at) });
+    setQuery({ at: String(at), line: place });
     this.redraw();
     const later = this.window.lines.filter((one) => !one.echo && Date.parse(one.time) >= at);
-    const line = later.find((one) => one.message.startsWith(text)) ?? later[0];
+    const line = holding(this.window.lines, place) ?? later.find((one) => one.message.startsWith(text)) ?? later[0];
     const row = line && this.rows.get(line.id);
     row?.classList.add("found");
     if (row && this.box) this.box.scrollTop = row.offsetTop - this.box.clientHeight / 2;
@@ -169,7 +169,7 @@ export class LogView {
     this.follow = true;
     if (this.window) {
       this.window = null;
-      setQuery({ at: null });
+      setQuery({ at: null, line: null });
       this.redraw();
     }
     if (this.box) this.box.scrollTop = this.box.scrollHeight;
@@ -190,6 +190,13 @@ export class LogView {
     this.redraw();
     if (this.box) this.box.scrollTop += this.box.scrollHeight - height;
   }
+}
+
+/** The line that holds that byte of a stream. @param {Line[]} lines @param {string} place ATTEMPT.STREAM.OFFSET */
+function holding(lines, place) {
+  const stop = place.lastIndexOf(".") + 1;
+  const offset = (/** @type {Line} */ line) => Number(line.id.slice(stop));
+  return stop ? lines.findLast((line) => line.id.startsWith(place.slice(0, stop)) && offset(line) <= Number(place.slice(stop))) : undefined;
 }
 
 /** @param {string} pattern @param {string} text */
@@ -220,7 +227,7 @@ export function Log({ view, isOver }) {
   const [hits, setHits] = useState(/** @type {Hits | null} */ (null));
   useEffect(() => {
     const at = Number(queried("at"));
-    if (at && view.window?.at !== at) view.goTo(at);
+    if (at && view.window?.at !== at) view.goTo(at, "", queried("line"));
   }, [view]);
   const total = view.shown.filter((line) => !line.echo).length;
   const note = view.count === total || view.filter.stream !== "all" ? "" : `${view.count} of ${total} lines`;

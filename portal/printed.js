@@ -2,20 +2,21 @@
 // printed point the line that it was read from.
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { withQuery } from "./address.js";
 import { duration, plain, plural } from "./format.js";
 import { html } from "./html.js";
 
 /** @typedef {{ line: number, text: string | null }} Unread */
 /** @typedef {{ share: number | null, eta_s: number | null, unread: number, silent_s: number | null, is_stalled: boolean, lines: Unread[] }} Progress */
-/** @typedef {{ step: number | null, value: unknown, line: number, fd: number, rule: string, text: string | null }} Origin */
+/** @typedef {{ step: number | null, time: string | null, value: unknown, line: number, attempt: number, fd: number, offset: number, rule: string, text: string | null }} Origin */
 
 const EVERY_MS = 10_000;
 const progress = signal(/** @type {Progress | null} */ (null));
 const said = signal("");
 const origins = signal(/** @type {{ name: string, found: Origin[] } | null} */ (null));
 
-/** @param {{ run: string, isOver: boolean, names: string[] }} props */
-export function Printed({ run, isOver, names }) {
+/** `attempt`: whose log the page shows; null: all. @param {{ run: string, attempt: number | null, isOver: boolean, names: string[] }} props */
+export function Printed({ run, attempt, isOver, names }) {
   useEffect(() => {
     const look = () => fetch(`/api/v1/runs/${run}/progress`).then((answer) => (answer.ok ? answer.json() : null)).then((found) => { progress.value = found; }).catch(() => {});
     look();
@@ -29,7 +30,7 @@ export function Printed({ run, isOver, names }) {
     ${!isOver && found.share !== null && html`<p><progress max="1" value=${found.share}></progress> ${Math.floor(found.share * 100)} %${found.eta_s !== null && ` · about ${duration(found.eta_s)} left`}</p>`}
     ${found.is_stalled && html`<p class="notice" role="status">No output for ${duration(found.silent_s ?? 0)}: six times longer than usual.</p>`}
     ${names.length > 0 && html`<p class="dim small">Read from what it printed: ${names.map((name) => html`<button type="button" class="link" onClick=${() => explain(run, name)}>${plain(name)}</button> `)}</p>`}
-    ${origins.value && html`<${Lines} shown=${origins.value} />`}
+    ${origins.value && html`<${Lines} shown=${origins.value} attempt=${attempt} />`}
     ${found.unread > 0 && html`<${Unread} run=${run} found=${found} />`}
   </section>`;
 }
@@ -40,10 +41,16 @@ async function explain(run, name) {
   origins.value = answer.ok ? { name, found: await answer.json() } : null;
 }
 
-/** @param {{ shown: { name: string, found: Origin[] } }} props */
-function Lines({ shown }) {
+/** Where the log shows what a point was read from. @param {Origin} one @param {number | null} attempt */
+function place(one, attempt) {
+  const line = `${one.attempt}.${one.fd === 2 ? "stderr" : "stdout"}.${one.offset}`;
+  return withQuery({ tab: "logs", at: Date.parse(one.time ?? ""), line, attempt: attempt === null ? null : one.attempt, stream: "console", find: null, level: null });
+}
+
+/** @param {{ shown: { name: string, found: Origin[] }, attempt: number | null }} props */
+function Lines({ shown, attempt }) {
   return html`<div class="card scroll"><table class="list"><thead><tr><th>${plain(shown.name)}</th><th>Step</th><th>Line</th><th>Read from</th><th>Rule</th></tr></thead>
-    <tbody>${shown.found.map((one) => html`<tr><td class="figure">${String(one.value)}</td><td class="figure">${one.step ?? ""}</td><td class="figure">${one.line}</td><td><code>${plain(one.text ?? "")}</code></td><td class="dim">${one.rule}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${shown.found.map((one) => html`<tr><td class="figure">${String(one.value)}</td><td class="figure">${one.step ?? ""}</td><td class="figure">${one.time === null ? one.line : html`<a href=${place(one, attempt)} title="Show it in the log">${one.line}</a>`}</td><td><code>${plain(one.text ?? "")}</code></td><td class="dim">${one.rule}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** @param {{ run: string, found: Progress }} props */

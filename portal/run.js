@@ -68,7 +68,7 @@ function App() {
   return html`
     <${Head} run=${run.value} gone=${gone.value} changed=${readRun} />
     <${Tabs} />
-    ${PRINTED_IN.includes(tab.value) && html`<${Printed} run=${data.run.run_id} isOver=${run.value.ended !== null} names=${series.value.filter((one) => one.source === "printed").map((one) => one.name)} />`}
+    ${PRINTED_IN.includes(tab.value) && html`<${Printed} run=${data.run.run_id} attempt=${data.attempt} isOver=${run.value.ended !== null} names=${series.value.filter((one) => one.source === "printed").map((one) => one.name)} />`}
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab.value}`} class=${`panel panel-${tab.value}`}><${Panel} /></div>
     <${Toast} />`;
 }

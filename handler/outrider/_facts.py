@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 
@@ -105,3 +106,23 @@ def tags_of(text: str) -> dict[str, str]:
     """OUTRIDER_TAGS: `key=value` pairs with commas between; a key alone has an empty value."""
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+#: A project's rules: its file, and of that no more bytes. One that is longer is carried so far, and by one byte more, which tells it.
+RULES_FILE, RULES_BYTES = "outrider.toml", 64 << 10
+
+
+def project_rules(folder: str) -> str | None:
+    """The text of the folder's outrider.toml, as it is: the agent parses it. None where there is none that can be read."""
+    try:
+        fd = os.open(os.path.join(folder, RULES_FILE), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        return os.read(fd, RULES_BYTES + 1).decode("utf-8", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)

@@ -26,6 +26,7 @@ examples:
   outrider run -- python train.py --lr 0.1          track an unmodified script
   outrider run --experiment ridge -- python -m sweep
   outrider run --name big --tag gpu=4 --tag try=2 -- torchrun --nproc-per-node 4 train.py
+  outrider run --metric 'loss=Loss is ([0-9.]+)' -- python train.py
   outrider run --resume latest -- python train.py --from checkpoint.pt
   outrider run --outputs ./models --outputs ./plots -- ./train.sh | tee log.txt
 
@@ -44,6 +45,7 @@ class Options:
     experiment: str | None = None
     name: str | None = None
     tag: list[str] | None = None
+    metric: list[str] | None = None
     outputs: list[str] | None = None
     no_outputs = False
     cwd: str | None = None
@@ -79,6 +81,7 @@ class Launch:
         self.verbose: bool = options.verbose
         self.strict_azure: bool = getattr(options, "strict_azure", False)
         self.legacy: bool = options.legacy
+        self.metrics = options.metric
         self.moves = options.cwd is not None
 
     def run_record(self, exe: str | None) -> dict[str, Any]:
@@ -99,6 +102,11 @@ class Launch:
             found["attempt"] = self.attempt
         if self.tags:
             found["tags"] = self.tags
+        if self.metrics:
+            found["metrics"] = self.metrics
+        rules = _facts.project_rules(self.cwd)
+        if rules is not None:
+            found["rules"] = rules
         if self.parent:
             found["parent"] = self.parent
         if exe is not None:
@@ -175,6 +183,12 @@ def parser() -> argparse.ArgumentParser:
     add("--name", metavar="NAME", help="the run's name (default: $OUTRIDER_RUN_NAME, else the script's)")
     add("--tag", metavar="KEY=VALUE", action="append", help="a tag; may be given again")
     add(
+        "--metric",
+        metavar="RULE",
+        action="append",
+        help="how to read a metric from what is printed: NAME=PATTERN, the number in brackets; may be given again (docs/reading-output.md)",
+    )
+    add(
         "--outputs",
         metavar="DIR",
         action="append",
@@ -191,8 +205,8 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-_WITH_VALUE = ("--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id", "--resume")
-_REPEATED = ("--tag", "--outputs")
+_WITH_VALUE = ("--experiment", "--name", "--tag", "--metric", "--outputs", "--cwd", "--run-id", "--resume")
+_REPEATED = ("--tag", "--metric", "--outputs")
 _FLAGS = {"--no-outputs": "no_outputs", "--no-agent": "no_agent", "--legacy": "legacy", "-v": "verbose", "--verbose": "verbose"}
 
 

@@ -55,6 +55,7 @@ class Submission(_launch.Launch):
 
     def __init__(self, spec: dict[str, Any], work: str, ready: int) -> None:
         options = SimpleNamespace(run_id=spec["run"], experiment=spec["experiment"], name=spec["name"], tag=[], outputs=None, cwd=work)
+        options.metric = None
         options.no_outputs, options.no_agent, options.verbose, options.legacy = False, True, False, False
         super().__init__(options, spec["command"])  # type: ignore[arg-type]
         self._spec = spec
@@ -105,6 +106,9 @@ class Submission(_launch.Launch):
         self.say(writer, f"Submitted from {spec['folder']} by {who}; files in its snapshot {taken['id']}: {taken['files']:,}.")
         self._keep(writer, _definition.FILE, json.dumps(spec["definition"], indent=2))
         self._unpacked = _workfolder.fill(self.home, taken["id"], self.cwd, self.outputs)
+        rules = _facts.project_rules(self.cwd)
+        if rules is not None:
+            writer.append(spool.line({"k": record.RUN, "t": time.time_ns(), "rules": rules}))
         for level, text in [*((20, remark) for remark in spec["remarks"]), *self._interpreter.look(spec["packages"])]:
             self.say(writer, text, level)
         self.say(writer, f"Prepared {self.cwd} in {(time.time_ns() - spec['submitted']) / 1e9:.2f} s. Starting: {' '.join(self.command)}")

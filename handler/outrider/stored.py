@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Document = Dict[str, Any]
 
-SCHEMA = 9
+SCHEMA = 10
 JSON_COLUMNS = ("command", "outputs", "inputs", "tags", "properties", "params")
 #: So many bytes of a console are given at once.
 CONSOLE_BYTES = 4 << 20

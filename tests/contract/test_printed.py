@@ -169,3 +169,44 @@ def test_progress_and_silence(tmp_path):
     assert (found.share, found.eta_s, found.is_stalled) == (0.5, 10.0, False)
     assert store.progress("r1", start + 100 * SECOND).is_stalled
     rig.sink.close()
+
+
+RULES = '[[metrics]]\nname = "q"\npattern = "Q of (\\\\d+)"\n[[metrics]]\nname = "bad"\npattern = "("\n'
+
+
+def test_a_run_brings_rules_of_its_own(tmp_path):
+    """Those of its command line and of its project's file, for that attempt; what is none is a note, and the rest is read (law 6)."""
+    rig = StoreRig(tmp_path / "db")
+    rig.head(writer="keeper", own=True)
+    rig.feed(
+        line("run", t=T0, metrics=["z=Z is (.)", "no rule"], rules=RULES),
+        line("c", f=1, o=0, d="Q of 7\nZ is 3\nloss=0.5\n"),
+        writer="keeper",
+    )
+    found = everything(rig)
+    assert [found[name, "printed"][0][1] for name in ("q", "z", "loss")] == [7.0, 3.0, 0.5]
+    notes = [note.message for note in rig.read.notes("r1")]
+    assert len(notes) == 2
+    assert "no rule" in notes[0]
+    assert printed.reread(tmp_path / "db", "r1") == 3
+    assert everything(rig) == found
+    assert len(rig.read.notes("r1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[metrics", "no TOML"),
+        ("x" * 65537, "longer than 65,536"),
+        ('[server]\nurl = "x"\n', "no rules"),
+        ("metrics = 3\n", "none was taken"),
+    ],
+)
+def test_a_projects_file_that_is_none_is_a_note(tmp_path, text, problem):
+    """The script never hears of it."""
+    rig = StoreRig(tmp_path / "db")
+    rig.head(writer="keeper", own=True)
+    rig.feed(line("run", t=T0, rules=text), line("run", t=T0, rules=text), line("c", f=1, o=0, d="loss=0.5\n"), writer="keeper")
+    assert everything(rig)["loss", "printed"] == [(None, 0.5)]
+    (note,) = rig.read.notes("r1")
+    assert problem in note.message

@@ -11,6 +11,7 @@ SCRIPT = r"""
 for step in range(1, 6):
     print(f"epoch {step}/5 loss={1 / step:.3f}")
     print(f"and now quality of it is: {step / 10} as it seems")
+print("filler\n" * 100 + "\r 1/2 [00:00<00:01, 1it/s, mse=0.2]\r 2/2 [00:01<00:00, 1it/s, mse=0.1]")
 print("val_acc: 0.75", end="")
 """
 
@@ -62,7 +63,24 @@ def test_a_rule_is_made_on_the_page(portal, window):
     page.get_by_label("Metric", exact=True).fill("quality")
     page.get_by_label("Pattern, the number in brackets").fill("it is: ([0-9.]+)")
     page.get_by_role("button", name="Read by this rule").click()
-    page.get_by_text("11 points read").wait_for()
+    page.get_by_text("12 points read").wait_for()
     assert [one["value"] for one in portal.api(f"/runs/{run}/printed?name=quality&limit=2")] == [0.4, 0.5]
     page.get_by_role("button", name="loss", exact=True).click()
     page.get_by_text("epoch 5/5 loss=0.200").first.wait_for()
+
+
+def test_a_point_leads_to_its_line_in_the_log(portal, window):
+    """A link, which a reload keeps; a bar there unfolds."""
+    page = window().page
+    page.goto(f"{portal.url}/runs/{run_of(portal, 'read')}?tab=metrics")
+    page.get_by_role("button", name="mse", exact=True).click()
+    page.get_by_title("Show it in the log").first.click()
+    for _ in range(2):
+        found = page.locator(".log .found")
+        found.get_by_text("2/2 [00:01<00:00").wait_for()
+        page.reload()
+    found.get_by_text("1 earlier state").click()
+    found.get_by_text("1/2 [00:00<00:01").wait_for()
+    page.get_by_role("button", name="loss", exact=True).click()
+    page.get_by_title("Show it in the log").first.click()
+    page.locator(".log .found").get_by_text("epoch 1/5 loss=1.000").wait_for()

@@ -225,3 +225,17 @@ def test_a_terminal_stays_a_terminal(home):
     assert done.stderr.endswith(b"to the pipe\n")
     assert console(home, 1) == b""
     assert console(home, 2) == b"to the pipe\n"
+
+
+def test_rules_for_reading_it_go_with_the_run(home, tmp_path):
+    """`--metric`, and the folder's outrider.toml as it is; what is no file there is passed over, and holds nobody up (law 1)."""
+    text = '[[metrics]]\nname = "q"\npattern = "Q of (.)"\n'
+    (tmp_path / "outrider.toml").write_text(text)
+    subprocess.run([*RUN[:-1], "--metric", "z=Z is (.)", "--cwd", tmp_path, "true"], check=True)
+    (tmp_path / "outrider.toml").unlink()
+    os.mkfifo(tmp_path / "outrider.toml")
+    subprocess.run([*RUN[:-1], "--cwd", tmp_path, "true"], check=True, timeout=30)
+    assert [(line.get("metrics"), line.get("rules")) for line in lines(home, "run", "keeper-")] in (
+        [(["z=Z is (.)"], text), (None, None)],
+        [(None, None), (["z=Z is (.)"], text)],
+    )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from outrider import _launch
 
-NAMES = ["--experiment", "--name", "--tag", "--outputs", "--cwd", "--run-id", "--resume"]
+NAMES = ["--experiment", "--name", "--tag", "--metric", "--outputs", "--cwd", "--run-id", "--resume"]
 FLAGS = ["--no-outputs", "--no-agent", "-v", "--verbose"]
 values = st.sampled_from(["a", "", "x=y", "two words", "-5", "-x", "ünï", "--name"])
 words = st.one_of(

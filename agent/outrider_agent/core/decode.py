@@ -65,6 +65,8 @@ class Run(msgspec.Struct, frozen=True, tag_field="k", tag=record.RUN):
     description: str | None = None
     inputs: dict[str, Any] | None = None
     exe: str | None = None
+    metrics: list[str] | None = None
+    rules: str | None = None
 
 
 class Metric(msgspec.Struct, frozen=True, gc=False, tag_field="k", tag=record.METRIC):

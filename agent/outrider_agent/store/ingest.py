@@ -66,10 +66,10 @@ class Ingest:
             if kind is decode.Run:
                 for item in group:
                     place = self._places[stream_key] = self._runs.describe(place, item)
+                    self._printed.brought(place.run_key, place.attempt, item)
                 continue
-            handle = self._BY_KIND[kind]
             for item in group:
-                handle(self, place, item)
+                self._BY_KIND[kind](self, place, item)
 
     def set_aside(self, stream_key: int, segment: int, aside: Iterable[decode.Aside]) -> None:
         """What could not be read, with its place."""

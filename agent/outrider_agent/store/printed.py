@@ -12,19 +12,21 @@ import math
 import os
 import time
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from outrider_agent import errors
 from outrider_agent.core import extract, points
-from outrider_agent.core.extract import rules
+from outrider_agent.core.extract import drawing, rules
 from outrider_agent.store import connect, migrate, queries
 from outrider_agent.store import series as series_store
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
+
+    from outrider_agent.core import decode
 
 SQL = queries.load("printed")
 #: So many streams' readers are kept in memory.
@@ -65,28 +67,37 @@ class Found(points.Columns):
 
 
 class StreamReader:
-    """One stream's extractor, and the line that is not finished."""
+    """One stream's extractor, the line that is not finished, and the bar that is drawn there."""
 
     def __init__(self, user: Iterable[rules.Rule], offset: int = 0, tail: bytes = b"", state: str | None = None) -> None:
         self._user = tuple(user)
-        self.extractor = extract.Extractor(self._user, None if state is None else msgspec.json.decode(state))
+        known = {} if state is None else msgspec.json.decode(state)
+        self.drawn = drawing.Drawing(known.pop("drawn", None), tail)
+        self.extractor = extract.Extractor(self._user, known or None)
         self.trouble: str | None = None  # what a rule did that it must not
         self.offset, self.tail = offset, tail
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What to hand to the next reader."""
+        return {**self.extractor.state, "drawn": self.drawn.state}
+
     def take(self, chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
-        """What these chunks complete: (time, reading)."""
-        found: list[extract.Reading] = []
+        """What these chunks complete, and what a bar shows meanwhile: (time, reading)."""
+        found: list[tuple[int, extract.Reading]] = []
         pieces: list[bytes] = []
         for chunk in chunks:
             data = chunk.data[max(self.offset - chunk.offset, 0) :]  # what came before is read
             if chunk.offset > self.offset:  # what was refused in between is missing: the line before it ends there
-                found += self._read(b"".join(pieces))
-                found += self.finish()
+                found += _timed(self._read(b"".join(pieces)) + self.finish(), chunks)
                 pieces, self.offset = [], chunk.offset
             pieces.append(data)
             self.offset += len(data)
-        found += self._read(b"".join(pieces))
-        return self._timed(found, chunks)
+            if (frame := self.drawn.frame(data, chunk.time)) is not None:
+                found += _timed(self._read(b"".join(pieces)), chunks)
+                pieces = []
+                found += [(chunk.time, one) for one in self._live(frame)]
+        return found + _timed(self._read(b"".join(pieces)), chunks)
 
     def _read(self, data: bytes) -> list[extract.Reading]:
         start = self.offset - len(data) - len(self.tail)
@@ -94,6 +105,12 @@ class StreamReader:
         end = data.rfind(b"\n") + 1
         self.tail = data[end:] if len(data) - end <= LONGEST_TAIL else data[-KEPT_TAIL:]
         return self._guarded(lambda: self.extractor.read(data[:end], start)) if end else []
+
+    def _live(self, frame: drawing.Frame) -> list[extract.Reading]:
+        """What a frame of the bar shows. By an extractor that is thrown away: what a line leaves behind it leaves when it ends."""
+        aside = extract.Extractor(self._user, self.extractor.state)
+        found = self._guarded(lambda: aside.read(frame.text, self.offset - frame.before_end))
+        return [one for one in found if one.rule.startswith("bar.")]
 
     def _guarded(self, work: Callable[[], list[extract.Reading]]) -> list[extract.Reading]:
         """The output is kept whatever a rule makes of it: one that fails costs these lines' points, and is told in the run's notes."""
@@ -107,13 +124,14 @@ class StreamReader:
     def finish(self) -> list[extract.Reading]:
         """The last line, which nothing ended, and what was open."""
         tail, self.tail = self.tail, b""
+        self.drawn = drawing.Drawing()
         found = self._guarded(lambda: self.extractor.read(tail, self.offset - len(tail))) if tail else []
         return found + self._guarded(self.extractor.finish)
 
-    @staticmethod
-    def _timed(found: list[extract.Reading], chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
-        starts = [chunk.offset for chunk in chunks]
-        return [(chunks[max(bisect_right(starts, one.offset + one.length) - 1, 0)].time, one) for one in found]
+
+def _timed(found: list[extract.Reading], chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
+    starts = [chunk.offset for chunk in chunks]
+    return [(chunks[max(bisect_right(starts, one.offset + one.length) - 1, 0)].time, one) for one in found]
 
 
 class PrintedWriter:
@@ -132,6 +150,20 @@ class PrintedWriter:
         self._chunks.clear()
         self._ended.clear()
 
+    def brought(self, run_key: int, attempt: int, said: decode.Run) -> None:
+        """A run says how its console is to be read. What is wrong with that is told in its notes, and costs nothing else."""
+        if not said.metrics and said.rules is None:
+            return
+        given = {"run_key": run_key, "attempt": attempt}
+        new = (points.json_text(said.metrics or []), said.rules)
+        if self._connection.execute(SQL.run_rules, given).fetchone() == new:
+            return
+        self._connection.execute(SQL.set_run_rules, {**given, "options": new[0], "file": new[1]})
+        for key in [key for key in self._readers if key[:2] == (run_key, attempt)]:
+            del self._readers[key]  # saved at the last flush
+        for problem in rules.carried(said.metrics or [], said.rules)[1]:
+            self._connection.execute(SQL.add_note, (run_key, said.t, 30, problem))
+
     def take(self, source: Source, chunk: Chunk) -> None:
         """A chunk of a stream."""
         self._chunks.setdefault(source, []).append(chunk)
@@ -143,7 +175,8 @@ class PrintedWriter:
         for row in self._connection.execute(SQL.open_readings, given).fetchall():
             source = Source(run_key, attempt, row[0], stream_key)
             if not self._chunks.get(source):
-                self._chunks[source] = [Chunk(self._reader(source).offset, now, b"")]
+                last = self._connection.execute(SQL.last_chunk, {**given, "fd": row[0]}).fetchone()
+                self._chunks[source] = [Chunk(self._reader(source).offset, last[0] if last else now, b"")]
 
     def flush(self) -> None:
         """Reads what was gathered, and writes what was found."""
@@ -180,12 +213,17 @@ class PrintedWriter:
         if reader is None:
             given = {"run_key": source.run_key, "attempt": source.attempt, "fd": source.fd}
             row = self._connection.execute(SQL.reading, given).fetchone()
-            user = made_rules(self._connection.execute(SQL.rules, {"run_key": source.run_key}).fetchall())
-            reader = StreamReader(user, *(row or ()))
+            reader = StreamReader(self._rules(source), *(row or ()))
             if len(self._readers) >= CACHED:
                 self._readers.clear()
             self._readers[key] = reader
         return reader
+
+    def _rules(self, source: Source) -> list[rules.Rule]:
+        """Those that the run brought, then its experiment's."""
+        of_run = self._connection.execute(SQL.run_rules, {"run_key": source.run_key, "attempt": source.attempt}).fetchone()
+        brought = rules.carried(points.parse(of_run[0]), of_run[1])[0] if of_run else []
+        return [*brought, *made_rules(self._connection.execute(SQL.rules, {"run_key": source.run_key}).fetchall())]
 
     def _save(self, source: Source, reader: StreamReader) -> None:
         count, total = reader.extractor.progress(reader.tail) or (None, None)
@@ -198,7 +236,7 @@ class PrintedWriter:
                 "stream_key": source.stream_key,
                 "offset": reader.offset,
                 "tail": reader.tail,
-                "state": points.json_text(reader.extractor.state),
+                "state": points.json_text(reader.state),
                 "unread": reader.extractor.unread,
                 "count": count,
                 "total": total,

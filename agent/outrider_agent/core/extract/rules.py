@@ -8,12 +8,14 @@ a group for the name and one for the value), Guild's `output-scalars` (`{name: p
 from __future__ import annotations
 
 import re
+import tomllib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outrider_agent import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Read = tuple[dict[str, float], float | None, float | None]
 
@@ -22,6 +24,10 @@ _GUILD = {
     r"\value": r"[-+]?(?:[0-9]*\.)?[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?nan|[-+]?inf",
     r"\step": r"[0-9]+",
 }
+#: Where rules stand in documents of ours and of others.
+DOCUMENTS = ("metrics", "metric_definitions", "MetricDefinitions", "output-scalars", "source", "filter", "metricsFormat")
+#: A project's file has no more.
+FILE_BYTES = 64 << 10
 _NAME = re.compile(r"[\w@/.:#% -]+$")
 
 
@@ -88,7 +94,7 @@ def from_settings(found: Any) -> list[Rule]:
     if isinstance(found, str):
         return [_guild(None, found)]
     if not isinstance(found, list):
-        raise errors.BadRule("Rules are a list: [[metrics]] with name and pattern. None was taken.")
+        raise errors.BadRule("Rules are a list: [[metrics]] with name and pattern; none was taken.")
     made: list[Rule] = []
     for one in found:
         made += _from_mapping(one) if isinstance(one, dict) else [_guild(None, str(one))]
@@ -101,7 +107,7 @@ def _from_mapping(one: Mapping[str, Any]) -> list[Rule]:
     if "pattern" in one:
         metric = one.get("name")
         return [_guild(str(metric) if metric else None, str(one["pattern"]))]
-    for key in ("metrics", "metric_definitions", "MetricDefinitions", "output-scalars", "source", "filter", "metricsFormat"):
+    for key in DOCUMENTS:
         if key in one:  # whole documents of theirs, down to the rules
             return from_settings(one[key])
     return [_guild(str(metric), str(pattern)) for metric, pattern in one.items()]
@@ -114,3 +120,44 @@ def _guild(metric: str | None, pattern: str) -> Rule:
         pattern = pattern.replace("(", f"(?P<{metric}>", 1)
         return Rule(pattern, name=f"user: {metric}")
     return Rule(pattern, metric, f"user: {metric or pattern}")
+
+
+def carried(options: Iterable[str], text: str | None) -> tuple[list[Rule], list[str]]:
+    """What a run brought: `--metric` and its project's outrider.toml. Returns rules, and what is wrong with those that are none."""
+    found: list[Rule] = []
+    wrong: list[str] = []
+    for option in options:
+        _add(found, wrong, partial(_options, option))
+    for one in _parsed(text, wrong) if text else []:
+        _add(found, wrong, partial(from_settings, one))
+    return found, wrong
+
+
+def _options(text: str) -> list[Rule]:
+    return [from_option(text)]
+
+
+def _add(found: list[Rule], wrong: list[str], make: Callable[[], list[Rule]]) -> None:
+    try:
+        found += make()
+    except (errors.BadRule, TypeError, RecursionError) as exc:
+        wrong.append(str(exc))
+
+
+def _parsed(text: str, wrong: list[str]) -> list[Any]:
+    """The rules of a project's file, each by itself."""
+    if len(text.encode()) > FILE_BYTES:
+        wrong.append(f"./outrider.toml is longer than {FILE_BYTES:,} bytes; none of its rules was taken. Keep nothing but rules in it.")
+        return []
+    try:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as exc:
+        wrong.append(f"./outrider.toml is no TOML ({exc}); none of its rules was taken. Mend it.")
+        return []
+    found: list[Any] = []
+    for key in DOCUMENTS:
+        one = content.get(key, [])
+        found += one if isinstance(one, list) else [{key: one}]
+    if not found:
+        wrong.append("./outrider.toml holds no rules; it is for [[metrics]] with name and pattern. The agent's settings stand elsewhere.")
+    return [one if isinstance(one, dict) else [one] for one in found]

@@ -22,6 +22,15 @@ INSERT INTO origins (series_key, first, count, places, rules) VALUES (?, ?, ?, ?
 SELECT u.name, u.pattern FROM rules u LEFT JOIN runs r ON r.run_key = :run_key
 WHERE u.experiment_key IS NULL OR u.experiment_key = r.experiment_key ORDER BY u.experiment_key IS NULL, u.rule_key;
 
+-- name: run_rules
+-- What an attempt brought itself.
+SELECT options, file FROM run_rules WHERE run_key = :run_key AND attempt = :attempt;
+
+-- name: set_run_rules
+-- It brings this.
+INSERT INTO run_rules (run_key, attempt, options, file) VALUES (:run_key, :attempt, :options, :file)
+ON CONFLICT DO UPDATE SET options = excluded.options, file = excluded.file;
+
 -- name: has_rule
 -- Is there that rule for the run's experiment?
 SELECT 1 FROM rules WHERE experiment_key = :experiment_key AND name IS :name AND pattern = :pattern;
@@ -49,6 +58,11 @@ DELETE FROM readings WHERE run_key = :run_key;
 -- name: chunks
 -- A run's console, each stream in its order.
 SELECT attempt, fd, "offset", time, data, stream_key FROM console WHERE run_key = :run_key ORDER BY attempt, fd, "offset", console_key;
+
+-- name: last_chunk
+-- When the last bytes of a console came that a writer brought.
+SELECT time FROM console WHERE run_key = :run_key AND attempt = :attempt AND stream_key = :stream_key AND fd = :fd
+ORDER BY console_key DESC LIMIT 1;
 
 -- name: progress
 -- What the readings of a run's newest attempt say of it.

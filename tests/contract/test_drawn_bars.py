@@ -1,0 +1,90 @@
+"""A bar that is drawn for long has points before its line ends: the same ones, however the chunks come to be read."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spoolfiles import T0, line
+from store_rig import StoreRig
+
+from outrider_agent.store import origins, printed
+
+SECOND = 1_000_000_000
+FRAMES = [f"\rEpoch 0: {n}%|█  | {n}/40 [00:{n:02d}<00:{40 - n:02d}, 4.0it/s, loss={n / 100:.2f}]" for n in range(40)]
+LAST = "\rEpoch 0: 100%|███| 40/40 [00:40<00:00, 4.0it/s, loss=0.40]"
+
+
+def chunks(texts, every_ns):
+    """Records of chunks, one a text."""
+    offsets = itertools.accumulate((len(text.encode()) for text in texts), initial=0)
+    return [
+        line("c", t=T0 + number * every_ns, f=1, o=offset, d=text)
+        for number, (offset, text) in enumerate(zip(offsets, texts, strict=False))
+    ]
+
+
+def stored(path, records, cuts=(), *, restart=False):
+    """The store that got them in transactions cut there; `restart`: each from an agent of its own."""
+    rig = StoreRig(path)
+    rig.head(writer="keeper", own=True)
+    for start, stop in itertools.pairwise([0, *sorted(cuts), len(records)]):
+        if restart:
+            rig.sink.close()
+            rig = StoreRig(path)
+        rig.feed(*records[start:stop], writer="keeper")
+    return rig
+
+
+def printed_points(rig):
+    return {one.name: [(p.time, p.step, p.value) for p in rig.read.points("r1", one.name, "printed")] for one in rig.read.series("r1")}
+
+
+def test_a_bar_has_points_while_it_is_drawn(tmp_path):
+    """At most one a second, each of a count that is over, with its frame as the line; the last state once, when the line ends."""
+    rig = stored(tmp_path / "db", chunks(FRAMES, SECOND // 4), range(40))
+    (found,) = printed_points(rig).values()
+    assert [(step, value) for _, step, value in found] == [(n, n / 100) for n in range(3, 39, 4)]
+    assert all(later - earlier >= SECOND for (earlier, *_), (later, *_) in itertools.pairwise(found))
+    (origin,) = origins.Origins(tmp_path / "db").origins("r1", "loss", 7)
+    assert (origin.rule, "7/40" in origin.text, origin.line) == ("bar.tqdm", True, 1)
+    rig.feed(line("c", t=T0 + 20 * SECOND, f=1, o=len("".join(FRAMES).encode()), d=LAST + LAST + "\nstep 3 loss=0.5\n"), writer="keeper")
+    assert [(step, value) for _, step, value in printed_points(rig)["loss"]][-3:] == [(35, 0.35), (40, 0.40), (3, 0.5)]
+
+
+def test_a_bar_that_is_done_within_a_second_is_one_point(tmp_path):
+    """As before."""
+    rig = stored(tmp_path / "db", chunks([*FRAMES, LAST + "\n"] * 2, SECOND // 50))
+    assert [(step, value) for _, step, value in printed_points(rig)["loss"]] == [(40, 0.40)] * 2
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(1, 200), min_size=1, max_size=40), cuts=st.lists(st.integers(0, 30), max_size=5), restart=st.booleans())
+def test_the_same_points_whoever_reads_and_whenever(tmp_path_factory, sizes, cuts, restart):
+    """Chunks of any size; transactions, restarts and reading again change nothing (law 3)."""
+    text, texts = "".join([*FRAMES, LAST, "\nstep 50 loss=0.5\n"]), []
+    for size in itertools.cycle(sizes):
+        if not text:
+            break
+        texts.append(text[:size])
+        text = text[size:]
+    records, folder = chunks(texts, SECOND // 3), tmp_path_factory.mktemp("drawn")
+    rig = stored(folder / "one", records)
+    expected = printed_points(rig)
+    rig.sink.close()
+    rig = stored(folder / "db", records, [cut for cut in cuts if cut < len(records)], restart=restart)
+    assert printed_points(rig) == expected
+    printed.reread(folder / "db", "r1")
+    assert printed_points(rig) == expected
+    assert [step for _, step, _ in expected["loss"]] == sorted({step for _, step, _ in expected["loss"]})
+    rig.sink.close()
+
+
+def test_a_last_line_without_an_end_is_of_when_it_came(tmp_path):
+    """Not of when the run ended: reading again finds the same."""
+    rig = stored(tmp_path / "db", chunks(["a\n", "loss=0.5"], SECOND), [1, 2])
+    rig.feed(line("end", t=T0 + 9 * SECOND, status="Completed", reason="ended", code=0), writer="keeper")
+    assert printed_points(rig) == {"loss": [(T0 + SECOND, None, 0.5)]}
+    printed.reread(tmp_path / "db", "r1")
+    assert printed_points(rig) == {"loss": [(T0 + SECOND, None, 0.5)]}
