@@ -225,7 +225,10 @@ class Server:
             )
         )
         paths = (wire.STREAMS, wire.BLOBS, wire.ABOUT)
-        guard = gate.Gate(key, static, keeper, self._keeping, shipping=paths, is_open=not limits.require_token)
+        guard = gate.Gate(
+            key, static, keeper, self._keeping,
+            shipping=paths, is_open=not limits.require_token, is_near=is_loopback(limits.address),
+        )  # fmt: skip
         context = asking.Context(given=given, assets=static, closing=self._closing)
         app = portal.application(context, guard, [*taking.table(), *guard.table()])
         # Bodies come as they are: what they unpack to is bounded where they are read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 
@@ -9,7 +10,7 @@ import pytest
 
 from outrider import stored
 from outrider_agent import errors
-from outrider_agent.store import connect, migrate, queries, reading, sqlite
+from outrider_agent.store import connect, editing, migrate, queries, reading, sqlite
 
 
 def test_a_new_store_has_the_newest_schema(tmp_path):
@@ -77,6 +78,17 @@ def test_a_missing_store_reads_as_an_empty_one_until_it_is_there(tmp_path):
         sqlite.SqliteStore(path).close()
         assert store.runs() == []
         assert store.streams() == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_was_deleted_long_ago_is_not_looked_for_while_the_schema_is_made(tmp_path, number):
+    """The agent's purge begins with the agent, beside whoever makes or upgrades the store: it finds nothing then, and does not fail."""
+    path = tmp_path / "outrider.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for _, script in migrate.migrations()[:number]:
+            connection.executescript(script)
+        connection.execute(f"PRAGMA user_version = {number}")
+    assert editing.hidden_before(path, 1 << 62) == []
 
 
 def test_a_damaged_store_is_unavailable_and_says_what_to_do(tmp_path):

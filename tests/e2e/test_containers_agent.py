@@ -13,6 +13,7 @@ import pytest
 from waiting import until
 
 from outrider import control
+from outrider_agent.core.containerlog import nanoseconds
 
 ENV = {"OUTRIDER_CONTAINERS_ENABLED": "1", "OUTRIDER_CONTAINERS_PODS_FOLDER": ""}
 
@@ -84,6 +85,7 @@ def test_a_container_is_a_run_like_any_other(agent, docker, tmp_path):
     shown = agent.shown(run)
     assert (shown["experiment"], shown["name"], shown["reason"], shown["exit_code"]) == ("boxed", "trainer", "exit-code", 4)
     assert shown["properties"]["container.image"] == "busybox"
+    assert nanoseconds(shown["started"]) // 1000 == nanoseconds(docker.inspect(container)["State"]["StartedAt"]) // 1000
     assert shown["gaps"] == []
     assert shown["set_aside"] == []
     lines = [line for line in agent.cli("logs", run).splitlines() if "line " in line]

@@ -42,6 +42,8 @@ from outrider.__main__ import main
 sys.exit(main())
 """
 
+COMMANDS = ("python3", "-m", "outrider")
+
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0 or shutil.which("dockerd") is None, reason="needs root, docker.io and docker-compose"),
     pytest.mark.timeout(600),
@@ -68,20 +70,24 @@ def engine(docker, tmp_path_factory):
 class Project:
     """A compose file of deploy/, as it is but for the network, which the tests' engine does not have."""
 
-    def __init__(self, engine, folder, name):
-        self.engine, self.name = engine, name
+    def __init__(self, engine, folder, name, train=TRAIN):
+        self.engine, self.name, self.train = engine, name, train
         content = yaml.safe_load((DEPLOY / name).read_text())
         for service in content["services"].values():
             service.pop("build", None)
             service.pop("ports", None)
             service["network_mode"] = "none"
+            # The tests' engine keeps its files elsewhere, and its socket.
+            moved = {"/var/lib/docker/containers:": f"{engine.root}/containers:", "/var/run/docker.sock:": f"{engine.socket}:"}
+            for usual, own in moved.items():
+                service["volumes"] = [own + one[len(usual) :] if one.startswith(usual) else one for one in service.get("volumes", [])]
         self.file = folder / name
         self.file.write_text(yaml.safe_dump(content))
         (folder / "outrider.token").write_text("k" * 40)
 
     def __call__(self, *words, timeout=120):
         """docker-compose; what it printed."""
-        environment = {**os.environ, "DOCKER_HOST": self.engine.host, "TRAIN_IMAGE": TRAIN, "OUTRIDER_IMAGE": agent_image.IMAGE}
+        environment = {**os.environ, "DOCKER_HOST": self.engine.host, "TRAIN_IMAGE": self.train, "OUTRIDER_IMAGE": agent_image.IMAGE}
         command = ["docker-compose", "--project-name", "outrider", "--file", str(self.file), *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
         assert done.returncode == 0, done.stderr
@@ -166,3 +172,23 @@ def test_a_training_container_that_is_killed_ends_its_run_as_failed(project):
             return store.runs()[0].status == "Failed"
 
     until(ended, 60, "the run of a killed container goes on for ever")
+
+
+@pytest.mark.full
+def test_an_unmodified_image_is_tracked_by_its_labels(engine, tmp_path):
+    """Rule: compose.labels.yaml as it stands: nothing of ours in the image, no power of root's but to read; output and end are there."""
+    agent_image.make(engine, "unmodified", tmp_path, 'FROM busybox\nCMD ["sh", "-c", "echo loss 0.5; echo careful >&2; exit 3"]\n')
+    project = Project(engine, tmp_path, "compose.labels.yaml", train="unmodified")
+
+    def failed():
+        shown = json.loads(engine("exec", project.container("agent"), *COMMANDS, "show", "example-1", "--json", check=False) or "{}")
+        return shown if shown.get("status") == "Failed" else None
+
+    try:
+        project("up", "--detach", "--no-build")
+        shown = until(failed, 90, "the labelled container is no run that has ended")
+        assert (shown["experiment"], shown["exit_code"], shown["gaps"]) == ("example", 3, [])
+        logged = engine("exec", project.container("agent"), *COMMANDS, "logs", "example-1")
+        assert ["loss 0.5" in logged, "careful" in logged] == [True, True]
+    finally:
+        project("down", "--volumes", "--timeout", "5")

@@ -113,6 +113,17 @@ def test_another_site_can_neither_sign_in_nor_ask(ask):
     assert ask.raw("POST", "/sign-in", "x" * 10_000, token="")[0] == 413
 
 
+def test_a_server_beyond_loopback_gives_its_figures_to_those_that_may_read_it(tmp_path, ask):
+    """Rule: how many agents ship how much is not for a whole network; is it well, is. On loopback neither needs a token."""
+    assert [ask.raw("GET", path, token="")[0] for path in ("/metrics", "/healthz")] == [200, 200]
+    with servers.serving(tmp_path / "central", "--address", "0.0.0.0") as wide:
+        reads, ships = Asked(wide, "prometheus", scope="read"), Asked(wide, "fleet", scope="ship")
+        assert [reads.raw("GET", path, token="")[0] for path in ("/metrics", "/healthz", "/healthz/live")] == [401, 200, 200]
+        assert [reads.raw("HEAD", "/metrics", token="")[0], ships.raw("GET", "/metrics")[0]] == [401, 403]
+        status, text, _ = reads.raw("GET", "/metrics", Host="central.example:7434")
+        assert (status, b"outrider_uptime_seconds" in text) == (200, True)
+
+
 def command(home, *words, **environ):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OUTRIDER_")}
     done = subprocess.run(

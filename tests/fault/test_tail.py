@@ -292,6 +292,36 @@ def test_a17_links_that_lead_nowhere_or_out(log, tmp_path):
             assert reader.tail.trouble
 
 
+def test_a18_one_file_under_two_names(log, looks):
+    """A hard link to the file, called as a rotated one would be: its lines come once, under either name."""
+    writer, reader = Writer(log), Reader(log)
+    writer.write(5)
+    looks(reader)
+    os.link(log, f"{log}.1")
+    writer.write(5)
+    looks(reader)
+    os.unlink(log)
+    writer.reopen()
+    writer.write(5)
+    looks(reader)
+    looks(reader)
+    assert (reader.ids, reader.lost) == (list(range(1, 16)), [])
+
+
+def test_a20_the_folder_is_renamed_and_comes_back(log, looks):
+    """What was read is not read again; what was written meanwhile is."""
+    writer, reader = Writer(log), Reader(log)
+    writer.write(5)
+    looks(reader)
+    move(log.parent, f"{log.parent}2")
+    writer.write(5)
+    looks(reader)
+    move(f"{log.parent}2", log.parent)
+    writer.write(5)
+    looks(reader)
+    assert (reader.ids, reader.lost) == (list(range(1, 16)), [])
+
+
 def test_a22_replaced_by_a_longer_file_that_begins_alike(log, looks):
     writer, reader = Writer(log), Reader(log)
     writer.write(10)

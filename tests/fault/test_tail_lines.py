@@ -77,6 +77,32 @@ def test_b03_a_long_line_is_taken_up_by_the_next_agent(log):
     assert [event.end for event in reader.events if isinstance(event, tail.Long)] == [(3 << 20) + 1]
 
 
+def test_b08_two_programs_append_to_one_file(log, looks):
+    """Each writes whole lines, longer than a page: none is torn, whoever looks in between."""
+    writers, reader = [Writer(log), Writer(log)], Reader(log)
+    writers[1].next = 101
+    for size in (10, 5_000, 70_000):
+        for writer in writers:
+            writer.write(3, "x" * size)
+            looks(reader)
+    assert sorted(reader.ids) == [*range(1, 10), *range(101, 110)]
+    assert reader.lost == []
+
+
+def test_b12_b13_a_long_traceback_and_a_bar_without_a_newline(log, looks):
+    """They are bytes here: a bar of less than the limit waits for its end, and comes once."""
+    writer, reader = Writer(log), Reader(log)
+    writer.raw(b"Traceback (most recent call last):\n" + b'  File "x.py", line 1\n' * 3_000 + b"ValueError: x\n")
+    looks(reader)
+    for percent in range(0, 101, 5):
+        writer.raw(b"\r%3d%%" % percent + b"#" * 1_000)
+        looks(reader)
+    writer.raw(b"\n")
+    looks(reader)
+    assert reader.data.count(b'  File "x.py"') == 3_000
+    assert (reader.data.count(b"\r"), reader.data.count(b"100%"), reader.lost) == (21, 1, [])
+
+
 def test_c04_without_descriptors_nothing_is_forgotten(log):
     writer, reader = Writer(log), Reader(log)
     writer.write(5)

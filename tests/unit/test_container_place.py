@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +111,13 @@ def test_labels_that_cannot_be():
     """A run id that is none is passed over; outputs have to be absolute."""
     wish = containers.wish(facts(labels={"outrider.run": "../x", "outrider.outputs": "a,/b", "outrider.tags": "x,=y, a = b=c "}))
     assert (wish.run, wish.named, wish.outputs, wish.tags) == ("f" * 12, False, ("/b",), {"x": "", "a": "b=c"})
+
+
+@pytest.mark.parametrize(("log", "driver"), [("/c/userdata/ctr.log", "k8s-file"), ("/d/abc-json.log", "json-file"), ("", "json-file")])
+def test_f18_podman_calls_its_own_files_by_dockers_name(log, driver):
+    """Podman 4.3, asked as docker is, says json-file of a k8s-file: each line of it was set aside."""
+    document = {"Id": "p" * 64, "State": {"Running": True}, "HostConfig": {"LogConfig": {"Type": "json-file"}}, "LogPath": log}
+    assert containers.from_inspect(document).driver == driver
 
 
 def test_f18_podman_leaves_fields_out():

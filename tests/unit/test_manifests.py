@@ -8,6 +8,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from outrider_agent import serve, settings
+
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 VERSIONS = ["1.29", "1.34"]
 DOCUMENTS = [
@@ -44,6 +46,30 @@ def test_nothing_may_do_more_than_it_needs(document):
             assert context["readOnlyRootFilesystem"]
             assert context["allowPrivilegeEscalation"] is False
             assert all(mount.get("readOnly") or mount["name"] in ("spool", "home", "tmp") for mount in container["volumeMounts"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_service_of_the_namespace_is_taken_for_a_setting(document):
+    """The kubelet gives a pod OUTRIDER_SERVER_PORT=tcp://… where a Service is called outrider-server: a setting that is wrong."""
+    for pod in pods(document):
+        assert pod["enableServiceLinks"] is False
+
+
+def test_the_agents_ship_to_where_the_server_listens():
+    """Rule: the three manifests fit together: name, port, what the probes ask, and where the home is."""
+    (service, server) = [one.values[0] for one in DOCUMENTS if one.id.startswith("server.yaml")]
+    (pod,) = pods(server)
+    (container,) = pod["containers"]
+    url = f"http://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}"
+    for document in (one.values[0] for one in DOCUMENTS if one.id in ("sidecar.yaml-Job", "daemonset.yaml-DaemonSet")):
+        (shipped,) = pods(document)
+        agent = next(one for one in [*shipped.get("initContainers", []), *shipped["containers"]] if one["name"] == "outrider")
+        assert {one["name"]: one.get("value") for one in agent["env"]}["OUTRIDER_SINKS_HTTP_URL"] == url
+    given = settings.Server()
+    assert (container["ports"][0]["containerPort"], service["spec"]["ports"][0]["port"]) == (given.port, given.port)
+    assert service["spec"]["selector"] == server["spec"]["selector"]["matchLabels"] == server["spec"]["template"]["metadata"]["labels"]
+    assert server["spec"]["replicas"] == 1
+    serve.parser().parse_args(container["command"][3:])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

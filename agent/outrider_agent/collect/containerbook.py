@@ -109,7 +109,8 @@ class Book:
 
     def describe(self, fields: dict[str, Any], properties: dict[str, str]) -> None:
         """The `run` line, and properties. Before the first positions: whoever finds those may rely on these."""
-        self._writer.append_vital(spool.line({"k": record.RUN, "t": self._started or self._clock.time_ns(), **fields}))
+        began = self._started if self._opening.owner else None  # of another's run it tells no beginning
+        self._writer.append_vital(spool.line({"k": record.RUN, "t": began or self._clock.time_ns(), **fields}))
         for name, value in properties.items():
             self._append({"k": record.PROPERTY, "t": self._clock.time_ns(), "n": name, "v": value})
 

@@ -89,7 +89,11 @@ def from_inspect(document: Mapping[str, Any]) -> Facts:
     """Docker's or podman's answer to `GET /containers/{id}/json`."""
     config, host, state = (_object(document, key) for key in ("Config", "HostConfig", "State"))
     log = _object(host, "LogConfig")
-    document = {**document, "LogPath": document.get("LogPath") or log.get("Path"), "ID": document.get("Id")}
+    path = str(document.get("LogPath") or log.get("Path") or "")
+    document = {**document, "LogPath": path, "ID": document.get("Id")}
+    # Podman calls its k8s-file by docker's name when it is asked as docker; docker's own files all end so.
+    if path and log.get("Type") == "json-file" and not path.endswith("-json.log"):
+        log = {**log, "Type": "k8s-file"}
     places = [(str(one.get("Destination")), str(one.get("Source"))) for one in document.get("Mounts") or () if one.get("Source")]
     graph = _object(_object(document, "GraphDriver"), "Data")
     own = [("/", str(graph[key])) for key in ("UpperDir", "MergedDir") if graph.get(key)]

@@ -97,7 +97,7 @@ class Door:
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers itself, or hands on."""
-        if probes.is_probe(request.path) and request.method in _READS:
+        if self.is_for_all(request.path) and request.method in _READS:
             return await handler(request)  # it tells counts and sizes, and is asked under whatever name a machine has for this one
         if not self.is_served(request):
             return self._refused(request, 421, "This is not an address of Outrider's portal.", "Open it by 127.0.0.1 or localhost.")
@@ -119,6 +119,10 @@ class Door:
         for name, value in {**HEADERS, "Content-Security-Policy": self._policy, "Cache-Control": "no-store"}.items():
             response.headers.setdefault(name, value)
         response.headers["Server"] = "outrider"
+
+    def is_for_all(self, path: str) -> bool:
+        """May anybody who reaches the port read it?"""
+        return probes.is_probe(path)
 
     def is_served(self, request: web.Request) -> bool:
         """Is it loopback that was asked for?"""

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
+from outrider_agent import probes
 from outrider_agent.portal import door, markup
 from outrider_agent.store import tokens
 
@@ -36,7 +37,10 @@ _FORM_BYTES = 4096
 
 
 class Gate(door.Door):
-    """Checks every request to a server. `shipping`: what the paths of agents begin with; `is_open`: they may come without a token."""
+    """Checks every request to a server. `shipping`: what the paths of agents begin with; `is_open`: they may come without a token.
+
+    `is_near`: only this machine reaches the port.
+    """
 
     open = (*door.Door.open, SIGN_IN)
 
@@ -49,15 +53,20 @@ class Gate(door.Door):
         *,
         shipping: tuple[str, ...],
         is_open: bool,
+        is_near: bool,
     ) -> None:
         super().__init__(key, static)
         self._key = key.encode()
         self._keeper, self._reader = keeper, reader
-        self._shipping, self._is_open = shipping, is_open
+        self._shipping, self._is_open, self._is_near = shipping, is_open, is_near
 
     def table(self) -> list[web.RouteDef]:
         """Its own routes."""
         return [web.get(SIGN_IN, self.form), web.post(SIGN_IN, self.sign_in)]
+
+    def is_for_all(self, path: str) -> bool:
+        """The figures of a server are for those that may read it, wherever others reach it; its health is for all."""
+        return super().is_for_all(path) and (self._is_near or path != probes.METRICS)
 
     def is_served(self, request: web.Request) -> bool:
         """Whatever name it has, for only what the request brings opens it; where agents need no token, only as loopback."""

@@ -54,9 +54,11 @@ def hide_run(path: str | os.PathLike[str], run_id: str, when: int | None) -> Non
 
 
 def hidden_before(path: str | os.PathLike[str], before: int) -> list[str]:
-    """Runs that were hidden before that moment. Raises `Unavailable`."""
+    """Runs that were hidden before that moment; none of a store whose schema is being brought up to date. Raises `Unavailable`."""
     with _opened(os.fspath(path)) as connection:
-        return [] if connection is None else [str(row[0]) for row in connection.execute(SQL.removed_before, {"before": before})]
+        if connection is None or migrate.version(connection) < migrate.newest():
+            return []
+        return [str(row[0]) for row in connection.execute(SQL.removed_before, {"before": before})]
 
 
 @contextlib.contextmanager

@@ -79,6 +79,9 @@ class Runs:
         self._execute(
             SQL.describe_run_earlier if is_earlier else SQL.describe_run, {"run_key": place.run_key, "t": item.t, **given, **lists}
         )
+        # A container's begins before anybody looks at it: its `run` line is older than its stream.
+        self._execute(SQL.started, {"run_key": place.run_key, "t": item.t, "host": None})
+        self._execute(SQL.add_attempt, {"run_key": place.run_key, "attempt": place.attempt, "t": item.t, "host": None})
         for key, value in (item.tags or {}).items():
             if is_earlier and self._execute(SQL.has_tag, {"run_key": place.run_key, "key": key}).fetchone():
                 continue

@@ -51,7 +51,7 @@ SELECT attempt FROM streams WHERE stream_key = :stream_key;
 UPDATE streams SET attempt = :attempt WHERE stream_key = :stream_key;
 
 -- name: add_attempt
--- An attempt seen (the earliest header decides when it started), and the run's newest one.
+-- An attempt seen (the earliest header, or `run` line, decides when it started), and the run's newest one.
 INSERT INTO attempts (run_key, attempt, status, started, host) VALUES (:run_key, :attempt, 'Running', :t, :host)
 ON CONFLICT (run_key, attempt) DO UPDATE SET started = min(started, excluded.started), host = coalesce(host, excluded.host);
 
@@ -96,7 +96,7 @@ UPDATE runs SET experiment_key = :experiment_key, number = :number, experiment_d
 UPDATE runs SET experiment_default = 0, chosen = :t WHERE run_key = :run_key;
 
 -- name: started
--- The earliest header decides when a run started.
+-- The earliest header, or `run` line, decides when a run started.
 UPDATE runs SET started = min(started, :t), host = coalesce(host, :host) WHERE run_key = :run_key;
 
 -- name: describe_run
