@@ -46,7 +46,7 @@ class Found:
             elif kind == _points.LISTS:
                 self._lists(_named(name), times or [], texts, stream)
             else:
-                self._records(times or [], _all(texts), stream)
+                self._records(times if self._with_times else None, _all(texts), stream)
 
     @property
     def needs_times(self) -> bool:
@@ -86,11 +86,11 @@ class Found:
         for time, text in zip(times, texts):
             self._add(name, "call", "list", stream, int(time), _parsed(text))
 
-    def _records(self, times: list[bytes], logged: list[dict[str, Any]], stream: Any) -> None:
+    def _records(self, times: list[bytes] | None, logged: list[dict[str, Any]], stream: Any) -> None:
         for names, which in _alike(logged):
             for name in names:
                 series = self._of(name, "log", "scalar", stream)
-                series.add([logged[place][name] for place in which], [times[place] for place in which])
+                series.add([logged[place][name] for place in which], [times[place] for place in which] if times else [])
 
     def _other(self, raw: bytes, stream: Any) -> None:
         if raw.startswith(_NOTHING_HERE) or (raw.startswith(b'{"k":"l",') and b'"m"' not in raw):
