@@ -288,7 +288,7 @@ def shape(payload: dict[str, Any], name: str | None = None, figure: Callable[[di
     """
     points: dict[str, list[dict[str, Any]]] = {}
     for one in payload["series"]:
-        if name in (None, one["name"]):
+        if one["values"] and name in (None, one["name"]):  # an empty list is no series, whoever is asked
             points.setdefault(one["name"], []).append(one)
     answer: dict[str, Any] = {key: _bare(_merged(found)) for key, found in points.items()}
     tables: dict[str, list[dict[str, Any]]] = {}

@@ -136,3 +136,11 @@ def test_lines_of_one_kind_are_read_at_once_and_others_one_by_one(kinds, prefixe
     for one in found:
         one.read(data, 0)
     assert _metrics.shape(found[0].payload()) == _metrics.shape(found[1].payload())
+
+
+def test_an_empty_list_is_no_series_whoever_is_asked():
+    """A store has a series without points for it; the spool has none."""
+    read = _metrics.Found()
+    read.read(b'{"k":"ls","t":1,"n":"E","v":[]}\n', 0)
+    stored = {"series": [{"name": "E", "source": "call", "kind": "list", "values": []}], "rows": [], "figures": []}
+    assert _metrics.shape(stored) == _metrics.shape(read.payload()) == {}
