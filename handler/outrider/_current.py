@@ -237,6 +237,11 @@ def is_in_a_run() -> bool:
         return bool(_stack) or _join() is not None
 
 
+def is_joined(run: Run) -> bool:
+    """Was this process started in that run? Then its launcher ends it."""
+    return _joined is not None and run.id == _joined.id
+
+
 def context(cls: Any) -> Any:
     """The run that `require` gives, or a new one where that has ended, as one of this class; the same object each time."""
     with _lock:
@@ -282,11 +287,10 @@ def ended(run: Run) -> None:
         if "run" in _first and _first["run"].id == run.id:
             _first.clear()
         _export()
-        is_joined = _joined is not None and run.id == _joined.id
         if _stack:
             writer = _stack[-1]._writer  # noqa: SLF001
             writer.look_at_fd()  # nobody did while the inner run was on
-        if (_stack or not was_active) and not is_joined:
+        if (_stack or not was_active) and not is_joined(run):
             run._writer.close()  # noqa: SLF001
         elif not _stack and was_active:
             _last = run

@@ -46,7 +46,7 @@ class Found:
             elif kind == _points.LISTS:
                 self._lists(_named(name), times or [], texts, stream)
             else:
-                self._records(times or [], _all(texts), stream)
+                self._records(times if self._with_times else None, _all(texts), stream)
 
     @property
     def needs_times(self) -> bool:
@@ -86,11 +86,11 @@ class Found:
         for time, text in zip(times, texts):
             self._add(name, "call", "list", stream, int(time), _parsed(text))
 
-    def _records(self, times: list[bytes], logged: list[dict[str, Any]], stream: Any) -> None:
+    def _records(self, times: list[bytes] | None, logged: list[dict[str, Any]], stream: Any) -> None:
         for names, which in _alike(logged):
             for name in names:
                 series = self._of(name, "log", "scalar", stream)
-                series.add([logged[place][name] for place in which], [times[place] for place in which])
+                series.add([logged[place][name] for place in which], [times[place] for place in which] if times else [])
 
     def _other(self, raw: bytes, stream: Any) -> None:
         if raw.startswith(_NOTHING_HERE) or (raw.startswith(b'{"k":"l",') and b'"m"' not in raw):
@@ -288,7 +288,7 @@ def shape(payload: dict[str, Any], name: str | None = None, figure: Callable[[di
     """
     points: dict[str, list[dict[str, Any]]] = {}
     for one in payload["series"]:
-        if name in (None, one["name"]):
+        if one["values"] and name in (None, one["name"]):  # an empty list is no series, whoever is asked
             points.setdefault(one["name"], []).append(one)
     answer: dict[str, Any] = {key: _bare(_merged(found)) for key, found in points.items()}
     tables: dict[str, list[dict[str, Any]]] = {}

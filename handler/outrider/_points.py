@@ -32,6 +32,10 @@ _LINE = re.compile(
     + rb'|\{"k":"l","t":(\d{1,19})' + _SAID + rb',"m":(' + _ROW + rb')(?:,"s":-?\d+)?(?:,"x":' + _ROW + rb")?\}\n"
     + rb"|([^\n]+)\n"
 )  # fmt: skip
+_POINT = re.compile(rb'^\{"k":"m","t":\d{1,19},"n":(' + _TEXT + rb'),"v":(' + _VALUE + rb")" + _REST, re.MULTILINE)
+_RECORD = re.compile(
+    rb'^\{"k":"l","t":\d{1,19}' + _SAID + rb',"m":(' + _ROW + rb')(?:,"s":-?\d+)?(?:,"x":' + _ROW + rb")?\}\n", re.MULTILINE
+)
 _CHUNK = 4 << 20
 _HEAD = 16 << 10
 _LONGEST = 32
@@ -39,8 +43,8 @@ _LONGEST = 32
 
 def parts(data: bytes, *, with_times: bool) -> Iterator[Part]:
     """
-    What whole lines hold, in order: points, lists or rows of a name, metrics of log records, or lines that are something else. Points of
-    which nobody wants the times (`with_times`) may come without.
+    What whole lines hold, in order: points, lists or rows of a name, metrics of log records, or lines that are something else. Points and
+    records of which nobody wants the times (`with_times`) may come without.
 
     Of a cycle of names each name's points come together: within a name the order holds.
     """
@@ -49,7 +53,7 @@ def parts(data: bytes, *, with_times: bool) -> Iterator[Part]:
         size = _CHUNK if start else _HEAD  # a segment begins with a header
         end = data.find(b"\n", min(start + size, len(data)) - 1) + 1 or len(data)
         chunk = data[start:end].lstrip(b"\n")
-        found = None if with_times else _in_cycles(chunk)
+        found = None if with_times else _in_cycles(chunk) or _of_one_kind(chunk)
         if found is None:
             yield from _one_by_one(chunk)
         else:
@@ -102,6 +106,25 @@ def _in_cycles(chunk: bytes) -> list[Part] | None:
     for place, one in enumerate(tail):
         columns[place].append(one[4])
     return [(POINTS, None, name, column) for name, column in zip(cycle, columns)]
+
+
+def _of_one_kind(chunk: bytes) -> list[Part] | None:
+    """The chunk's points, or metrics of log records, where it is nothing but these; else None. Two thirds of what any lines take."""
+    is_point = chunk.startswith(b'{"k":"m"')
+    if not is_point and not chunk.startswith(b'{"k":"l"'):
+        return None
+    found = (_POINT if is_point else _RECORD).findall(chunk)
+    if len(found) != chunk.count(b"\n") - chunk.count(b"\n\n"):
+        return None
+    if not is_point:
+        return [(RECORDS, None, b"", found)]
+    groups: dict[bytes, list[bytes]] = {}
+    for name, text in found:
+        group = groups.get(name)
+        if group is None:
+            group = groups[name] = []
+        group.append(text)
+    return [(POINTS, None, name, texts) for name, texts in groups.items()]
 
 
 def _is_point(found: tuple[bytes, ...]) -> bool:

@@ -163,3 +163,25 @@ def test_get_submitted_run_is_the_run_under_outrider_run(home):
         Run.get_submitted_run().log("x", 1)
         """)
     assert series(home, "x") == [1]
+
+
+def test_canceling_inside_a_job_warns_and_does_nothing(home):
+    """The launcher ends it, by the exit code; what comes after the call is the run's. Runs of the script's own are canceled."""
+    script("""
+        from azureml.core import Run
+
+        run = Run.get_context()
+        run.cancel()
+        assert run.status == run.get_status() == "Running"
+        child = run.child_run("part")
+        child.cancel()
+        assert child.get_status() == "Canceled"
+        try:
+            with run:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            run.log("x", 1)
+        """)
+    assert [line["msg"].split(":")[0] for line in lines(home, "l")] == ["run.cancel() was ignored"]
+    assert series(home, "x") == [1]
+    assert end(home)["status"] == "Completed"

@@ -108,6 +108,16 @@ def test_show_ends_with_the_traceback_of_a_run_that_failed_by_one(home, ask, mon
     assert ask("show", "broken")[1].endswith("Traceback (most recent call last):\n  …\nValueError: bad\n")
 
 
+def test_show_says_what_mends_a_script_that_is_older_than_its_libraries(home, ask, monkeypatch):
+    """The traceback is the script's own; what Outrider has added to the message comes after it."""
+    monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")
+    made = Home(home)
+    error = {"type": "ImportError", "message": "no joblib\nolder: --legacy mends that", "traceback": "Traceback…\nImportError: no joblib\n"}
+    made.write("old", "py-1-aaaaaaaa", {"k": "end", "t": START, "status": "Failed", "reason": "exception", "err": error})
+    made.ingest()
+    assert ask("show", "old")[1].endswith("Traceback…\nImportError: no joblib\nolder: --legacy mends that\n")
+
+
 def test_runs_can_be_narrowed(tracked, ask):
     """By experiment, status, tags; at most so many."""
     for index in range(4):

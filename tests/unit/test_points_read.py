@@ -117,3 +117,30 @@ def test_whatever_is_logged_reads_the_same_however_it_is_spelled(logged, several
         plain[stream * several].append(json.dumps(fields).encode())
     shapes = [_metrics.shape(_metrics.from_streams(streams)) for streams in (quick, plain)]
     assert json.dumps(shapes[0], sort_keys=True) == json.dumps(shapes[1], sort_keys=True)  # a NaN is not itself
+
+
+RECORD = b'{"k":"l","t":1,"lv":20,"lg":"a","msg":"\\"m\\":{\\"x\\":1}","m":{"loss":%d},"s":1}\n'
+
+
+@given(st.lists(st.sampled_from([b"point", b"record", b"torn", b"blank"]), min_size=1, max_size=9), st.booleans())
+def test_lines_of_one_kind_are_read_at_once_and_others_one_by_one(kinds, prefixed):
+    """Neither a torn line nor one of another kind is passed over, nor is its end taken for a line."""
+    spelled = {
+        b"point": lambda place: line(f"n{place % 3}", place)[1:],
+        b"record": lambda place: RECORD % place,
+        b"torn": lambda place: RECORD[:20] + line("n0", place)[1:],
+        b"blank": lambda _: b"\n",
+    }
+    data = b"".join((b"\n" if prefixed else b"") + spelled[kind](place) for place, kind in enumerate(kinds))
+    found = [_metrics.Found(with_times=with_times) for with_times in (False, True)]
+    for one in found:
+        one.read(data, 0)
+    assert _metrics.shape(found[0].payload()) == _metrics.shape(found[1].payload())
+
+
+def test_an_empty_list_is_no_series_whoever_is_asked():
+    """A store has a series without points for it; the spool has none."""
+    read = _metrics.Found()
+    read.read(b'{"k":"ls","t":1,"n":"E","v":[]}\n', 0)
+    stored = {"series": [{"name": "E", "source": "call", "kind": "list", "values": []}], "rows": [], "figures": []}
+    assert _metrics.shape(stored) == _metrics.shape(read.payload()) == {}

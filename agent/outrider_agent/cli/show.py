@@ -189,6 +189,9 @@ def _print_end(store: reading.Reader, run: records.Run) -> None:
         lines = text.rstrip("\n").split("\n")
         for line in ["…", *lines[-TRACEBACK:]] if len(lines) > TRACEBACK else lines:
             output.say(output.styled(fmt.safe(line), "red"))
+        advice = (run.error_message or "").rpartition("\n")[2]
+        if advice not in text:  # what Outrider has added to the message: what to do about it
+            output.say(fmt.safe(advice))
         return
     last = journal.tail(store, run.run_id, LINES)
     if last:

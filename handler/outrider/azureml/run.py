@@ -250,10 +250,30 @@ class Run(_Found):
             self._strict.error(safe_str(error_details))
         super().fail(error_details, error_code)
 
+    def cancel(self) -> None:
+        """Ends the run as Canceled, or asks for it. Inside a job, whose launcher ends it, nothing but a warning."""
+        if not self._is_a_job():
+            super().cancel()
+            return
+        import logging
+
+        logging.getLogger("azureml").warning(
+            "run.cancel() was ignored: this script is inside the run %s, which ends with it and by its exit code. "
+            "From outside, `outrider cancel %s` ends it.",
+            self.id,
+            self.id,
+        )
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:  # type: ignore[override]
         """As Outrider's; `sys.exit(0)` ends the block, and not the script, as it did."""
+        if isinstance(error, KeyboardInterrupt) and self._is_a_job():
+            return False
         super().__exit__(kind, error, trace)
         return isinstance(error, SystemExit) and error.code in (None, 0)
+
+    def _is_a_job(self) -> bool:
+        """Is it the run that this script was started in?"""
+        return _current.is_joined(self) and not isinstance(self._writer, _current.LaterWriter)
 
     def _check(self) -> None:
         """Scripts log to runs that they have completed: what they say is the run's all the same, in a stream of its own."""
