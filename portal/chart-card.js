@@ -5,6 +5,7 @@ import { csv, png, svg } from "./chart-save.js";
 import { figure, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
 import { html } from "./html.js";
+import { ownOf } from "./own.js";
 import { trend } from "./lines.js";
 import { classOf } from "./palette.js";
 
@@ -214,7 +215,7 @@ function useChart(box, how) {
   const skin = useSkin();
   const [axis, log, logX, smooth] = [look.axis.value, look.log.value, look.logX.value, look.smooth.value];
   const [own, setOwn] = useState(/** @type {{ range: Range | null, upwards: Range | null }} */ ({ range: null, upwards: null }));
-  const [range, upwards, pinned] = [across ? own.range : look.range.value, across ? own.upwards : look.boxes.value[title] ?? null, across ? null : look.pinned.value];
+  const [range, upwards, pinned] = [across ? own.range : look.range.value, across ? own.upwards : ownOf(look.boxes.value, title) ?? null, across ? null : look.pinned.value];
   const keys = lines.map((line) => line.curve.key + line.label).join();
   useEffect(() => {
     if (!box.current || isTable) return undefined;

@@ -6,6 +6,7 @@ import { oddOf } from "./curve.js";
 import { Sketch } from "./chart-sketch.js";
 import { plain, plural } from "./format.js";
 import { html } from "./html.js";
+import { ownOf } from "./own.js";
 import { json } from "./source.js";
 
 /** @import { Given, Source } from "./chart-card.js" */
@@ -17,7 +18,7 @@ import { json } from "./source.js";
 /** A cell as a number: those that are none have words, as in the rest of the API; null: it is no number at all. @param {any} cell */
 function numberOf(cell) {
   if (typeof cell === "number") return cell;
-  return { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, "-Infinity": Number.NEGATIVE_INFINITY }[String(cell)] ?? null;
+  return ownOf({ NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, "-Infinity": Number.NEGATIVE_INFINITY }, String(cell)) ?? null;
 }
 
 /** The two columns of a table that has two, both of numbers. @param {Table} table @returns {[string, string] | null} */
@@ -61,7 +62,7 @@ function isOrdered(x) {
 /** @param {{ owners: Owner[], look: Look }} props */
 export function TableCharts({ owners, look }) {
   const names = [...new Set(owners.flatMap((owner) => Object.keys(owner.tables)))];
-  return names.map((name) => html`<${OneTable} key=${name} name=${name} owners=${owners.filter((owner) => name in owner.tables)} look=${look} />`);
+  return names.map((name) => html`<${OneTable} key=${name} name=${name} owners=${owners.filter((owner) => ownOf(owner.tables, name))} look=${look} />`);
 }
 
 /** @param {{ name: string, owners: Owner[], look: Look }} props */

@@ -112,6 +112,7 @@ function LogEnd({ run }) {
     box.replaceChildren(...ending.lines.filter((line) => !line.echo).map(element));
     box.scrollTop = box.scrollHeight;
   };
+  if (ending && ending.lines.every((line) => line.echo)) return html`<p class="dim pad">Nothing was logged or printed.</p>`;
   return html`<div class="log" ref=${fill} tabindex="0" role="log" aria-label=${`The end of the log of ${plain(run.name || run.run_id)}`}></div>`;
 }
 

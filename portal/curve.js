@@ -1,5 +1,6 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
+import { ownOf } from "./own.js";
 import { bytes, isOffline, json } from "./source.js";
 
 /** @import { NewPoints, Series, Value } from "./types" */
@@ -38,7 +39,7 @@ export function unpack(data) {
 
 /** @param {Value | undefined} given a point's value */
 export function oddOf(given) {
-  return { NaN: "N", Infinity: "+", "-Infinity": "-" }[String(given)] ?? "";
+  return ownOf({ NaN: "N", Infinity: "+", "-Infinity": "-" }, String(given)) ?? "";
 }
 
 export class Curve {

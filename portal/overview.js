@@ -5,6 +5,7 @@ import { html } from "./html.js";
 import { Command, Failure } from "./run-head.js";
 import { Spark } from "./spark.js";
 import { element } from "./log-line.js";
+import { ownOf } from "./own.js";
 
 /** @import { Child, Model, Run, Series, Value } from "./types" */
 /** @import { LogView } from "./log.js" */
@@ -68,7 +69,7 @@ function KeyMetrics({ run, series, go }) {
   return html`<section aria-label="Key metrics">
     <div class="heading"><h2>Key metrics</h2>${numbers.length > shown.length && html`<button type="button" onClick=${() => go("metrics")}>All ${numbers.length}</button>`}</div>
     ${shown.length === 0 && html`<p class="card dim pad">No metric yet. A script logs them by <code>extra={"metrics": {"{…}"}}</code> or <code>run.log(…)</code>; they appear here by themselves.</p>`}
-    <div class="keytiles">${shown.map((one) => html`<${Tile} key=${one.source + one.name} one=${one} spark=${sparks[one.name]} />`)}</div>
+    <div class="keytiles">${shown.map((one) => html`<${Tile} key=${one.source + one.name} one=${one} spark=${ownOf(sparks, one.name)} />`)}</div>
   </section>`;
 }
 

@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ago, duration, plain, value } from "./format.js";
 import { html } from "./html.js";
+import { ownOf } from "./own.js";
 import { Pill } from "./pill.js";
 import { Spark } from "./spark.js";
 import { withQuery } from "./address.js";
@@ -85,7 +86,7 @@ export function Table({ runs, best, at, setAt }) {
 
 /** @param {string} name */
 function widthOf(name) {
-  return WIDTHS[name] ?? (name.startsWith("metrics.") ? 196 : 120);
+  return ownOf(WIDTHS, name) ?? (name.startsWith("metrics.") ? 196 : 120);
 }
 
 /** @param {{ runs: Runs, name: string, text: string }} props */
@@ -149,10 +150,10 @@ function Tags({ tags }) {
 /** @param {{ name: string, run: Run, runs: Runs, best: Record<string, "min" | "max" | null> }} props */
 function Cell({ name, run, runs, best }) {
   const [kind, rest] = cut(name);
-  if (rest !== undefined && kind === "metrics") return html`<${MetricCell} one=${run.metrics?.[rest]} best=${best[rest] ?? null} spark=${runs.sparks.value.get(run.run_id)?.[rest]} />`;
+  if (rest !== undefined && kind === "metrics") return html`<${MetricCell} one=${ownOf(run.metrics, rest)} best=${ownOf(best, rest) ?? null} spark=${ownOf(runs.sparks.value.get(run.run_id), rest)} />`;
   if (rest !== undefined) {
     const from = /** @type {Record<string, any>} */ (kind === "params" ? run.params : run.tags);
-    return html`<td class=${kind === "params" ? "right figure" : ""}><div class="clip"><bdi>${rest in from ? value(from[rest]) : "-"}</bdi></div></td>`;
+    return html`<td class=${kind === "params" ? "right figure" : ""}><div class="clip"><bdi>${Object.hasOwn(from, rest) ? value(from[rest]) : "-"}</bdi></div></td>`;
   }
   if (kind === "status") return html`<td><${Pill} run=${run} /></td>`;
   if (kind === "started") return html`<td class="right dim"><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></td>`;

@@ -314,6 +314,8 @@ def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, wi
         "before => [...document.querySelectorAll('.gallery.beside img')].every((img, place) => !img.src.endsWith(before[place]))", before
     )
     seen.shot("images-compared")
+    page = seen.open(f"/compare?{runs}&tab=logs")
+    page.wait_for_selector(".logs-beside p:text('Nothing was logged or printed.') >> nth=1")
 
 
 def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):

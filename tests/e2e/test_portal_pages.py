@@ -46,6 +46,8 @@ logging.basicConfig()
 run = outrider.start_run()
 run.log(evil, 1.5); run.log(evil, 2.5); run.log(evil + "text", evil)
 run.param(evil, evil); run.tag(evil, evil); run.log_row(evil, **{{evil: evil}})
+run.param("batch", "x" * 300)
+for value in range(4): run.log("constructor", value); run.log("__proto__", value)
 print(evil); print("</script><script>alert(3)</script>")
 logging.error(evil)
 logging.getLogger(evil).warning("</script>" + evil, extra={{"metrics": {{evil + "m": 1}}}})
@@ -292,6 +294,38 @@ def test_nothing_in_a_run_can_script_a_page(portal, window):
     page.fill("#search", "<img")
     page.click("button:text('Records')")
     assert [url for url in seen.asked if not url.startswith((portal.url, "data:"))] == []
+
+
+#: Has anything been drawn in colour, and not only the axes?
+IS_DRAWN = """name => [...document.querySelectorAll("article.chart")].filter((card) => card.querySelector("h3")?.textContent === name)
+    .some((card) => [...card.querySelectorAll("canvas")].some((canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.some((_, at) => at % 4 === 0 && data[at + 3] > 200 && data[at + 2] - data[at] > 80);
+    }))"""
+
+
+def test_a_metric_may_be_called_as_what_every_object_has(portal, window):
+    """`constructor` and `__proto__` are names like others: in tiles, in charts, and in the table beside runs that have none such."""
+    seen = window()
+    found = next(one for one in portal.home.json("experiments") if "alert" in one["name"])
+    page = seen.open(f"/runs/{found['last_run']['run_id']}")
+    for name in ("constructor", "__proto__"):
+        page.locator(".keytile", has_text=name).wait_for()
+    tab(page, "Metrics")
+    for name in ("constructor", "__proto__"):
+        page.locator("article.chart", has_text=name).scroll_into_view_if_needed()
+        seen.wait(IS_DRAWN, name)
+    page = seen.open("/runs?cols=metrics.constructor,params.constructor")
+    seen.wait("() => document.querySelectorAll('.metric').length === 1")
+
+
+def test_a_long_value_leaves_its_name_whole(portal, window):
+    """Beside a value of many lines a short name is still a word on one line."""
+    found = next(one for one in portal.home.json("experiments") if "alert" in one["name"])
+    page = window().open(f"/runs/{found['last_run']['run_id']}")
+    name = page.locator(".pairs th bdi", has_text="batch")
+    name.wait_for()
+    assert name.evaluate("name => name.getClientRects().length") == 1
 
 
 def test_a_runs_html_cannot_script_the_portal(portal, window):
