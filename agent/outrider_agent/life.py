@@ -207,9 +207,10 @@ class Agent:
         """For good, once they have been deleted for so long."""
         kept_s = self._parts.settings.store.keep_deleted_s
         while True:
-            purged = await self._loop.run_in_executor(self._parts.threads, self._parts.operations.purge_older, kept_s)
-            if purged:
-                log.info("deleted_runs_purged", runs=purged)
+            with contextlib.suppress(errors.Unavailable):  # then the next time: nothing waits for it
+                purged = await self._loop.run_in_executor(self._parts.threads, self._parts.operations.purge_older, kept_s)
+                if purged:
+                    log.info("deleted_runs_purged", runs=purged)
             await asyncio.sleep(_PURGE_S)
 
     async def _guard(self) -> None:

@@ -141,6 +141,9 @@ def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(porta
     seen.wait("/#x=[5-7]\\d\\d/.test(location.hash) && location.hash.includes('y=loss:')")
     page.fill("input[aria-label=Smoothing]", "0.9")
     page.click("button:text('log y')")
+    seen.wait("location.hash.includes('smooth=0.9') && location.hash.includes('log=1')")
+    box = page.locator(f"{card('loss')} .u-over").bounding_box()  # the toolbar may have become higher
+    left, top, wide, high = box["x"], box["y"], box["width"], box["height"]
     page.mouse.click(left + wide * 0.5, top + high * 0.5)
     seen.wait("location.hash.includes('smooth=0.9') && location.hash.includes('log=1') && /pin=1\\d\\d\\d/.test(location.hash)")
     seen.wait("document.body.innerText.includes('Unpin')")

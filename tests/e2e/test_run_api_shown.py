@@ -83,14 +83,14 @@ def test_a_page_in_a_browser_has_it_and_follows_it(portal, window):
     portal.start()
     portal.flush()
     seen = window()
-    page = seen.open("/runs/parent1")
-    seen.wait("document.querySelector('section[aria-label=Figures] img')?.complete === true")
-    text = page.inner_text("#app")
-    for word in ("what <it> is about", "Preparing", "of the test set", "ridge:2", "kid", "commit"):
-        assert word in text
+    for tab, words in (("overview", ("what <it> is about", "Preparing", "ridge:2", "kid", "commit")), ("images", ("of the test set",))):
+        page = seen.open(f"/runs/parent1?tab={tab}")
+        for word in words:
+            page.get_by_text(word).first.wait_for()
+    seen.wait("document.querySelector('main img')?.complete === true")
     portal.home.artifact("parent1", "later.png", PNG)
     line = {"k": "fig", "t": START + 9, "n": "later", "p": "later.png", "ty": "image/png"}
     portal.home.write("parent1", "py-1-aaaaaaaa", line)
-    seen.wait("document.querySelectorAll('section[aria-label=Figures] img').length === 2")
+    seen.wait("document.querySelectorAll('main img').length === 2")
     seen.allowed = ("Failed to load resource",)
     seen.shot("figures")

@@ -130,6 +130,6 @@ def test_the_status_document_has_its_promised_shape(home):
     assert stream["run"] == run
     assert stream["alive"] is True
     assert stream["pending"] == {"store": 0}
-    assert {"liveness", "spool", "outputs"} == {part["name"] for part in document["collectors"]}
+    assert {"liveness", "spool", "purge", "outputs"} == {part["name"] for part in document["collectors"]}
     assert {"bytes", "cap", "full", "refused"} == set(document["spool"])
     assert document["wrong"] == []
