@@ -46,7 +46,7 @@ def portal(tmp_path_factory):
     made.stop()
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", ["light", *(pytest.param(name, marks=pytest.mark.full) for name in ("dark", "phone"))])
 def test_axe_finds_nothing_serious(portal, window, axe, name):
     """On any page, whatever it shows."""
     look, pages = LOOKS[name]
