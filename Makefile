@@ -26,7 +26,7 @@ scripts: .venv/.dev  ## tsc over the portal's scripts
 	@$(BIN)/python hatch_build.py check
 
 test: portal  ## the whole suite but what is marked `full`; ARGS may name tests; COVERED=1: and what it covers
-	@COVERED=$(COVERED) tools/suite $(ARGS)
+	@COVERED=$(COVERED) $(BIN)/python tools/suite.py $(ARGS)
 
 full: portal  ## everything, the long fault and backlog runs too
 	@$(TOOLS) pytest --timeout 3600 $(ARGS)

@@ -84,6 +84,17 @@ class Window:
                 return False
             raise
 
+    def point(self, place, right, expression, argument=None):
+        """Moves the pointer to that part of a place's width until the expression is true: what is above may still move the place."""
+
+        def moved():
+            box = self.page.locator(place).bounding_box()
+            if box is not None:
+                self.page.mouse.move(box["x"] + box["width"] * right, box["y"] + box["height"] / 2)
+            return self._evaluated(expression, argument)
+
+        return until(moved, PATIENCE_S, f"{expression} in {self.page.url}")
+
     def shot(self, name):
         """Keeps a picture of the whole page."""
         self.page.screenshot(path=kept(f"{name}.png"), full_page=True)

@@ -219,10 +219,11 @@ def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
     seen = window()
     page = seen.open(f"/runs/{run_of(portal, 'vision')}?tab=metrics")
     drawn(seen)
-    box = page.locator(".chart:has(h3:text('train/loss')) .u-over").bounding_box()
+    plot = ".chart:has(h3:text('train/loss')) .u-over"
+    reads = "text => document.querySelector('.readout').innerText.startsWith(text)"
+    seen.point(plot, 0.5, reads, "step 7")
+    box = page.locator(plot).bounding_box()
     middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] / 2, middle)
-    seen.wait("document.querySelector('.readout').innerText.startsWith('step 7')")
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=4)
     page.mouse.up()
@@ -230,9 +231,7 @@ def test_a_chart_is_read_zoomed_and_zoomed_back(portal, window):
     page.go_back()
     seen.wait("!document.body.innerText.includes('Whole range')")
     for part, beginning in ((0.002, "step 0"), (0.998, "step 149")):
-        box = page.locator(".chart:has(h3:text('train/loss')) .u-over").bounding_box()  # the button that went may have moved it
-        page.mouse.move(box["x"] + box["width"] * part, middle)
-        seen.wait("text => document.querySelector('.readout').innerText.startsWith(text)", beginning)
+        seen.point(plot, part, reads, beginning)
     page.click("button:text('Time')")
     page.click("button:text('log y')")
     seen.shot("run-log-scale")

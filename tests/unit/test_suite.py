@@ -1,0 +1,37 @@
+"""The suite's own rule of what is run once more (docs/decisions/0030)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SUITE = Path(__file__).resolve().parents[2] / "tools" / "suite.py"
+ONCE = "def test_it():\n    import pathlib\n    seen = pathlib.Path('seen')\n    had = seen.exists()\n    seen.touch()\n    assert had\n"
+PASSES = "def test_it():\n    pass\n"
+FAILS = "def test_it():\n    assert False\n"
+
+
+@pytest.mark.parametrize(
+    ("e2e", "fault", "status", "word"),
+    [
+        (ONCE, PASSES, 0, "each is worth a look"),
+        (FAILS, PASSES, 1, "is run once more"),
+        (PASSES, ONCE, 1, "assert had"),
+        (PASSES, PASSES, 0, ""),
+    ],
+)
+def test_only_what_drives_a_browser_or_an_engine_has_a_second_chance(tmp_path, e2e, fault, status, word):
+    """Once, alone; and it is said."""
+    for folder, text in (("e2e", e2e), ("fault", fault)):
+        (tmp_path / "tests" / folder).mkdir(parents=True)
+        (tmp_path / "tests" / folder / f"test_{folder}.py").write_text(text)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = full\n")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(SUITE, tmp_path / "tools")
+    ended = subprocess.run([sys.executable, str(tmp_path / "tools" / "suite.py"), "-q"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, word in ended.stdout) == (status, True), ended.stdout + ended.stderr
+    assert (tmp_path / "seen").exists() == (ONCE in (e2e, fault))
