@@ -44,7 +44,9 @@ function Losses({ run }) {
 
 /** Why it failed, where that is known. @param {{ run: Run }} props */
 export function Failure({ run }) {
-  const text = run.error && (run.error.traceback || `${run.error.type ?? ""}: ${run.error.message ?? ""}`);
+  const { type, message, code, traceback } = run.error ?? {};
+  const told = traceback || [type, message].filter(Boolean).join(": ");
+  const text = [code && `error code ${code}`, told].filter(Boolean).join("\n");
   return text ? html`<pre class="traceback" tabindex="0">${safe(text)}</pre>` : null;
 }
 

@@ -8,7 +8,7 @@ export interface Run {
   started: string; ended: string | null; duration_s: number;
   tags: Record<string, Value>; params: Record<string, Value>; properties?: Record<string, Value>;
   command: string[] | null; cwd: string | null; host: string | null; user: string | null; python: string | null;
-  error: { type: string | null; message: string | null; traceback: string | null } | null;
+  error: { type: string | null; message: string | null; code: string | null; traceback: string | null } | null;
   attempts?: { attempt: number; status: string; reason: string | null; duration_s: number; host: string | null }[];
   log_counts?: { warnings: number; errors: number }; snapshots?: { id: string; size: number; url: string }[];
   type?: string | null; exit_code?: number | null; signal?: number | null; outputs?: string[] | null; inputs?: Record<string, Value> | null;

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from outrider_agent import knowledge, operations, service, settings
     from outrider_agent.collect import containers, liveness, outputs
     from outrider_agent.portal import server as portal
-    from outrider_agent.server import control
+    from outrider_agent.server import control, port
     from outrider_agent.ship import fullness, shipper
     from outrider_agent.store import reading
 
@@ -75,6 +75,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     operations: operations.AgentOperations
     server: control.Server
     portal: portal.Portal
+    probes: port.ProbePort
     knowledge: knowledge.Knowledge
     reader: reading.Reader
     threads: concurrent.futures.ThreadPoolExecutor
@@ -152,6 +153,7 @@ class Agent:
         try:
             await self._parts.server.start()
             await self._parts.portal.start()
+            await self._parts.probes.start()
             self._write_info()
             for one in self._parts.shippers:
                 one.start()
@@ -301,6 +303,7 @@ class Agent:
         for collector in self._collectors() if self._ending.why == FENCED else ():
             collector.close()
         await self._parts.portal.close()
+        await self._parts.probes.close()
         await self._parts.server.close()
         self._remove_info()
         for executor in (self._parts.looker, self._parts.threads):

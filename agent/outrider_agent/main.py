@@ -39,6 +39,7 @@ from outrider_agent.collect import containers, liveness, outputs, roots
 from outrider_agent.core import backoff
 from outrider_agent.portal import server as portal
 from outrider_agent.server import control as server
+from outrider_agent.server import port
 from outrider_agent.ship import fullness, jumps, reader, shipper
 from outrider_agent.sinks import http, store
 from outrider_agent.store import browsing, history, watch
@@ -216,7 +217,8 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
         )
     )
     web = portal.Portal(_pages(where, given, asked, blobs, version))
-    told.portal = web.describe
+    probed = port.ProbePort(asked, values.probes.address, values.probes.port)
+    told.portal, told.probes = web.describe, probed.describe
     return life.Parts(
         layout=where,
         settings=values,
@@ -231,6 +233,7 @@ def wire(where: layout.Layout, given: Given, lock: agent_lock.AgentLock, ending:
         operations=asked,
         server=server.Server(asked, where.socket()),
         portal=web,
+        probes=probed,
         knowledge=known,
         reader=reads,
         threads=threads,

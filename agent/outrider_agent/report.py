@@ -49,6 +49,8 @@ class Report:
         self._begun = time.monotonic()
         #: Where the portal is. Set when it is made.
         self.portal: Callable[[], dict[str, Any]] = dict
+        #: Where the port for probes is. Set likewise.
+        self.probes: Callable[[], dict[str, Any]] = dict
 
     def health(self) -> dict[str, Any]:
         """`ok` is false when something is pending and nothing moves, and when a sink has stopped for good."""
@@ -102,6 +104,7 @@ class Report:
             "collectors": self._collectors(),
             "spool": {"bytes": measured.bytes, "cap": self.cap, "full": measured.full, "refused": refused},
             "portal": self.portal(),
+            "probes": self.probes(),
             "wrong": self._wrong(sinks, refused),
         }
 
@@ -153,8 +156,7 @@ class Report:
                 "not be written); each gap is recorded in "
                 "its run. Free some disk space before the next run."
             )
-        if error := self.portal().get("error"):
-            sentences.append(str(error))
+        sentences += [str(error) for told in (self.portal, self.probes) if (error := told().get("error"))]
         return sentences + self._of_runs() + self._of_parts() + self._of_containers() + self._of_spool()
 
     def _of_runs(self) -> list[str]:

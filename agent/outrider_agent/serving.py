@@ -99,6 +99,7 @@ class ServerOperations:
             "collectors": [],
             "spool": {"bytes": 0, "cap": None, "full": False, "refused": 0},
             "portal": {"url": self._told.url(), "error": None},
+            "probes": {"url": self._told.url(), "error": None},
             "wrong": [f"The store takes nothing at the moment; agents hold what they have and come again: {error}"] if error else [],
         }
 

@@ -179,6 +179,15 @@ class Portal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
 
 
+class Probes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A port for /healthz and /metrics alone, where the agent has no portal: a sidecar's (docs/operations.md)."""
+
+    address: Annotated[
+        str, Meta(description="The address on which they are answered, without a key; 0.0.0.0: a pod's own. Empty: on none.")
+    ] = ""
+    port: Annotated[int, Meta(ge=0, le=65535, description="The port there. 0: any; `outrider status` says which.")] = 7435
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The agent's own log, agent.log in the home."""
 
@@ -205,4 +214,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sinks: Sinks = Sinks()
     server: Server = Server()
     portal: Portal = Portal()
+    probes: Probes = Probes()
     log: Log = Log()

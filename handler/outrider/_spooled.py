@@ -316,8 +316,10 @@ def _ending(kept: str | None) -> Document | None:
     """An `end` line again, of what the store keeps of it (the agent's `core/ending.py`)."""
     if kept is None:
         return None
+    from outrider import stored
+
     found = parsed(kept.encode())
-    error = {short: found.get(name) for short, name in (("type", "error_type"), ("message", "error_message"), ("traceback", "traceback"))}
+    error = {short: found.get(name) for short, name in stored.ERROR_COLUMNS}
     line = {"t": found["time"], "code": found.get("code"), "sig": found.get("signal"), "by": found.get("by")}
     has_error = any(value is not None for value in error.values())
     return {**line, "status": found["status"], "reason": found["reason"], "err": error if has_error else None}

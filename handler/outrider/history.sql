@@ -2,7 +2,7 @@
 -- Runs with everything that is said of them (the run API's documents), the newest first: all that were not deleted, of an experiment, or by
 -- a JSON list of ids.
 SELECT r.run_id AS run, e.name AS experiment, r.number, r.name, r.description, r.type, r.status, r.phase, r.reason, r.exit_code, r.signal,
-       r.error_type, r.error_message, r.traceback, r.started, r.ended, r.parent_run_id AS parent, r.command, r.cwd, r.host, r.user, r.python,
+       r.error_type, r.error_message, r.error_code, r.traceback, r.started, r.ended, r.parent_run_id AS parent, r.command, r.cwd, r.host, r.user, r.python,
        r.outputs, r.inputs,
        (SELECT snapshot_id FROM snapshots s WHERE s.run_key = r.run_key ORDER BY time DESC LIMIT 1) AS snapshot,
        (SELECT json_group_object(key, json(coalesce(value, 'null'))) FROM tags t WHERE t.run_key = r.run_key AND value IS NOT NULL) AS tags,

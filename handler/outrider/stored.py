@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     Document = Dict[str, Any]
 
-SCHEMA = 10
+SCHEMA = 11
 JSON_COLUMNS = ("command", "outputs", "inputs", "tags", "properties", "params")
+#: What the store calls the parts of an error.
+ERROR_COLUMNS = (("type", "error_type"), ("message", "error_message"), ("code", "error_code"), ("traceback", "traceback"))
 #: So many bytes of a console are given at once.
 CONSOLE_BYTES = 4 << 20
 #: Of a console's end so many bytes are given.
@@ -168,7 +170,7 @@ def _document(row: sqlite3.Row) -> Document:
     found = dict(row)
     for name in JSON_COLUMNS:
         found[name] = None if found[name] is None else json.loads(found[name])
-    error = {short: found.pop(name) for short, name in (("type", "error_type"), ("message", "error_message"), ("traceback", "traceback"))}
+    error = {short: found.pop(name) for short, name in ERROR_COLUMNS}
     found["error"] = error if any(value is not None for value in error.values()) else None
     return found
 

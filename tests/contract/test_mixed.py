@@ -32,7 +32,10 @@ SAID = st.one_of(
     st.builds(lambda text: ("c", {"f": 1, "o": 0, "d": text}), st.sampled_from(["hello\n", "world\n"])),
     st.builds(lambda phase: ("ph", {"ph": phase}), st.sampled_from(["Preparing", "Running"])),
     st.builds(
-        lambda status: ("end", {"status": status, "reason": "ended", "err": {"type": "E", "message": status, "traceback": ""}}),
+        lambda status: (
+            "end",
+            {"status": status, "reason": "ended", "err": {"type": "E", "message": status, "traceback": "", "code": "C"}},
+        ),
         st.sampled_from(["Completed", "Failed"]),
     ),
 )

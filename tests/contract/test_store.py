@@ -118,10 +118,21 @@ def test_the_worse_of_said_and_seen_wins_in_either_order(store, said, seen, outc
 def test_the_error_of_a_script_is_kept_with_the_exit_code_of_its_command(store):
     """Who owns the run cannot know the traceback."""
     store.head(writer="keeper-1")
-    store.feed(line("end", status="Failed", reason="exception", err={"type": "KeyError", "traceback": "tb"}))
+    store.feed(line("end", status="Failed", reason="exception", err={"type": "KeyError", "traceback": "tb", "code": "C"}))
     store.feed(line("end", status="Failed", reason="exit-code", code=1), writer="keeper-1")
     run = store.read.run("r1")
-    assert (run.reason, run.exit_code, run.error_type, run.traceback) == ("exit-code", 1, "KeyError", "tb")
+    assert (run.reason, run.exit_code, run.error_type, run.traceback, run.error_code) == ("exit-code", 1, "KeyError", "tb", "C")
+
+
+def test_the_owners_own_words_are_not_lost_to_another_process_that_failed(store):
+    """`run.fail("no data", "DataError")` has neither type nor traceback; it is the run's error even so."""
+    store.head()
+    store.head(own=False, writer="py-2")
+    store.feed(line("end", status="Failed", reason="exception", err={"type": "KeyError", "traceback": "tb"}), writer="py-2")
+    told = {"type": "", "message": "no data", "traceback": "", "code": "DataError"}
+    store.feed(line("end", status="Failed", reason="failed", err=told))
+    run = store.read.run("r1")
+    assert (run.error_message, run.error_code, run.traceback) == ("no data", "DataError", "")
 
 
 def test_an_observer_ends_a_run_whose_owner_died_and_gives_way_to_the_owner(store):

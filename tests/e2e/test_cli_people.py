@@ -108,6 +108,16 @@ def test_show_ends_with_the_traceback_of_a_run_that_failed_by_one(home, ask, mon
     assert ask("show", "broken")[1].endswith("Traceback (most recent call last):\n  …\nValueError: bad\n")
 
 
+def test_show_ends_with_the_words_of_a_run_that_called_itself_failed(home, ask, monkeypatch):
+    """Its message below the code that it gave; no type, for there was no exception."""
+    monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")
+    made = Home(home)
+    error = {"type": "", "message": "no data", "traceback": "", "code": "DataError"}
+    made.write("told", "py-1-aaaaaaaa", {"k": "end", "t": START, "status": "Failed", "reason": "failed", "err": error})
+    made.ingest()
+    assert ask("show", "told")[1].endswith("\nerror code DataError\nno data\n")
+
+
 def test_show_says_what_mends_a_script_that_is_older_than_its_libraries(home, ask, monkeypatch):
     """The traceback is the script's own; what Outrider has added to the message comes after it."""
     monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")

@@ -77,7 +77,7 @@ def test_show_tells_losses_errors_and_children(home, ask, monkeypatch):
     """Refused records, lines set aside, the exception, the child runs."""
     monkeypatch.setenv("OUTRIDER_AGENT_AUTOSTART", "0")
     made = Home(home)
-    error = {"type": "ValueError", "message": "bad", "traceback": "Traceback…\nValueError: bad"}
+    error = {"type": "ValueError", "message": "bad", "code": "DataError", "traceback": "Traceback…\nValueError: bad"}
     lines = [{"k": "gap", "t": START, "n": 7, "bytes": 70, "why": "disk full", "since": START - SECOND}, b"{not json"]
     lines += [{"k": "note", "t": START, "lv": 30, "msg": "mind"}]
     lines += [{"k": "end", "t": START, "status": "Failed", "reason": "exception", "err": error}]

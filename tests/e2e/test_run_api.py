@@ -74,7 +74,9 @@ def test_a_failed_run_says_why(mode, experiment):
     assert "1 / 0" in error["debugInfo"]["stackTrace"]
     told = experiment.start_logging(outputs=False)
     told.fail("no data", error_code="DataError")
-    assert told.get_details()["error"]["error"]["message"] == "no data"
+    mode.between()
+    error = Run.get(None, told.id).get_details()["error"]["error"]
+    assert (error["code"], error["message"]) == ("DataError", "no data")
     with pytest.raises(TypeError):
         told.fail(3)
 

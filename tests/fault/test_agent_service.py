@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -177,6 +178,44 @@ def test_prometheus_reads_the_figures_on_the_portals_port_without_a_key(home):
         connection.request("GET", "/api/v1/runs")
         assert connection.getresponse().status == 401
         connection.close()
+
+
+def test_an_agent_without_a_store_is_asked_on_a_port_of_its_own(home):
+    """Rule: a sidecar has no portal; what a kubelet and Prometheus ask is answered on the port it was given, and nothing else there."""
+    only_ships = ["store.enabled=false", "sinks.http.url=http://127.0.0.1:1", "probes.address=127.0.0.1", "probes.port=0"]
+    with agents.running(home, *(word for one in only_ships for word in ("--set", one))):
+        told = control.request(str(home), "GET", "/status")[1]
+        assert told["portal"]["url"] is None
+        url = told["probes"]["url"]
+        assert json.loads(urllib.request.urlopen(f"{url}healthz/live", timeout=10).read()) == {"ok": True, "live": True}
+        life.log_lines(home, "secret-run", 300)
+
+        def waits():
+            text = urllib.request.urlopen(f"{url}metrics", timeout=10).read().decode()
+            found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
+            assert "secret-run" not in text
+            pending = found["outrider_sink_pending_bytes"]
+            return pending if pending.value else None
+
+        assert until(waits, 30, "what waits for the server is not seen").labels == {"sink": "http"}
+        for path in ("", "status", "api/v1/runs"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(url + path, timeout=10)
+
+
+def test_a_port_for_probes_that_is_taken_is_said_and_the_agent_goes_on(home):
+    """Rule: no other port is taken in its place, for nobody would ask there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        with agents.running(home, "--set", "probes.address=127.0.0.1", "--set", f"probes.port={number}") as agent:
+            assert "probes_not_answered" in agent.said()
+            told = control.request(str(home), "GET", "/status")[1]
+            assert told["probes"]["url"] is None
+            assert [sentence for sentence in told["wrong"] if f"127.0.0.1:{number} cannot be listened on" in sentence]
+            life.log_lines(home, "r1", 10)
+            agents.flush(home)
 
 
 def test_a_probe_keeps_no_idle_agent_awake(home):

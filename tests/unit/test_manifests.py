@@ -73,6 +73,21 @@ def test_the_agents_ship_to_where_the_server_listens():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_the_kubelet_asks_is_answered_there(document):
+    """Rule: a probe's port is one of the container's, and the one that its agent or server listens on, on every address of the pod."""
+    for pod in pods(document):
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            asked = [container[name] for name in ("startupProbe", "readinessProbe", "livenessProbe") if name in container]
+            assert {probe["httpGet"]["port"] for probe in asked} <= {port["name"] for port in container.get("ports", [])}
+            given = {one["name"]: one.get("value") for one in container.get("env", [])}
+            if asked and "--address" not in container.get("command", []):
+                assert given["OUTRIDER_PROBES_ADDRESS"] == "0.0.0.0"
+                assert container["ports"] == [{"name": "probes", "containerPort": settings.Settings().probes.port}]
+                annotations = document["spec"]["template"]["metadata"]["annotations"]
+                assert annotations == {"prometheus.io/scrape": "true", "prometheus.io/port": str(settings.Settings().probes.port)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_drain_fits_into_the_grace_period(document):
     """Rule: the agent stops delivering before the kubelet kills it; what is left then is said."""
     for pod in pods(document):

@@ -70,9 +70,14 @@ def duration_s(given: records.Run | records.Attempt, now_ns: int) -> float:
 
 def error(given: records.Run | records.Attempt) -> Document | None:
     """What made the run fail, where it is known."""
-    if given.error_type is None and given.error_message is None and given.traceback is None:
-        return None
-    return {"type": given.error_type, "message": given.error_message, "traceback": given.traceback}
+    found = {"type": given.error_type, "message": given.error_message, "code": given.error_code, "traceback": given.traceback}
+    return found if any(value is not None for value in found.values()) else None
+
+
+def failure(given: records.Run) -> str:
+    """The same for people: the traceback, else the type and the message, below the code that the script gave it; empty where not known."""
+    told = given.traceback or ": ".join(part for part in (given.error_type, given.error_message) if part)
+    return "\n".join(part for part in (given.error_code and f"error code {given.error_code}", told) if part)
 
 
 def details(given: records.Run) -> Document:

@@ -183,9 +183,9 @@ def metric_row(name: str, known: dict[str, Any]) -> output.Row:
 
 
 def _print_end(store: reading.Reader, run: records.Run) -> None:
-    if run.traceback or run.error_message:
+    text = documents.failure(run)
+    if text:
         output.say()
-        text = run.traceback or f"{run.error_type}: {run.error_message}"
         lines = text.rstrip("\n").split("\n")
         for line in ["…", *lines[-TRACEBACK:]] if len(lines) > TRACEBACK else lines:
             output.say(output.styled(fmt.safe(line), "red"))

@@ -103,6 +103,7 @@ def without_agent(home: str, wrong: str | None = None) -> dict[str, Any]:
         "collectors": [],
         "spool": spool_,
         "portal": {"url": None, "error": None},
+        "probes": {"url": None, "error": None},
         "wrong": sentences,
     }
 
@@ -117,6 +118,8 @@ def _print(document: dict[str, Any]) -> None:
         output.say(f"agent      pid {agent['pid']}, version {agent.get('version')}{lasted}, home {agent.get('home')}")
     if url := (document.get("portal") or {}).get("url"):
         output.say(f"portal     {url} (`outrider ui` prints the address that opens it)")
+    if (answered := (document.get("probes") or {}).get("url")) and answered != url:
+        output.say(f"probes     {answered}healthz, {answered}metrics")
     _print_spool(document["spool"])
     for collector in document["collectors"]:
         output.say(f"collects   {_described(collector)}")

@@ -111,11 +111,12 @@ class Table(msgspec.Struct, frozen=True, tag_field="k", tag=record.TABLE):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """An exception."""
+    """An exception; `code`: what the script itself calls this kind of failure."""
 
     type: str | None = None
     message: str | None = None
     traceback: str | None = None
+    code: str | None = None
 
 
 class Log(msgspec.Struct, frozen=True, tag_field="k", tag=record.LOG):

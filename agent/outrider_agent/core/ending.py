@@ -29,6 +29,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_type: str | None = None
     error_message: str | None = None
     traceback: str | None = None
+    error_code: str | None = None
     by: str | None = None
     #: What the kernel killed for memory meanwhile (docs/spool.md, `oom`).
     evidence: dict[str, Any] | None = None
@@ -68,9 +69,13 @@ def superseded(kept: Ending | None, owner: str | None, next_began: int) -> Endin
 
 def with_error(seen: Ending, said: Ending | None) -> Ending:
     """What the owner saw, with the error that the script reported where the owner knows none."""
-    if said is None or said.status != record.FAILED or seen.status != record.FAILED or seen.error_type or seen.traceback:
+    if said is None or said.status != record.FAILED or seen.status != record.FAILED:
         return seen
-    return msgspec.structs.replace(seen, error_type=said.error_type, error_message=said.error_message, traceback=said.traceback)
+    if seen.error_type or seen.error_message or seen.traceback or seen.error_code:
+        return seen
+    return msgspec.structs.replace(
+        seen, error_type=said.error_type, error_message=said.error_message, traceback=said.traceback, error_code=said.error_code
+    )
 
 
 def known_reason(status: str, reason: str) -> str:

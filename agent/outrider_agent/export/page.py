@@ -179,7 +179,8 @@ def _still(given: Content, title: str) -> Safe:
     )
     about = tag("p", fmt.one_line(run.description), class_="about") if run.description else None
     command = tag("pre", tag("code", fmt.one_line(fmt.command_line(run.command))), class_="command") if run.command else None
-    failed = tag("pre", fmt.safe(run.traceback or f"{run.error_type or ''}: {run.error_message or ''}"), class_="traceback")
+    failure = documents.failure(run)
+    failed = tag("pre", fmt.safe(failure), class_="traceback") if failure else None
     missing = (
         tag("p", f"Pictures too large for this page: {', '.join(map(fmt.one_line, given.left_out))}.", class_="notice")
         if given.left_out
@@ -194,7 +195,7 @@ def _still(given: Content, title: str) -> Safe:
             about,
             facts,
             command,
-            failed if run.traceback or run.error_type else None,
+            failed,
             missing,
             tag("div", tag("div", *left), side, class_="columns"),
         ]

@@ -102,6 +102,7 @@ class Failure(Answer):
 
     type: str | None
     message: str | None
+    code: str | None
     traceback: str | None
 
 

@@ -84,9 +84,9 @@ def _head(seen: Seen, now: int) -> Safe:
     about = tag("p", fmt.one_line(run.description), class_="about") if run.description else None
     command = tag("pre", tag("code", fmt.one_line(fmt.command_line(run.command))), class_="command") if run.command else None
     title = tag("h1", shell.name(run.name or run.experiment), " ", tag("span", f"#{run.number}", class_="dim"))
-    failed = tag("pre", fmt.safe(run.traceback or f"{run.error_type or ''}: {run.error_message or ''}"), class_="traceback")
-    has_error = run.traceback or run.error_type or run.error_message
-    return join((tag("div", title, shell.run_pill(run), class_="heading"), about, facts, command, failed if has_error else None))
+    failure = documents.failure(run)
+    failed = tag("pre", fmt.safe(failure), class_="traceback") if failure else None
+    return join((tag("div", title, shell.run_pill(run), class_="heading"), about, facts, command, failed))
 
 
 def _main(seen: Seen) -> Safe:

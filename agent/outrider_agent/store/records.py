@@ -42,6 +42,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     error_type: str | None
     error_message: str | None
+    error_code: str | None
     traceback: str | None
     ended_by: str | None
     evidence: dict[str, Any] | None
@@ -75,6 +76,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None
     error_type: str | None
     error_message: str | None
+    error_code: str | None
     traceback: str | None
     ended_by: str | None
     evidence: dict[str, Any] | None

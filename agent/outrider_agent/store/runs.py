@@ -124,6 +124,7 @@ class Runs:
             error_type=error.type,
             error_message=error.message,
             traceback=error.traceback,
+            error_code=error.code,
             by=item.by,
             evidence=item.oom,
         )
@@ -143,7 +144,7 @@ class Runs:
         next_began = self._execute(SQL.next_started, which).fetchone()[0]
         if next_began is not None:
             over = ending.superseded(over, owned[0] if owned else None, next_began)
-        names = ("reason", "code", "signal", "error_type", "error_message", "traceback", "by")
+        names = ("reason", "code", "signal", "error_type", "error_message", "error_code", "traceback", "by")
         given = {name: getattr(over, name, None) for name in names}
         given |= {"status": over.status if over else record.RUNNING, "ended": over.time if over else None}
         given |= {"evidence": json_or_none(over.evidence if over else None), "seen": json_or_none(seen), "said": json_or_none(said)}

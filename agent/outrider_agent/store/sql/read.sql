@@ -7,7 +7,7 @@ WHERE r.removed IS NULL GROUP BY e.experiment_key ORDER BY e.name;
 -- name: runs
 -- Runs that were not deleted, the latest first, of one experiment and status or of all.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
-       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
+       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.error_code, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
        r.description, r.type, r.phase, r.inputs, r.removed
 FROM runs r JOIN experiments e USING (experiment_key)
 WHERE (:experiment IS NULL OR e.name = :experiment) AND (:status IS NULL OR r.status = :status) AND r.removed IS NULL
@@ -16,14 +16,14 @@ ORDER BY r.started DESC, r.run_key DESC LIMIT coalesce(:limit, -1);
 -- name: run
 -- One run, deleted or not.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
-       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
+       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.error_code, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
        r.description, r.type, r.phase, r.inputs, r.removed
 FROM runs r JOIN experiments e USING (experiment_key)
 WHERE r.run_id = :run_id;
 
 -- name: attempts
 -- A run's attempts, in order.
-SELECT attempt, status, reason, exit_code, signal, error_type, error_message, traceback, ended_by, evidence, started, ended, host
+SELECT attempt, status, reason, exit_code, signal, error_type, error_message, error_code, traceback, ended_by, evidence, started, ended, host
 FROM attempts WHERE run_key = :run_key ORDER BY attempt;
 
 -- name: run_key

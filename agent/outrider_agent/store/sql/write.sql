@@ -142,13 +142,13 @@ SELECT owner FROM streams WHERE stream_key = :stream_key;
 -- name: end_attempt
 -- How an attempt ended (or that it still runs), and what that was decided from.
 UPDATE attempts SET status = :status, reason = :reason, exit_code = :code, signal = :signal, error_type = :error_type,
-       error_message = :error_message, traceback = :traceback, ended_by = :by, evidence = :evidence, ended = :ended, seen_end = :seen, said = :said
+       error_message = :error_message, error_code = :error_code, traceback = :traceback, ended_by = :by, evidence = :evidence, ended = :ended, seen_end = :seen, said = :said
 WHERE run_key = :run_key AND attempt = :attempt;
 
 -- name: end_run
 -- The run is as its newest attempt is.
-UPDATE runs SET (status, reason, exit_code, signal, error_type, error_message, traceback, ended_by, evidence, ended) = (
-       SELECT status, reason, exit_code, signal, error_type, error_message, traceback, ended_by, evidence, ended
+UPDATE runs SET (status, reason, exit_code, signal, error_type, error_message, error_code, traceback, ended_by, evidence, ended) = (
+       SELECT status, reason, exit_code, signal, error_type, error_message, error_code, traceback, ended_by, evidence, ended
        FROM attempts a WHERE a.run_key = runs.run_key AND a.attempt = runs.attempt)
 WHERE run_key = :run_key;
 
