@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 from cli_home import SECOND, START, Home
@@ -125,3 +126,13 @@ def test_a_sparkline_is_the_course_of_a_series_however_many_chunks_it_has(made):
         assert found == sorted(found)
         assert found[-1] == piece * 700 + 699
         assert len(found) <= 10
+
+
+def test_a_sparkline_goes_through_values_beyond_a_float(made):
+    """An integer of any length is a value: its course is drawn at the edge of what a float holds; what is no number is a gap."""
+    values = [1, 10**400, -(10**400), "NaN", True, 2.5]
+    made.write("r", "py-1-aaaaaaaa", *[{"k": "m", "t": START + place, "n": "x", "v": value} for place, value in enumerate(values)])
+    made.ingest()
+    with store(made) as reader:
+        found = reader.sparklines(["r"], ["x"], 10)["r"]["x"]
+    assert found == [1.0, sys.float_info.max, -sys.float_info.max, None, 1.0, 2.5]

@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from outrider_agent import layout, probes
-from outrider_agent.portal import api, asking, assets, door, files, live, pages, tabular
+from outrider_agent.portal import api, asking, assets, door, faults, files, live, pages, tabular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +165,9 @@ def application(context: asking.Context, guard: door.Door, more: Iterable[web.Ro
             context.given.agent.touched()
         return await handler(request)
 
-    app = web.Application(middlewares=[guard.check, touch, shown.answer_errors, api.answer_errors], client_max_size=1 << 20)
+    app = web.Application(
+        middlewares=[guard.check, faults.answer_bugs, touch, shown.answer_errors, api.answer_errors], client_max_size=1 << 20
+    )
     app.on_response_prepare.append(guard.sign)
     app.add_routes(probes.routes(context.given.agent))
     app.add_routes(routes.table())

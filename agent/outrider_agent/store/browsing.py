@@ -288,7 +288,7 @@ def _sparkline(connection: sqlite3.Connection, row: sqlite3.Row, count: int) -> 
         values: list[Any] = [one[0] for one in connection.execute(SQL.spark_chunks, {"series_key": row["series_key"]})]
     else:
         values = reading.read_columns(connection, row).values
-    numbers = [float(value) if isinstance(value, int | float) else None for value in values]
+    numbers = [packing.real(value) if isinstance(value, int | float) else None for value in values]
     return (
         [numbers[min(len(numbers) - 1, (place + 1) * len(numbers) // count - 1)] for place in range(count)]
         if len(numbers) > count
