@@ -125,3 +125,26 @@ def test_f18_podman_leaves_fields_out():
     found = containers.from_inspect({"Id": "p" * 64, "State": {"Status": "running", "Running": True}, "Config": None, "Mounts": None})
     assert (found.id, found.labels, found.driver) == ("p" * 64, {}, "json-file")
     assert not found.is_over
+
+
+TIMES = st.integers(1, 10**15)
+
+
+@given(TIMES, st.integers(1, 10**12), st.integers(0, 10**9))
+def test_law_of_two_starts_lines_are_parted_between_them(ended, pause, late):
+    """However late the engine stamps the second start: the moment is after the end of the first, and not after that of the second."""
+    again = ended + pause
+    running = containers.Facts(id="a", name="a", running=True, started=again + late, finished=ended)
+    assert ended <= containers.between(containers.end_before(running, running), running) <= again + late
+    over = containers.Facts(id="a", name="a", started=again + late, finished=again)
+    assert containers.end_before(over, running) is None
+    assert containers.between(None, over) < again
+
+
+@given(TIMES, st.integers(0, 10**10), st.integers(0, 10**10))
+def test_law_a_start_is_a_further_one_by_its_end(ended, late, later):
+    """A start that is stamped after its own end is not the next one."""
+    same = containers.Facts(id="a", name="a", started=ended + late, finished=ended)
+    assert not containers.is_further(same, ended)
+    assert containers.is_further(containers.Facts(id="a", name="a", started=ended + 1, finished=ended + 2_000_000 + later), ended)
+    assert ended <= containers.known_until(same, ended, ended + later) <= ended + later

@@ -92,9 +92,9 @@ class Container:
     def learn(self, facts: containers.Facts) -> None:
         """What its engine says now."""
         before, self.facts = self.facts, facts
-        if not self._cut and containers.is_next(facts, self._started, ended=self.is_over):
-            self._earlier = before
-            self._cut = containers.between(facts.finished, facts.started or 0)
+        if not self._cut and containers.is_next(facts, self._started, before.finished, ended=self.is_over):
+            ended = containers.end_before(facts, before)
+            self._earlier, self._cut = msgspec.structs.replace(before, finished=ended), containers.between(ended, facts)
             self._starting = time.monotonic()
             if self.is_over:
                 self._next_start()
@@ -168,7 +168,7 @@ class Container:
         self._attempt, self._started, self.is_over = resumed.attempt, resumed.started, resumed.ended
         self._is_described = True
         if self.facts.started is not None and resumed.started is not None and self.facts.started > resumed.started:
-            facts, self.facts = self.facts, msgspec.structs.replace(self.facts, started=resumed.started, code=None)
+            facts, self.facts = self.facts, msgspec.structs.replace(self.facts, started=resumed.started, running=True, code=None)
             self.learn(facts)
 
     def _begin_after(self, before: Before) -> None:
@@ -177,8 +177,8 @@ class Container:
             self._attempt = max(self._attempt, before.attempt) if self._owner else before.attempt
             self.is_over = bool(self.facts.pod) and (before.attempt > self._attempt or before.ended is not None)
             return
-        self.place.after = before.ended
-        self.is_over = (self.facts.started or 0) <= before.ended
+        self.is_over = not containers.is_further(self.facts, before.ended)
+        self.place.after = containers.known_until(self.facts, before.ended, self._clock.time_ns())
         self._attempt = before.attempt + (not self.is_over)
 
     def _open(self) -> containerbook.Book:
@@ -237,7 +237,7 @@ class Container:
     def _next_start(self) -> None:
         """The attempt before is ended, and the next one begun."""
         if not self.is_over:
-            self._end_line(self._earlier, self.facts.finished)
+            self._end_line(self._earlier, self._earlier.finished or self._cut)
         self._cut, self.is_over = 0, False
         self._started = self.facts.started
         self._attempt += 1

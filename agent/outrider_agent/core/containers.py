@@ -32,6 +32,12 @@ _NEAR_NS = 2_000_000_000
 #: And so much about when it was started.
 _ONE_START_NS = 100_000_000
 
+#: Two ends so near are one.
+_ONE_END_NS = 1_000_000
+
+#: So long after the end of a container its last lines may be stamped: docker reads them for 2 s, and has 10 s to write them down.
+_LATE_NS = 12_000_000_000
+
 _POD_LOG = re.compile(r"(?P<number>\d{1,6})\.log")
 _RUN_CHARACTERS = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -224,20 +230,45 @@ def settled(facts: Facts, finished: int | None, deaths: Mapping[int, tuple[int, 
     return msgspec.structs.replace(facts, code=code, oom=oom, running=False)
 
 
-def is_next(facts: Facts, started: int | None, *, ended: bool) -> bool:
+def is_next(facts: Facts, started: int | None, finished: int | None, *, ended: bool) -> bool:
     """
     Is this another start than the one that began at `started` (and has `ended`)? There is an end between two.
 
-    An engine may say of one start two times that differ by milliseconds; two starts are never so near.
+    `finished`: the last end that was known before. An engine may say of one start two times that differ by milliseconds; two starts are
+    never so near. On a busy machine it may write down a start later than the end of that same start.
     """
     if facts.started is None or started is None or facts.started - started < _ONE_START_NS:
         return False
-    return ended or (facts.finished or 0) >= started
+    return ended or (facts.finished or 0) >= started or (facts.finished or 0) > (finished or 0)
 
 
-def between(finished: int | None, started: int) -> int:
-    """The moment that parts two starts of a container in its log. A line's time is when the engine read it: it may be off a little."""
-    return started - 20_000_000 if finished is None or finished >= started else (finished + started) // 2
+def is_further(facts: Facts, ended: int) -> bool:
+    """Was it started again after the end that a store knows? Its ends tell, where they can: see `is_next` about the time of a start."""
+    if facts.is_over and facts.finished is not None:
+        return facts.finished - ended > _ONE_END_NS
+    return (facts.started or 0) > ended
+
+
+def end_before(facts: Facts, known: Facts) -> int | None:
+    """When the start before the one that these tell of ended, as `known` says it or its state does while it runs; None: nobody knows."""
+    return facts.finished if facts.running else known.finished if known.is_over else None
+
+
+def between(finished: int | None, facts: Facts) -> int:
+    """
+    The moment that parts the start that ended at `finished` from the one that `facts` tell of, in the container's log.
+
+    A line's time is when the engine read it: a last line may come after the end that the engine tells, a first one before the start.
+    """
+    started = facts.started or 0
+    if finished is not None and finished < started:
+        return finished + min((started - finished) // 2, _NEAR_NS)
+    return min(started, facts.finished if facts.is_over and facts.finished is not None else started) - 20_000_000
+
+
+def known_until(facts: Facts, ended: int, now: int) -> int:
+    """Lines up to that time are of starts that a store has, the last of which ended at `ended`. `facts`: what is so at `now`."""
+    return between(ended, facts) if is_further(facts, ended) else max(ended, min(now, ended + _LATE_NS))
 
 
 def _facts(document: Mapping[str, Any], config: Mapping[str, Any], log: Mapping[str, Any], *, places: tuple[tuple[str, str], ...]) -> Facts:

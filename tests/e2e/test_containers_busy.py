@@ -1,0 +1,141 @@
+"""
+Containers as an engine writes them down on a busy machine: a start that is stamped after its end, a last line that is stamped after it.
+
+Its files are written here as docker 20.10 wrote them under load, with its time stamps.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from container_rig import Rig
+from waiting import until
+
+from outrider_agent.collect import container
+
+ID = "a" * 64
+RUN = ID[:12]
+_S = 1_000_000_000
+BASE = (time.time_ns() // _S - 3600) * _S
+
+
+def stamp(after):
+    """A time in docker's form, so many seconds after the base."""
+    when = BASE + round(after * _S)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when // _S)) + f".{when % _S:09d}Z"
+
+
+class Written:
+    """The folder of one container, as its engine keeps it."""
+
+    def __init__(self, folder):
+        self.folder = folder / ID
+        self.folder.mkdir(parents=True)
+
+    def line(self, text, at):
+        """One more line of its json-file."""
+        with (self.folder / f"{ID}-json.log").open("a") as log:
+            log.write(json.dumps({"log": text + "\n", "stream": "stdout", "time": stamp(at)}) + "\n")
+
+    def state(self, started, finished, running=False):
+        """What the engine knows of it now, replaced at once."""
+        ended = stamp(finished) if finished is not None else "0001-01-01T00:00:00Z"
+        state = {"Running": running, "StartedAt": stamp(started), "FinishedAt": ended, "ExitCode": 0}
+        document = {"ID": ID, "Name": "/x", "State": state, "Config": {"Labels": {"outrider.experiment": "e"}}}
+        (self.folder / "new").write_text(json.dumps(document))
+        (self.folder / "new").replace(self.folder / "config.v2.json")
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """A container that was never started yet."""
+    return Written(tmp_path / "containers")
+
+
+@pytest.fixture
+def begin(home, tmp_path):
+    """Begins a collector that knows of an attempt that ended so many seconds after the base, where there was one."""
+    made = []
+
+    def start(ended=None):
+        known = (lambda _run: None) if ended is None else {RUN: container.Before(1, BASE + round(ended * _S))}.get
+        rig = Rig(home, known, docker_folder=str(tmp_path / "containers"), pods_folder="", sockets=(), sweep_interval_s=0.05)
+        made.append(rig)
+        return rig.start()
+
+    yield start
+    for rig in made:
+        rig.close()
+
+
+def attempts(rig):
+    """The numbers of those that the spool has."""
+    return [line.get("att", 1) for line in rig.lines(RUN, "head")] if rig.runs() else []
+
+
+def test_a_start_stamped_after_its_end_is_no_further_attempt(engine, begin):
+    """The store has its end: nothing of it is written again, and the next start is the second attempt."""
+    engine.line("first", 1.000)
+    engine.state(1.085, 1.001)
+    rig = begin(ended=1.001)
+    until(lambda: rig.collector.statistics().containers == 1)
+    engine.line("second", 25.0001)
+    engine.state(25.100, 25.001)
+    rig.wait_end(RUN)
+    assert attempts(rig) == [2]
+    assert rig.output(RUN, attempt=2) == b"second\n"
+    assert rig.lines(RUN, "end")[0]["t"] == BASE + 25_001_000_000
+
+
+def test_a_last_line_stamped_after_the_end_is_not_written_again(engine, begin):
+    """The engine reads it after its container has ended: up to the next start it belongs to that."""
+    engine.line("first", 1.120)
+    engine.state(0.990, 1.001)
+    rig = begin(ended=1.001)
+    until(lambda: rig.collector.statistics().containers == 1)
+    engine.line("second", 25.0001)
+    engine.state(25.000, 25.001)
+    rig.wait_end(RUN)
+    assert (attempts(rig), rig.output(RUN, attempt=2)) == ([2], b"second\n")
+
+
+def test_a_start_that_came_while_no_agent_ran_has_its_own_lines_only(engine, begin):
+    """The same, seen when it is all over."""
+    engine.line("first", 1.120)
+    engine.line("second", 5.0001)
+    engine.state(5.100, 5.001)
+    rig = begin(ended=1.001)
+    rig.wait_end(RUN)
+    assert (attempts(rig), rig.output(RUN, attempt=2)) == ([2], b"second\n")
+
+
+def test_a_restart_between_two_looks_is_an_attempt(engine, begin):
+    """Also where the start before was stamped after its end; its end is not the next one's."""
+    engine.line("first", 1.000)
+    engine.state(1.085, None, running=True)
+    rig = begin()
+    rig.wait_output(RUN, b"first\n")
+    engine.line("second", 5.0001)
+    engine.state(5.000, 1.001, running=True)
+    rig.wait_end(RUN, timeout=30)
+    engine.state(5.000, 5.001)
+    rig.wait_end(RUN, 2)
+    assert attempts(rig) == [1, 2]
+    assert [line["t"] for line in rig.lines(RUN, "end")] == [BASE + 1_001_000_000, BASE + 5_001_000_000]
+    assert [rig.output(RUN, attempt=number) for number in (1, 2)] == [b"first\n", b"second\n"]
+
+
+def test_a_whole_start_between_two_looks_is_an_attempt(engine, begin):
+    """When the first one ended is lost: it is told to have ended before the next one's lines, not with the next one."""
+    engine.line("first", 1.000)
+    engine.state(1.000, None, running=True)
+    rig = begin()
+    rig.wait_output(RUN, b"first\n")
+    engine.line("second", 5.0001)
+    engine.state(5.100, 5.001)
+    rig.wait_end(RUN, 2)
+    first, second = (line["t"] for line in rig.lines(RUN, "end"))
+    assert first < BASE + 5 * _S < second
+    assert [rig.output(RUN, attempt=number) for number in (1, 2)] == [b"first\n", b"second\n"]
