@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=values.log.level,
         max_bytes=values.log.max_bytes,
         foreground=arguments.foreground,
-        form=_form(values.log.format),
+        form=log_form(values.log.format),
     )
     try:
         given = Given(
@@ -129,7 +129,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     sockets: list[socket.socket]
 
 
-def _form(wanted: str) -> str:
+def log_form(wanted: str) -> str:
+    """The log's form on stderr: the one that is set (log.format), else the journal's where stderr is the journal."""
     if wanted != "auto":
         return wanted
     return "keys" if systemd.is_journal(2, os.environ) else "text"

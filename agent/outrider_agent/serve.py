@@ -22,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from outrider import spool
-from outrider_agent import agent_lock, errors, layout, life, logs, main, serving, settings, supervise
+from outrider_agent import agent_lock, errors, layout, life, logs, main, service, serving, settings, supervise
 from outrider_agent.blobs import local, parts
 from outrider_agent.core import backoff, wire
 from outrider_agent.portal import asking, assets, door, gate
@@ -82,18 +82,32 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ["OUTRIDER_HOME"] = os.fspath(where.home)
     given = {"server.address": arguments.address, "server.port": arguments.port}
     overrides = [*arguments.set, *(f"{key}={value}" for key, value in given.items() if value is not None)]
+
+    def load() -> settings.Settings:
+        found = settings.load(overrides, config=arguments.config)
+        check(found.server)
+        return found
+
     try:
-        values = settings.load(overrides, config=arguments.config)
-        check(values.server)
+        values = load()
         layout.prepare(where)
     except (errors.SettingsError, errors.HomeUnusable) as exc:
         return _refuse(str(exc), main.USAGE)
-    file = logs.configure(path=where.log, level=values.log.level, max_bytes=values.log.max_bytes, foreground=arguments.foreground)
+    told, form = values.log, main.log_form(values.log.format)
+    file = logs.configure(path=where.log, level=told.level, max_bytes=told.max_bytes, foreground=arguments.foreground, form=form)
+    reloader = service.Reloader(values, load, lambda new: _apply(new, file))
     try:
-        return _locked(where, values)
+        return _locked(where, values, reloader)
     finally:
         if file is not None:
             file.close()
+
+
+def _apply(new: settings.Settings, file: logs.File | None) -> None:
+    """What of the settings a reload changes in a server: its log."""
+    logs.set_level(new.log.level)
+    if file is not None:
+        file.reopen(new.log.max_bytes)
 
 
 def check(given: settings.Server) -> None:
@@ -113,7 +127,7 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def _locked(where: layout.Layout, values: settings.Settings) -> int:
+def _locked(where: layout.Layout, values: settings.Settings, reloader: service.Reloader) -> int:
     """Holds the home's lock while the server runs."""
     try:
         lock = agent_lock.acquire(where.lock, answers=lambda: main.answers(where), patience_s=values.agent.takeover_after_s)
@@ -122,7 +136,7 @@ def _locked(where: layout.Layout, values: settings.Settings) -> int:
     except OSError as exc:
         return _refuse(f"{where.lock} cannot be locked: {exc}. Set OUTRIDER_HOME to a folder on a local disk.", main.USAGE)
     try:
-        ended = asyncio.run(Server(where, values, lock).run())
+        ended = asyncio.run(Server(where, values, lock, reloader).run())
     except (OSError, errors.OutriderError) as exc:
         log.exception("server_failed", error=supervise.describe(exc))
         return _refuse(f"The server cannot go on: {exc} Nothing is lost: what is not committed, the agents hold.", main.FAILED)
@@ -134,8 +148,8 @@ def _locked(where: layout.Layout, values: settings.Settings) -> int:
 class Server:
     """One server, from its start to its end: listening ends first, then what was received is committed, then the store is closed."""
 
-    def __init__(self, where: layout.Layout, values: settings.Settings, lock: agent_lock.AgentLock) -> None:
-        self._where, self._values, self._lock = where, values, lock
+    def __init__(self, where: layout.Layout, values: settings.Settings, lock: agent_lock.AgentLock, reloader: service.Reloader) -> None:
+        self._where, self._values, self._lock, self._reloader = where, values, lock, reloader
         self._ending = life.Ending()
         self._database = Path(values.store.path) if values.store.path else where.database
         self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS, "serve")
@@ -152,6 +166,7 @@ class Server:
         self._ending.bind(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ending.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reloader.reload)
         store = await loop.run_in_executor(self._threads, self._open)
         received = receiver.Receiver(store, self._ending.fenced)
         await loop.run_in_executor(self._threads, received.start)
@@ -160,6 +175,7 @@ class Server:
         told = serving.Told(
             layout=self._where, version=main.installed_version(), started=self._started, receiver=received, reader=reader,
             database=self._database, blobs=self._blobs, threads=self._threads, stop=self._ending.stop, url=lambda: self._url,
+            stuck_after_s=self._values.agent.stuck_after_s,
         )  # fmt: skip
         asked = serving.ServerOperations(told)
         controlled = control.Server(asked, self._where.socket())

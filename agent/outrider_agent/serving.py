@@ -49,6 +49,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     threads: concurrent.futures.Executor
     stop: Callable[[], None]
     url: Callable[[], str]
+    #: A transaction that takes longer is no progress.
+    stuck_after_s: float
 
 
 class ServerOperations:
@@ -64,9 +66,16 @@ class ServerOperations:
 
     def health(self) -> dict[str, Any]:
         """`ok` is false while nothing can be committed."""
-        error = self._told.receiver.error
+        error = self._wrong()
         answer: dict[str, Any] = {"ok": error is None, "pid": os.getpid(), "version": self._told.version}
         return answer if error is None else {**answer, "reason": error}
+
+    def _wrong(self) -> str | None:
+        """Why nothing can be committed at the moment."""
+        busy_s = self._told.receiver.busy_s()
+        if busy_s > self._told.stuck_after_s:
+            return f"the transaction under way has taken {busy_s:.0f} s; the store's disk may hang"
+        return self._told.receiver.error
 
     def probe(self) -> dict[str, bool]:
         """What /healthz answers: it listens, its store is open; and what comes can be committed."""
@@ -74,7 +83,7 @@ class ServerOperations:
 
     async def status(self) -> dict[str, Any]:
         """The document of GET /status, in an agent's shape."""
-        received, error = self._told.receiver, self._told.receiver.error
+        received, error = self._told.receiver, self._wrong()
         sink = {
             "name": "store",
             "state": "ok" if error is None else "backing-off",

@@ -36,6 +36,10 @@ def file_address(home: str | None, run_id: str, name: str) -> str:
 def _portal(home: str | None) -> str:
     import json
 
+    from outrider import control
+
+    if home is not None:
+        control.wait_begun(home)  # it says its port when it is there: the first free one
     try:
         with open(os.path.join(home or "", "portal.json"), encoding="utf-8") as file:
             found = json.load(file)

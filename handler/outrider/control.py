@@ -13,6 +13,11 @@ from typing import Any
 
 from outrider import _signals, spool
 
+#: Agents that this process has begun to start and has not waited for: home -> process id, and when.
+_begun: dict[str, tuple[int, float]] = {}
+#: So long is one of them waited for.
+_BEGINS_S = 60.0
+
 
 class ControlError(OSError):
     """The agent could not be asked, or gave no answer."""
@@ -127,7 +132,25 @@ def _spawn(home: str) -> None:
         start_new_session=True,
         close_fds=True,
     )
+    _begun[home] = process.pid, time.monotonic()
     process.returncode = 0  # detached on purpose: it outlives us, and nothing is to warn about that
+
+
+def wait_begun(home: str) -> None:
+    """Waits for the agent that this process has begun to start: until it is there, or has ended, or for a minute. For no other."""
+    pid, began = _begun.get(home, (0, 0.0))
+    while home in _begun:
+        if agent_info(home) is not None or _has_ended(pid) or time.monotonic() - began > _BEGINS_S:
+            _begun.pop(home, None)
+        else:
+            time.sleep(0.02)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # somebody else has waited for it, or it is no child of this process: a fork's
+        return True
 
 
 def _wait_until_healthy(home: str, wait: float) -> bool:

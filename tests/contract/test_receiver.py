@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from server_rig import piece
 from spoolfiles import line
+from waiting import until
 
 from outrider_agent import errors, model
 from outrider_agent.receive import receiver
@@ -16,7 +19,13 @@ class Odd(sqlite.SqliteStore):
 
     locked = False
 
+    def __init__(self, path):
+        super().__init__(path)
+        self.held = threading.Lock()
+
     def commit(self, batch):
+        with self.held:  # the disk hangs as long as a test holds it
+            pass
         if self.locked:
             raise errors.Unavailable("locked")
         if any(b"poison" in one.data for one in batch.slices):
@@ -72,6 +81,19 @@ def test_nobody_is_stopped_by_what_another_one_sent(made):
         answers[1].result(20)
     assert answers[2].result(20).taken
     assert [values(store, f"r{number}") for number in (0, 2)] == [[0], [2]]
+
+
+def test_how_long_a_transaction_takes_is_told_while_it_is_under_way(made):
+    """Law: a hang is no progress. Health asks this; a disk that hangs gives neither an answer nor an error."""
+    one, store = made
+    one.start()
+    assert one.busy_s() == 0
+    with store.held:
+        answer = one.offer(piece(stream(0), line("m", n="x", v=1)))
+        until(lambda: one.busy_s() > 0.05, 30)
+        assert not answer.done()
+    assert answer.result(20).taken
+    until(lambda: one.busy_s() == 0, 30)
 
 
 def test_a_line_that_the_store_refuses_is_set_aside_and_the_rest_goes_in(made):

@@ -174,7 +174,6 @@ def test_a_training_container_that_is_killed_ends_its_run_as_failed(project):
     until(ended, 60, "the run of a killed container goes on for ever")
 
 
-@pytest.mark.full
 def test_an_unmodified_image_is_tracked_by_its_labels(engine, tmp_path):
     """Rule: compose.labels.yaml as it stands: nothing of ours in the image, no power of root's but to read; output and end are there."""
     agent_image.make(engine, "unmodified", tmp_path, 'FROM busybox\nCMD ["sh", "-c", "echo loss 0.5; echo careful >&2; exit 3"]\n')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -135,6 +136,21 @@ def command(home, *words, **environ):
         timeout=120,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def test_a_servers_log_has_the_form_that_is_set_and_sighup_ends_nothing(tmp_path):
+    """Rule: what collects a container's log reads JSON where that was set; a reload takes the log's level, as an agent's does."""
+    settings = tmp_path / "outrider.toml"
+    settings.write_text('[log]\nformat = "json"\n')
+    with servers.serving(tmp_path / "central", "--config", str(settings)) as one:
+        assert "server_started" in [json.loads(text)["event"] for text in one.said().splitlines()]
+        settings.write_text('[log]\nformat = "json"\nlevel = "warning"\n[server]\nmax_body_bytes = 70000\n')
+        one.process.send_signal(signal.SIGHUP)
+        until(lambda: "settings_need_a_restart" in one.said(), 30, "nothing was read again")
+        settings.write_text("[server]\nrequire_token = 3\n")
+        one.process.send_signal(signal.SIGHUP)
+        until(lambda: "settings_not_reloaded" in one.said(), 30, "wrong settings were taken")
+        assert one.stop() == 0
 
 
 def test_the_commands_work_on_the_servers_machine(server):

@@ -71,6 +71,23 @@ def test_waiting_streams_the_log_under_the_originals_headings(folder, capsys):
     assert run.get_tags() == {"try": "1"}
 
 
+def test_the_first_link_names_the_port_that_the_portal_then_has(home, folder, monkeypatch):
+    """The agent that a submission starts takes the first free port: a link that is made at once waits until it says which."""
+    monkeypatch.setenv("OUTRIDER_PORTAL_PORT", "0")
+    write(folder, train="print('one')")
+    portal = Portal(home)
+    try:
+        run = submit(folder)
+        url = run.get_portal_url()
+        assert url == f"{json.loads((home / 'portal.json').read_text())['url']}runs/{run.id}"
+        run.wait_for_completion()
+    finally:
+        until(lambda: control.agent_info(str(home)), 30, "no agent was started")
+        control.request(str(home), "POST", "/stop")
+        portal.stop()
+        gone(home)
+
+
 @pytest.mark.usefixtures("agent")
 def test_submit_with_show_output_is_the_same(folder, capsys):
     """`experiment.submit(src, show_output=True)`, as a seed has it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -85,6 +86,7 @@ class Receiver:
         self._changed = threading.Condition()
         self._closed = False
         self._error: str | None = None
+        self._began: float | None = None
         self.commits = self.records = self.set_aside = 0
         self._tidied = 0
         self._thread = threading.Thread(target=self._run, name="receive", daemon=True)
@@ -93,6 +95,11 @@ class Receiver:
     def error(self) -> str | None:
         """Why nothing goes in at the moment; None where the last transaction went well."""
         return self._error
+
+    def busy_s(self) -> float:
+        """Seconds that the transaction under way has taken; 0 where none is."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def start(self) -> None:
         """Becomes the store's owner, and begins. Raises `Unavailable`."""
@@ -127,7 +134,9 @@ class Receiver:
 
     def _run(self) -> None:
         while (offers := self._take()) is not None:
+            self._began = time.monotonic() if offers else None
             self._attempt(offers)
+            self._began = None
 
     def _attempt(self, offers: Sequence[Offer]) -> None:
         """The loop's top: what the store raises is the senders' answer. A bug is told to whose data it is about, and loudly."""
