@@ -1,5 +1,5 @@
 // Curves of an accuracy table: precision-recall, ROC, calibration, which share a threshold; gains and lift, which share a cut-off.
-import { area, curve, heightAt, placeAt } from "./automl-data.js";
+import { area, averagePrecision, curve, heightAt, placeAt } from "./automl-data.js";
 import { Axes, ModelCard, path, placed, pointed } from "./automl-draw.js";
 import { figure } from "./format.js";
 import { html } from "./html.js";
@@ -65,14 +65,23 @@ export function CurveDrawing({ kind, lines, look }) {
     <${Axes} at=${at} x=${x} y=${y} xTitle=${about.x} yTitle=${about.y} />
     ${kind !== "precision_recall" && html`<path class="base" d=${kind === "lift" ? `M${at.x(0)} ${at.y(1)}H${at.x(1)}` : path(at, [0, 1], [0, 1])}><title>${kind === "calibration" ? "y = x: as often as it says" : "random"}</title></path>`}
     ${lines.map((line) => html`<path class=${`line ${line.style}`} d=${path(at, ...ends(kind, line.curve))}><title>${line.run ? `${line.run}: ` : ""}${line.name}</title></path>`)}
+    ${kind === "calibration" && lines.map((line) => html`<${Bins} line=${line} at=${at} />`)}
     ${look && html`<${Cut} kind=${kind} lines=${lines} look=${look} at=${at} />`}
   </svg>`;
 }
 
-/** ROC and gains begin and end in the corners. @param {CurveKind} kind @param {Curve} given @returns {[number[], number[]]} */
+/** ROC and gains begin and end in the corners; below the lowest recall that a threshold has, precision is as at that. @param {CurveKind} kind @param {Curve} given @returns {[number[], number[]]} */
 function ends(kind, { x, y }) {
+  if (kind === "precision_recall" && x.length) return [[...x, 0], [...y, y.at(-1) ?? 0]];
   if (kind !== "roc" && kind !== "gains") return [x, y];
   return (x[0] ?? 0) >= (x.at(-1) ?? 0) ? [[1, ...x, 0], [1, ...y, 0]] : [[0, ...x, 1], [0, ...y, 1]];
+}
+
+/** How many samples each point of a calibration curve stands for: a point of two says little. @param {{ line: Drawn, at: import("./automl-draw.js").Place }} props */
+function Bins({ line, at }) {
+  const { x, y, count = [] } = line.curve;
+  const most = Math.max(1, ...count);
+  return x.map((across, place) => html`<circle class=${`bin ${line.style}`} r=${1.2 + 4 * Math.sqrt((count[place] ?? 0) / most)} cx=${at.x(across)} cy=${at.y(y[place] ?? 0)}><title>${line.name}: ${figure(count[place] ?? 0)} samples</title></circle>`);
 }
 
 /** Where all charts are cut. @param {{ kind: CurveKind, lines: Drawn[], look: ModelLook, at: import("./automl-draw.js").Place }} props */
@@ -98,7 +107,7 @@ function nearestThreshold(lines, x, y) {
   for (const { curve: given } of lines) {
     given.x.forEach((at, place) => {
       const away = Math.hypot(at - x, (given.y[place] ?? 0) - y);
-      if (away < best) [best, found] = [away, Math.round((given.threshold[place] ?? 0) * 1000) / 1000];
+      if (away < best) [best, found] = [away, given.threshold[place] ?? 0];
     });
   }
   return found;
@@ -113,18 +122,18 @@ function said(kind, lines, look) {
     const who = `${several ? `${line.run} ` : ""}${line.name.replace(" average", "")}`;
     if (kind === "gains" || kind === "lift") return `${who} ${short(heightAt(line.curve, share))}`;
     const place = placeAt(line.curve, threshold);
-    if (kind === "calibration") return `${who} off by ${short(offBy(line.curve))}`;
+    if (kind === "calibration") return `${who} ${short(offBy(line.curve))}`;
     const pair = `${short(line.curve.x[place])} / ${short(line.curve.y[place])}`;
-    return kind === "roc" ? `${who} ${pair}, area about ${short(area({ ...line.curve, x: ends("roc", line.curve)[0], y: ends("roc", line.curve)[1] }))}` : `${who} ${pair}`;
+    return `${who} ${pair}, ${kind === "roc" ? `area about ${short(area({ ...line.curve, x: ends("roc", line.curve)[0], y: ends("roc", line.curve)[1] }))}` : `average precision about ${short(averagePrecision(line.curve))}`}`;
   });
-  const where = { roc: `At threshold ${figure(threshold)} (false / true positive rate)`, precision_recall: `At threshold ${figure(threshold)} (recall / precision)`, calibration: "On average over the bins", gains: `At ${figure(share * 100)} % of the samples (at random ${figure(share)})`, lift: `At ${figure(share * 100)} % of the samples (at random 1)` }[kind];
+  const where = { roc: `At threshold ${figure(threshold)} (false / true positive rate)`, precision_recall: `At threshold ${figure(threshold)} (recall / precision)`, calibration: "How far off y = x on average over the samples", gains: `At ${figure(share * 100)} % of the samples (at random ${figure(share)})`, lift: `At ${figure(share * 100)} % of the samples (at random 1)` }[kind];
   return words.length ? `${where}: ${words.join("; ")}.` : "No line is chosen.";
 }
 
 /** @param {number | null | undefined} given */
 const short = (given) => (given === null || given === undefined ? "-" : String(Number(given.toFixed(3))));
 
-/** How far from y = x. @param {Curve} given */
-function offBy({ x, y }) {
-  return x.reduce((sum, at, place) => sum + Math.abs(at - (y[place] ?? 0)), 0) / (x.length || 1);
+/** How far from y = x, each bin by its samples: the expected calibration error. @param {Curve} given */
+function offBy({ x, y, count = [] }) {
+  return x.reduce((sum, at, place) => sum + Math.abs(at - (y[place] ?? 0)) * (count[place] ?? 0), 0) / (count.reduce((sum, one) => sum + one, 0) || 1);
 }

@@ -2,7 +2,7 @@
 // The schemas are those of docs/charts.md; the curves are those of handler/outrider/_curves.py, and a test holds them together.
 
 /** @typedef {[number, number, number, number]} Counts TP, FP, TN, FN at one threshold */
-/** @typedef {{ x: number[], y: number[], threshold: number[] }} Curve */
+/** `count`: of a calibration curve, how many samples each point stands for. @typedef {{ x: number[], y: number[], threshold: number[], count?: number[] }} Curve */
 /** @typedef {{ labels: string[], matrix: number[][] }} Matrix */
 /** @typedef {{ labels: string[], probability: Counts[][], percentile: Counts[][], probabilityAt: number[], percentileAt: number[] }} Accuracy */
 /** @typedef {{ edges: number[], counts: number[], mean: number | null, spread: number | null }} Residuals */
@@ -154,11 +154,31 @@ function summed(tables) {
   return (tables[0] ?? []).map((_, row) => /** @type {Counts} */ ([0, 1, 2, 3].map((column) => tables.reduce((sum, table) => sum + (table[row]?.[column] ?? 0), 0))));
 }
 
+/** @typedef {{ all: Counts[][], at: number[] }} Tables of all classes, over thresholds */
+/** @type {WeakMap<Accuracy, Tables>} */
+const joined = new WeakMap();
+
+/**
+ * Both halves in one order of thresholds: of a model that is sure of itself hardly a score lies between evenly spaced ones. Where that
+ * makes a higher threshold take more, the percentiles are no scores, and the evenly spaced ones stand alone.
+ * @param {Accuracy} table @returns {Tables}
+ */
+function both(table) {
+  const known = joined.get(table);
+  if (known) return known;
+  const every = [...table.probabilityAt, ...table.percentileAt];
+  const order = every.map((_, place) => place).sort((one, other) => (every[one] ?? 0) - (every[other] ?? 0) || one - other);
+  const places = order.filter((place, from) => from === 0 || every[order[from - 1] ?? 0] !== every[place]);
+  const all = table.probability.map((rows, of) => places.map((place) => /** @type {Counts} */ (rows[place] ?? table.percentile[of]?.[place - rows.length])));
+  const isFalling = all.every((rows) => rows.every((row, place) => row[0] <= (rows[place - 1]?.[0] ?? row[0]) && row[1] <= (rows[place - 1]?.[1] ?? row[1])));
+  const made = isFalling ? { all, at: places.map((place) => every[place] ?? 0) } : { all: table.probability, at: table.probabilityAt };
+  joined.set(table, made);
+  return made;
+}
+
 /** @param {Accuracy} table @param {CurveKind} kind @param {number | "macro" | "micro"} of a class by its place, or an average @returns {Curve} */
 export function curve(table, kind, of) {
-  const isShare = kind === "gains" || kind === "lift";
-  const all = isShare ? table.percentile : table.probability;
-  const at = isShare ? table.percentileAt : table.probabilityAt;
+  const { all, at } = kind === "gains" || kind === "lift" ? { all: table.percentile, at: table.percentileAt } : kind === "calibration" ? { all: table.probability, at: table.probabilityAt } : both(table);
   const tables = of === "micro" ? [summed(all)] : of === "macro" ? all : [all[of] ?? []];
   return kind === "calibration" ? calibration(tables, at) : along(tables, at, POINT[kind]);
 }
@@ -182,8 +202,8 @@ export const BINS = 10;
 
 /** The share of positives among the samples between two thresholds, in bins of equal width. @param {Counts[][]} tables @param {number[]} at @returns {Curve} */
 function calibration(tables, at) {
-  /** @type {Curve} */
-  const found = { x: [], y: [], threshold: [] };
+  /** @type {Required<Curve>} */
+  const found = { x: [], y: [], threshold: [], count: [] };
   const last = at.length - 1;
   const bins = Math.min(BINS, last);
   for (let part = 0; part < bins; part++) {
@@ -193,8 +213,10 @@ function calibration(tables, at) {
     const shares = of.map((own) => [sum(own.map((one) => one.of[0])), sum(own.map((one) => one.of[1]))]).filter(([, total]) => (total ?? 0) > 0);
     if (!shares.length) continue;
     const all = of.flat();
+    const count = sum(all.map((one) => one.of[1]));
     found.threshold.push(at[from] ?? 0);
-    found.x.push(sum(all.map((one) => one.of[1] * (((at[one.row] ?? 0) + (at[one.row + 1] ?? 1)) / 2))) / sum(all.map((one) => one.of[1])));
+    found.count.push(count);
+    found.x.push(sum(all.map((one) => one.of[1] * (((at[one.row] ?? 0) + (at[one.row + 1] ?? 1)) / 2))) / count);
     found.y.push(sum(shares.map(([positive = 0, total = 1]) => positive / total)) / shares.length);
   }
   return found;
@@ -212,11 +234,12 @@ function bin(table, row) {
 
 /** Where on a curve a threshold lies: the place of the last threshold that is not above it. @param {Curve} given @param {number} threshold */
 export function placeAt(given, threshold) {
-  let found = -1;
-  given.threshold.forEach((at, place) => {
-    if (at <= threshold + 1e-9) found = place;
-  });
-  return found;
+  return placeOf(given.threshold, threshold);
+}
+
+/** @param {number[]} thresholds @param {number} threshold */
+function placeOf(thresholds, threshold) {
+  return thresholds.findLastIndex((at) => at <= threshold + 1e-9);
 }
 
 /** A curve's height at a share of samples, between its points. @param {Curve} given @param {number} x */
@@ -232,10 +255,15 @@ export function heightAt(given, x) {
 /** What would be predicted for one class against the rest at a threshold. @param {Accuracy} table @param {number} of @param {number} threshold @returns {Matrix} */
 export function matrixAt(table, of, threshold) {
   const name = table.labels[of] ?? "";
-  let row = 0;
-  table.probabilityAt.forEach((at, place) => (row = at <= threshold + 1e-9 ? place : row));
-  const [tp, fp, tn, fn] = table.probability[of]?.[row] ?? [0, 0, 0, 0];
+  const { all, at } = both(table);
+  const row = Math.max(0, placeOf(at, threshold));
+  const [tp, fp, tn, fn] = all[of]?.[row] ?? [0, 0, 0, 0];
   return { labels: [name, `not ${name}`], matrix: [[tp, fn], [fp, tn]] };
+}
+
+/** The mean precision over all recall, each step of recall with the precision that it is had at. @param {Curve} given of falling recall */
+export function averagePrecision({ x, y }) {
+  return sum(x.map((at, place) => (at - (x[place + 1] ?? 0)) * (y[place] ?? 0)));
 }
 
 /** The area under a curve, by trapezoids of its points: of a table an estimate. @param {Curve} given */

@@ -1,7 +1,7 @@
 // The importance of features: overall and for each class, of one run or several.
 import { useState } from "preact/hooks";
 import { ModelCard } from "./automl-draw.js";
-import { figure } from "./format.js";
+import { clipped, figure } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { Importance } from "./automl-data.js" */
@@ -61,7 +61,7 @@ export function ImportanceDrawing({ bars, features }) {
   const row = Math.max(ROW, bars.length * 7 + 6);
   const thick = (row - 6) / Math.max(1, bars.length);
   return html`<svg viewBox=${`0 0 ${WIDTH} ${features.length * row + 6}`} aria-hidden="true">
-    ${features.map((feature, place) => html`<text class="ink" x=${LEFT - 8} y=${place * row + row / 2 + 4} text-anchor="end"><title>${feature}</title>${feature.length > 22 ? `${feature.slice(0, 21)}…` : feature}</text>
+    ${features.map((feature, place) => html`<text class="ink" x=${LEFT - 8} y=${place * row + row / 2 + 4} text-anchor="end"><title>${feature}</title>${clipped(feature, 23)}</text>
       ${bars.map((one, which) => {
         const value = one.values.get(feature) ?? 0;
         const wide = (value / high) * (WIDTH - LEFT - 58);

@@ -2,7 +2,7 @@
 import { matrixAt } from "./automl-data.js";
 import { ModelCard } from "./automl-draw.js";
 import { useState } from "preact/hooks";
-import { figure } from "./format.js";
+import { clipped, figure } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { Accuracy, Matrix } from "./automl-data.js" */
@@ -10,11 +10,15 @@ import { html } from "./html.js";
 /** @typedef {{ label: string, place: number, data: Matrix, table: Accuracy | null }} Given */
 
 const SIZE = 400;
-const LEFT = 74;
+const LEFT = 84;
 const TOP = 8;
 const BARS = 62;
 /** Of more classes, cells have no number of their own; they say it when pointed at. */
 const WITH_NUMBERS = 14;
+/** A label has so many letters, a letter is so wide, and a number on it so high. */
+const LETTERS = 10;
+const LETTER = 6.2;
+const DIGIT = 9;
 
 /** @param {{ given: Given[], look: ModelLook, examples?: (() => any) | undefined }} props */
 export function MatrixCard({ given, look, examples }) {
@@ -59,21 +63,23 @@ export function MatrixDrawing({ data, isPercent = false, most = Math.max(1, ...d
   const all = trues.reduce((sum, one) => sum + one, 0) || 1;
   const word = (/** @type {number} */ count) => (isPercent ? `${figure(Number(((count / all) * 100).toPrecision(3)))} %` : figure(count));
   const every = Math.ceil(labels.length / 20);
-  return html`<svg viewBox=${`0 0 ${SIZE} ${bottom + BARS + 34}`} aria-hidden="true">
+  const isTilted = Math.max(...labels.map((name) => Math.min(name.length, LETTERS))) * LETTER > step - 2;
+  const under = bottom + (isTilted ? 50 : 14);
+  return html`<svg viewBox=${`0 0 ${SIZE} ${under + BARS + 20}`} aria-hidden="true">
     ${labels.map((name, place) => {
       const [x, y] = [LEFT + (place + 0.5) * step, TOP + (place + 0.5) * step];
       return html`<path class="grid" d=${`M${LEFT} ${TOP + place * step}H${right}M${LEFT + place * step} ${TOP}V${bottom}`} />
-        ${place % every === 0 && html`<text x=${LEFT - 6} y=${y + 4} text-anchor="end"><title>${name}</title>${clipped(name, 9)}</text><text x=${x} y=${bottom + 14} text-anchor="middle"><title>${name}</title>${clipped(name, Math.max(2, Math.floor(step / 6.5)))}</text>`}
+        ${place % every === 0 && html`<text x=${LEFT - 6} y=${y + 4} text-anchor="end"><title>${name}</title>${clipped(name, LETTERS)}</text><text transform=${isTilted ? `translate(${x + 5} ${bottom + 10}) rotate(-45)` : `translate(${x} ${bottom + 14})`} text-anchor=${isTilted ? "end" : "middle"}><title>${name}</title>${clipped(name, LETTERS)}</text>`}
         <rect class="column c7" x=${right + 6} y=${TOP + place * step + step * 0.15} height=${step * 0.7} width=${((trues[place] ?? 0) / total) * (BARS - 32)}><title>true ${name}: ${trues[place]}</title></rect>
-        <rect class="column c7" x=${LEFT + place * step + step * 0.15} y=${bottom + 20} width=${step * 0.7} height=${((predicted[place] ?? 0) / total) * (BARS - 26)}><title>predicted ${name}: ${predicted[place]}</title></rect>
+        <rect class="column c7" x=${LEFT + place * step + step * 0.15} y=${under + 6} width=${step * 0.7} height=${((predicted[place] ?? 0) / total) * (BARS - 26)}><title>predicted ${name}: ${predicted[place]}</title></rect>
         ${place % every === 0 && html`<text class="count" x=${right + 9 + ((trues[place] ?? 0) / total) * (BARS - 32)} y=${y + 4}>${word(trues[place] ?? 0)}</text>`}
-        ${place % every === 0 && step > 20 && html`<text class="count" text-anchor="middle" x=${x} y=${bottom + 31 + ((predicted[place] ?? 0) / total) * (BARS - 26)}>${word(predicted[place] ?? 0)}</text>`}`;
+        ${place % every === 0 && step > 20 && html`<text class="count" text-anchor="middle" x=${x} y=${under + 17 + ((predicted[place] ?? 0) / total) * (BARS - 26)}>${word(predicted[place] ?? 0)}</text>`}`;
     })}
     <rect class="frame" x=${LEFT} y=${TOP} width=${side} height=${side} />
     ${matrix.map((row, up) => row.map((count, across) => html`<${Cell} row=${row} count=${count} share=${isPercent ? percent(row, count) / 100 : count / most} isRight=${up === across} isPercent=${isPercent}
       x=${LEFT + (across + 0.5) * step} y=${TOP + (up + 0.5) * step} step=${step} names=${[labels[up], labels[across]]} isNumbered=${labels.length <= WITH_NUMBERS} />`))}
-    <text class="title" transform=${`translate(12 ${TOP + side / 2}) rotate(-90)`} text-anchor="middle">True label</text>
-    <text class="title" x=${LEFT + side / 2} y=${bottom + BARS + 28} text-anchor="middle">Predicted label</text>
+    <text class="title" transform=${`translate(10 ${TOP + side / 2}) rotate(-90)`} text-anchor="middle">True label</text>
+    <text class="title" x=${LEFT + side / 2} y=${under + BARS + 14} text-anchor="middle">Predicted label</text>
   </svg>`;
 }
 
@@ -81,16 +87,15 @@ export function MatrixDrawing({ data, isPercent = false, most = Math.max(1, ...d
 function Cell({ row, count, share, isRight, isPercent, x, y, step, names, isNumbered }) {
   const radius = Math.sqrt(Math.min(1, share)) * step * 0.46;
   const words = isPercent ? `${figure(Number(percent(row, count).toFixed(1)))} %` : figure(count);
+  // A number that does not fit onto its circle stands below it; in a low cell the two share the height.
+  const isInside = radius >= words.length * 3.1 + 6 || 2 * radius + DIGIT + 2 > step;
+  const isRoomy = radius + DIGIT + 3 <= step / 2;
+  const up = isInside || isRoomy || !isNumbered ? y : y - DIGIT / 2 - 1;
   return html`<g><title>true ${names[0]}, predicted ${names[1]}: ${figure(count)} (${figure(Number(percent(row, count).toFixed(1)))} % of true ${names[0]})</title>
     <rect x=${x - step / 2} y=${y - step / 2} width=${step} height=${step} fill="transparent" />
-    ${count > 0 && html`<circle class=${isRight ? "correct" : "incorrect"} cx=${x} cy=${y} r=${Math.max(1.5, radius)} opacity="0.8" />`}
-    ${isNumbered && count > 0 && html`<text class="count" x=${x} y=${y + 4} text-anchor="middle">${words}</text>`}
+    ${count > 0 && html`<circle class=${isRight ? "correct" : "incorrect"} cx=${x} cy=${up} r=${Math.max(1.5, radius)} opacity="0.8" />`}
+    ${isNumbered && count > 0 && html`<text class=${isInside ? "count on" : "count"} x=${x} y=${isInside ? y + 4 : up + Math.max(1.5, radius) + DIGIT + 1} text-anchor="middle">${words}</text>`}
   </g>`;
-}
-
-/** @param {string} text @param {number} most */
-function clipped(text, most) {
-  return text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text;
 }
 
 /** @param {Given} given @param {boolean} isNamed */

@@ -113,7 +113,7 @@ function Notes({ lines, chart, look, across }) {
   if (lines.length > 1) notes.unshift(plural(lines.length, "line"));
   const drawn = chart?.lines ?? [];
   const bad = drawn.reduce((sum, line) => sum + line.drawn.bad.reduce((all, one) => all + one, 0), 0);
-  const first = drawn.flatMap((line) => line.drawn.x[line.drawn.bad.findIndex((one) => one > 0)] ?? []);
+  const first = drawn.flatMap((line) => line.drawn.badAt.find((one) => one !== null) ?? []);
   const kinds = new Set(drawn.flatMap((line) => line.drawn.odd).join(""));
   const which = [["N", "NaN"], ["+", "+∞"], ["-", "−∞"]].filter(([kind]) => kinds.has(kind ?? "")).map(([, word]) => word).join(", ");
   const isBelow = look.log.value && lines.some(({ curve }) => curve.series.min !== null && curve.series.min <= 0);

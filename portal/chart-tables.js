@@ -12,7 +12,7 @@ import { json } from "./source.js";
 /** @import { Given, Source } from "./chart-card.js" */
 /** @import { Look } from "./chart-look.js" */
 /** @import { Drawn } from "./curve.js" */
-/** @typedef {{ name: string, kind: string, count: number, columns: Record<string, any[]> }} Table */
+/** `names`: the columns in their order, which an object's keys do not keep. @typedef {{ name: string, kind: string, count: number, names?: string[], columns: Record<string, any[]> }} Table */
 /** @typedef {{ run_id: string, label: string, place: number, tables: Record<string, { count: number }> }} Owner */
 
 /** A cell as a number: those that are none have words, as in the rest of the API; null: it is no number at all. @param {any} cell */
@@ -21,9 +21,15 @@ function numberOf(cell) {
   return ownOf({ NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, "-Infinity": Number.NEGATIVE_INFINITY }, String(cell)) ?? null;
 }
 
+/** @param {Table} table @returns {string[]} */
+function namesOf({ names, columns }) {
+  return names ?? Object.keys(columns);
+}
+
 /** The two columns of a table that has two, both of numbers. @param {Table} table @returns {[string, string] | null} */
-export function axesOf({ columns }) {
-  const names = Object.keys(columns);
+export function axesOf(table) {
+  const { columns } = table;
+  const names = namesOf(table);
   const isNumeric = names.every((name) => (columns[name] ?? []).every((cell) => cell === null || numberOf(cell) !== null) && (columns[name] ?? []).some((cell) => typeof cell === "number"));
   return names.length === 2 && isNumeric && (columns[names[0] ?? ""] ?? []).length > 1 ? /** @type {[string, string]} */ (names) : null;
 }
@@ -41,7 +47,7 @@ export class Columns {
     if ((rows[0]?.x ?? 0) > (rows.at(-1)?.x ?? 0)) rows.reverse();
     const last = rows.map(({ y }) => (y !== null && Number.isFinite(y) ? y : null));
     /** @type {Drawn} */
-    this.columns = { x: rows.map((row) => row.x ?? 0), last, min: last, max: last, bad: rows.map(({ y }) => (y !== null && !Number.isFinite(y) ? 1 : 0)), odd: rows.map(({ y }) => oddOf(y ?? undefined)) };
+    this.columns = { x: rows.map((row) => row.x ?? 0), last, min: last, max: last, bad: rows.map(({ y }) => (y !== null && !Number.isFinite(y) ? 1 : 0)), odd: rows.map(({ y }) => oddOf(y ?? undefined)), badAt: rows.map(({ x, y }) => (y !== null && !Number.isFinite(y) ? x : null)) };
     const known = /** @type {number[]} */ (last.filter((one) => one !== null));
     this.series = { name: key, source: "call", kind: "table", count: rows.length, last: last.at(-1) ?? "NaN", last_step: null, last_time: null, min: known.length ? known.reduce((one, other) => Math.min(one, other)) : null, max: known.length ? known.reduce((one, other) => Math.max(one, other)) : null };
   }
@@ -99,7 +105,7 @@ function Line({ name, found, axes: [across, upwards], look }) {
 
 /** @param {{ name: string, table: Table, label: string }} props */
 function Cells({ name, table, label }) {
-  const names = Object.keys(table.columns);
+  const names = namesOf(table);
   const height = Math.max(0, ...names.map((column) => (table.columns[column] ?? []).length));
   const rows = Array.from({ length: height }, (_, place) => names.map((column) => table.columns[column]?.[place] ?? null));
   return html`<article class="card chart tablecard" aria-label=${plain(name)}><header><h3><bdi>${plain(name)}</bdi>${label && html` <span class="dim"><bdi>${label}</bdi></span>`}</h3><span class="dim small">${plural(table.count, "row")}</span></header>

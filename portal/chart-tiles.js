@@ -1,6 +1,6 @@
 // What is no line: single numbers as tiles, texts as lists of values.
 import { useEffect, useState } from "preact/hooks";
-import { plain, plural, value } from "./format.js";
+import { plain, plural, safe, shorten, value } from "./format.js";
 import { html } from "./html.js";
 import { json } from "./source.js";
 
@@ -9,6 +9,8 @@ import { json } from "./source.js";
 /** @typedef {{ name: string, run_id: string, series: Series }} Words */
 
 const MOST_VALUES = 200;
+/** So much of a text is shown. */
+const LETTERS = 5000;
 
 /** @param {{ tiles: Tile[] }} props */
 export function Tiles({ tiles }) {
@@ -30,11 +32,16 @@ export function Texts({ texts }) {
   return html`<div class="card scroll"><table class="pairs"><tbody>${texts.map((one) => html`<${OneText} key=${one.run_id + one.name} of=${one} />`)}</tbody></table></div>`;
 }
 
+/** A text as it was logged, not cut short; its lines stay lines. @param {Value} given */
+function whole(given) {
+  return typeof given === "string" ? shorten(safe(given), LETTERS) : value(given);
+}
+
 /** @param {{ of: Words }} props */
 function OneText({ of: { name, run_id, series } }) {
   const [isOpen, setOpen] = useState(series.count > 1 && series.count <= 5);
   return html`<tr><th scope="row"><bdi>${plain(name)}</bdi></th><td>
-    <bdi>${value(series.last)}</bdi>
+    <bdi class="wrap">${whole(series.last)}</bdi>
     ${series.count > 1 && html` <button type="button" class="small" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${plural(series.count, "value")}</button>`}
     ${isOpen && html`<${Values} run_id=${run_id} series=${series} />`}
   </td></tr>`;
@@ -49,5 +56,5 @@ function Values({ run_id, series }) {
     json(`/runs/${run_id}/points?${query}`).then(setFound, () => setFound({ steps: [], values: [] }));
   }, [series.count]);
   if (!found) return null;
-  return html`<ol class="values small" start=${first + 1}>${found.values.map((one, place) => html`<li>${found.steps[place] !== null && html`<span class="dim">step ${found.steps[place]}</span> `}<bdi>${value(one)}</bdi></li>`)}</ol>`;
+  return html`<ol class="values small" start=${first + 1}>${found.values.map((one, place) => html`<li>${found.steps[place] !== null && html`<span class="dim">step ${found.steps[place]}</span> `}<bdi class="wrap">${whole(one)}</bdi></li>`)}</ol>`;
 }

@@ -75,7 +75,7 @@ export class Chart {
     if (!this.scales.logX || drawn.x.every((at) => at > 0)) return drawn;
     const keep = drawn.x.map((at) => at > 0);
     const kept = (/** @type {any[]} */ column) => column.filter((_, place) => keep[place]);
-    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad), odd: kept(drawn.odd) };
+    return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad), odd: kept(drawn.odd), badAt: kept(drawn.badAt) };
   }
 
   get hasBands() {

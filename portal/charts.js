@@ -7,6 +7,7 @@ import { Look, LookTools } from "./chart-look.js";
 import { TableCharts } from "./chart-tables.js";
 import { Texts, Tiles } from "./chart-tiles.js";
 import { Curve } from "./curve.js";
+import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
@@ -93,7 +94,7 @@ function Shown({ whole, look, hasSeries, isOwnLook, isIteration }) {
     ${(hasTables || hasSeries) && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} /></div></div>`}
     ${hasSeries && html`<${Overlaid} whole=${whole} look=${look} />`}
     ${hasTables && html`<div class="charts"><${TableCharts} owners=${owners} look=${look} /></div>`}
-    ${isNothing && html`<p class="card dim pad">No chart yet. <code>outrider.sklearn.log_classification(run, y_true, y_pred, y_score)</code> and <code>log_regression</code> draw those of a model; <code>run.log_table</code> and <code>run.log_row</code> with two columns of numbers draw a line.</p>`}`;
+    ${isNothing && html`<${None} of="chart" isOver=${whole.every(({ run }) => run.ended)} />`}`;
 }
 
 /** Every name that was logged, the runs' lines in one chart. @param {{ whole: Read[], look: Look }} props */

@@ -15,9 +15,10 @@ const MOST = 3 * BUCKETS;
 const LOOKED = 12;
 const LOOKED_POINTS = 2000;
 
-/** `odd`: which of its values are no finite number: any of N (NaN), + and - (infinities); empty where that is not known. */
-/** @typedef {{ ordinal: number, step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number }} Bucket */
-/** @typedef {{ x: number[], last: (number | null)[], min: (number | null)[], max: (number | null)[], bad: number[], odd: string[] }} Drawn */
+/** `badAt`: where the first of them is; `odd`: which of its values are no finite number: any of N (NaN), + and - (infinities); empty where that is not known. */
+/** @typedef {{ ordinal: number, step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number, badAt?: Place }} Bucket */
+/** Where a point is: the bucket that holds it says only where it ends. @typedef {{ step: number | null, time: number, ordinal: number }} Place */
+/** @typedef {{ x: number[], last: (number | null)[], min: (number | null)[], max: (number | null)[], bad: number[], odd: string[], badAt: (number | null)[] }} Drawn */
 
 /** @param {number | undefined} number */
 const present = (number) => (number === undefined || Number.isNaN(number) ? null : number);
@@ -90,14 +91,18 @@ export class Curve {
     this.isStepped ||= buckets.some((bucket) => bucket.step !== null);
   }
 
-  /** Asks which of the values are no number, where these are few. @param {Bucket[]} buckets */
+  /** Asks where the first value that is no number is, and, where these are few, which they are. @param {Bucket[]} buckets */
   async lookInto(buckets) {
     const odd = buckets.filter((bucket) => bucket.bad > 0 && bucket.count <= LOOKED_POINTS);
-    if (isOffline || odd.length > LOOKED) return;
-    await Promise.all(odd.map(async (bucket) => {
+    if (isOffline) return;
+    const isFew = odd.length <= LOOKED;
+    await Promise.all(odd.slice(0, isFew ? LOOKED : 1).map(async (bucket) => {
       const query = new URLSearchParams({ name: this.series.name, source: this.series.source, first: String(bucket.ordinal), limit: String(bucket.count) });
       const found = await json(`/runs/${this.run}/points?${query}`).catch(() => ({ values: [] }));
-      bucket.odd = [...new Set(found.values.map(oddOf))].join("");
+      const kinds = /** @type {string[]} */ (found.values.map(oddOf));
+      const place = kinds.findIndex((kind) => kind);
+      if (place >= 0) bucket.badAt = { step: found.steps[place] ?? null, time: found.times[place] ?? 0, ordinal: bucket.ordinal + place };
+      if (isFew) bucket.odd = [...new Set(kinds)].join("");
     }));
   }
 
@@ -124,10 +129,11 @@ export class Curve {
   /** Columns in the order of x. @param {"step" | "time"} axis @param {number} started milliseconds @returns {Drawn} */
   drawn(axis, started) {
     const bySteps = axis === "step" && this.hasSteps;
+    const along = (/** @type {Place} */ { step, time, ordinal }) => (axis === "time" ? (time - started) / 1000 : bySteps ? step : ordinal);
     let ordinal = -1;
     const placed = this.buckets.map((bucket) => {
       ordinal += bucket.count;
-      return { x: axis === "time" ? (bucket.time - started) / 1000 : bySteps ? bucket.step : ordinal, bucket };
+      return { x: along({ ...bucket, ordinal }), bucket };
     });
     const usable = /** @type {{ x: number, bucket: Bucket }[]} */ (placed.filter((one) => one.x !== null));
     usable.sort((one, other) => one.x - other.x);
@@ -138,6 +144,7 @@ export class Curve {
       max: usable.map((one) => one.bucket.max),
       bad: usable.map((one) => one.bucket.bad),
       odd: usable.map((one) => one.bucket.odd),
+      badAt: usable.map(({ x, bucket }) => (bucket.bad ? (bucket.badAt ? along(bucket.badAt) : null) ?? x : null)),
     };
   }
 }

@@ -23,6 +23,13 @@ export function shorten(text, limit = 60) {
   return text.length <= limit ? text : text.slice(0, limit - 1) + "…";
 }
 
+/** Without its middle: names that begin alike stay apart. @param {string} text @param {number} most */
+export function clipped(text, most) {
+  if (text.length <= most) return text;
+  const end = Math.floor((most - 1) / 2);
+  return `${text.slice(0, most - 1 - end)}…${text.slice(text.length - end)}`;
+}
+
 // C0 but for tab and newline, DEL, C1, the separators, bidirectional overrides, lone surrogates.
 // eslint-disable-next-line no-control-regex
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;

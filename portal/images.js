@@ -1,6 +1,7 @@
 // Images of one run or several: a gallery, a slider over those of one name, side by side with one zoom.
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { None } from "./empty.js";
 import { plain, plural } from "./format.js";
 import { html } from "./html.js";
 import { address, json } from "./source.js";
@@ -26,7 +27,7 @@ export function Images({ runs }) {
   }, [key]);
   if (whole === null) return html`<p class="dim" role="status">Reading…</p>`;
   const names = byName(whole);
-  if (!names.size) return html`<p class="card dim pad">No image yet. A script logs one by <code>run.log_image("name", path="picture.png")</code> or <code>plot=plt</code>.</p>`;
+  if (!names.size) return html`<${None} of="image" isOver=${whole.every((run) => run.ended)} />`;
   const most = Math.max(...[...names.values()].flatMap((owned) => owned.map((one) => one.figures.length)));
   return html`<div class="images">
     <div class="tools automl-tools">
@@ -38,7 +39,7 @@ export function Images({ runs }) {
       ${zoom.value.by > 1 && html`<button type="button" onClick=${() => (zoom.value = { by: 1, x: 0, y: 0 })}>Whole pictures</button>`}
     </div>
     ${most > 1 && isBeside && html`<p class="dim small">The slider of a picture moves those beside it too.</p>`}
-    ${isBeside ? [...names].map(([name, owned]) => html`<${Beside} key=${name} name=${name} owned=${owned} />`) : html`<div class="gallery">${[...names].flatMap(([name, owned]) => owned.map((one) => html`<${Picture} key=${name + one.run.run_id} name=${name} of=${one} isNamed=${whole.length > 1} />`))}</div>`}
+    ${isBeside ? [...names].map(([name, owned]) => html`<${Beside} key=${name} name=${name} owned=${owned} runs=${whole} />`) : html`<div class="gallery">${[...names].flatMap(([name, owned]) => owned.map((one) => html`<${Picture} key=${name + one.run.run_id} name=${name} of=${one} isNamed=${whole.length > 1} />`))}</div>`}
   </div>`;
 }
 
@@ -52,23 +53,34 @@ function byName(runs) {
       const owned = found.get(figure.name) ?? [];
       const mine = owned.find((one) => one.run === run);
       if (mine) mine.figures.push(figure);
-      else owned.push({ run, label: plain(run.name || `#${run.number ?? ""}`), figures: [figure] });
+      else owned.push({ run, label: labelOf(run), figures: [figure] });
       found.set(figure.name, owned);
     }
   }
   return found;
 }
 
-/** One name, a column a run, one slider for all. @param {{ name: string, owned: Owned[] }} props */
-function Beside({ name, owned }) {
+/** @param {Known} run */
+function labelOf(run) {
+  return plain(run.name || `#${run.number ?? ""}`);
+}
+
+/** @param {Known} run */
+function hasPictures(run) {
+  return (run.figures ?? []).some((one) => PICTURES.test(one.type));
+}
+
+/** One name, a column for each run that has images, one slider for all. @param {{ name: string, owned: Owned[], runs: Known[] }} props */
+function Beside({ name, owned, runs }) {
   const most = Math.max(...owned.map((one) => one.figures.length));
   const [place, setPlace] = useState(most - 1);
+  const columns = runs.filter(hasPictures).map((run) => owned.find((one) => one.run === run) ?? { run, label: labelOf(run), figures: [] });
   return html`<section class="card picture" aria-label=${plain(name)}>
     <h3><bdi>${plain(name)}</bdi></h3>
     ${most > 1 && html`<${Slider} name=${name} count=${most} place=${place} move=${setPlace} />`}
-    <div class="gallery beside" style=${`--across: ${Math.min(owned.length, 4)}`}>
-      ${owned.map((one) => html`<div><p class="small"><a href=${`/runs/${one.run.run_id}`}><bdi>${one.label}</bdi></a></p><${Shown} figure=${one.figures[Math.min(place, one.figures.length - 1)]} name=${name} label=${one.label} />
-        ${place >= one.figures.length && html`<p class="dim small">its last, number ${one.figures.length}</p>`}</div>`)}
+    <div class="gallery beside" style=${`--across: ${Math.min(columns.length, 4)}`}>
+      ${columns.map((one) => html`<div><p class="small"><a href=${`/runs/${one.run.run_id}`}><bdi>${one.label}</bdi></a></p>${one.figures.length === 0 ? html`<p class="dim small">It has none of this name.</p>` : html`<${Shown} figure=${one.figures[Math.min(place, one.figures.length - 1)]} name=${name} label=${one.label} />`}
+        ${one.figures.length > 0 && place >= one.figures.length && html`<p class="dim small">its last, number ${one.figures.length}</p>`}</div>`)}
     </div>
   </section>`;
 }

@@ -1,5 +1,6 @@
 // The log as one follows it: lines and records by time, a last line that still changes, filters, and what was before on demand.
 // Lines are added to the page one by one; only so many stand in it at once.
+import { silent } from "./empty.js";
 import { html } from "./html.js";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { queried, setQuery } from "./address.js";
@@ -250,7 +251,7 @@ export function Log({ view, isOver }) {
     ${hits && html`<${HitList} hits=${hits} close=${() => setHits(null)} />`}
     <div class="card logcard">
       <div class="log" ref=${box} role="log" aria-label="What it logged and printed" tabindex="0"></div>
-      ${view.count === 0 && !view.tail.childElementCount && html`<p class="dim over">${total ? "No line fits." : "Nothing was logged or printed yet."}</p>`}
+      ${view.count === 0 && !view.tail.childElementCount && html`<p class="dim over">${total ? "No line fits." : silent(isOver)}</p>`}
       <div class="foot">
         ${!view.isComplete && !view.window && html`<button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
         <span class="dim">${note}</span>

@@ -5,6 +5,7 @@ import { Look, LookTools } from "./chart-look.js";
 import { Curve, keyOf } from "./curve.js";
 import { TableCharts } from "./chart-tables.js";
 import { Texts, Tiles } from "./chart-tiles.js";
+import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { html } from "./html.js";
 
@@ -67,7 +68,7 @@ export function MetricsView({ metrics, run }) {
       <h2>Metrics</h2>
       ${!none && html`<${Tools} metrics=${metrics} />`}
     </div>
-    ${none && html`<p class="card dim pad">No metric yet. A script logs them by <code>extra={"metrics": {"{…}"}}</code> or <code>run.log(…)</code>; they appear here by themselves.</p>`}
+    ${none && html`<${None} of="metric" isOver=${run.ended !== null} />`}
     <${Tiles} tiles=${single.map((curve) => ({ name: title(curve), rows: [{ label: "", place: 0, value: curve.series.last }] }))} />
     ${groups(charts).map(([name, curves]) => html`<${Group} key=${name} name=${name} curves=${curves} metrics=${metrics} run=${run} />`)}
     <div class="charts">${hasTables && html`<${TableCharts} owners=${[owner]} look=${metrics.look} />`}</div>

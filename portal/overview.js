@@ -1,6 +1,7 @@
 // A run at one look: what happened, its key metrics, what it was given, what it said last.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clock, duration, plain, plural, value } from "./format.js";
+import { None, silent } from "./empty.js";
 import { html } from "./html.js";
 import { Command, Failure } from "./run-head.js";
 import { Spark } from "./spark.js";
@@ -25,7 +26,7 @@ export function Overview({ run, series, view, go, changed }) {
     <div class="columns">
       <div>
         <${KeyMetrics} run=${run} series=${series} go=${go} />
-        <${LastLines} view=${view} go=${go} />
+        <${LastLines} view=${view} isOver=${run.ended !== null} go=${go} />
         <${Command} run=${run} />
       </div>
       <aside>
@@ -68,7 +69,7 @@ function KeyMetrics({ run, series, go }) {
   }, [run.run_id, shown.map((one) => one.name).join("\0"), total]);
   return html`<section aria-label="Key metrics">
     <div class="heading"><h2>Key metrics</h2>${numbers.length > shown.length && html`<button type="button" onClick=${() => go("metrics")}>All ${numbers.length}</button>`}</div>
-    ${shown.length === 0 && html`<p class="card dim pad">No metric yet. A script logs them by <code>extra={"metrics": {"{…}"}}</code> or <code>run.log(…)</code>; they appear here by themselves.</p>`}
+    ${shown.length === 0 && html`<${None} of="metric" isOver=${run.ended !== null} />`}
     <div class="keytiles">${shown.map((one) => html`<${Tile} key=${one.source + one.name} one=${one} spark=${ownOf(sparks, one.name)} />`)}</div>
   </section>`;
 }
@@ -84,8 +85,8 @@ function Tile({ one, spark }) {
   </div>`;
 }
 
-/** What it said last, as it comes. @param {{ view: LogView, go: (tab: string) => void }} props */
-function LastLines({ view, go }) {
+/** What it said last, as it comes. @param {{ view: LogView, isOver: boolean, go: (tab: string) => void }} props */
+function LastLines({ view, isOver, go }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [count, setCount] = useState(0);
   useEffect(() => view.listen(() => setCount((one) => one + 1)), [view]);
@@ -97,8 +98,8 @@ function LastLines({ view, go }) {
   const isEmpty = view.transcript.lines.length + view.transcript.open.length === 0;
   return html`<section aria-label="Last lines">
     <div class="heading"><h2>Last lines</h2><button type="button" onClick=${() => go("logs")}>The log</button></div>
-    <div class="card"><div class="log short" ref=${box} tabindex="0" role="log" aria-label="The last lines of its log"></div>
-    ${isEmpty && html`<p class="dim pad">Nothing was logged or printed yet.</p>`}</div>
+    <div class="card"><div class="log short" hidden=${isEmpty} ref=${box} tabindex="0" role="log" aria-label="The last lines of its log"></div>
+    ${isEmpty && html`<p class="dim pad">${silent(isOver)}</p>`}</div>
   </section>`;
 }
 
@@ -119,7 +120,8 @@ function Tags({ run, changed }) {
     <h2>Tags</h2>
     <div class="pad taglist">
       ${Object.entries(run.tags).map(([name, one]) => html`<span class="chip" key=${name}><bdi>${plain(one === "" || one === null ? name : `${name}=${value(one)}`)}</bdi><button type="button" aria-label=${`Take the tag ${plain(name)} away`} onClick=${() => set({ [name]: null })}>×</button></span>`)}
-      <form onSubmit=${add}><input type="text" name="tag" aria-label="A new tag: name, or name=value" placeholder="name=value" autocomplete="off" /></form>
+      ${Object.keys(run.tags).length === 0 && html`<span class="dim">No tag yet.</span>`}
+      <form onSubmit=${add}><input type="text" name="tag" aria-label="A new tag: name, or name=value" placeholder="Add one: name, or name=value" autocomplete="off" /></form>
     </div>
   </section>`;
 }

@@ -4,6 +4,7 @@ import { render } from "preact";
 import { queried, setQuery } from "./address.js";
 import { Details } from "./details.js";
 import { Toast } from "./dialogs.js";
+import { None } from "./empty.js";
 import { Files } from "./files.js";
 import { html } from "./html.js";
 import { Later } from "./later.js";
@@ -116,7 +117,7 @@ function MetricsTab() {
       <button type="button" aria-pressed=${!isTable.value} onClick=${() => set(false)}>Charts</button>
       <button type="button" aria-pressed=${isTable.value} onClick=${() => set(true)}>Table</button>
     </div>
-    ${isTable.value ? html`<${Values} series=${series.value} />` : html`<${MetricsView} metrics=${metrics} run=${run.value} />`}`;
+    ${isTable.value ? html`<${Values} series=${series.value} isOver=${run.value.ended !== null} />` : html`<${MetricsView} metrics=${metrics} run=${run.value} />`}`;
 }
 
 /** Of a run that was resumed: whose log is shown. @param {{ run: Run }} props */
@@ -133,7 +134,7 @@ function Attempts({ run }) {
 /** @param {{ run: Run }} props */
 function Children({ run }) {
   const kids = run.children ?? [];
-  if (!kids.length) return html`<p class="card dim pad">No child run. A script starts them by <code>run.child_run(…)</code>, or by <code>outrider run</code> within a run.</p>`;
+  if (!kids.length) return html`<${None} of="child run" isOver=${run.ended !== null} />`;
   const compared = new URLSearchParams(kids.slice(0, 50).map((one) => ["run", one.run_id]));
   return html`<div class="heading"><span class="dim">by number</span><div class="tools"><a class="button" href=${`/compare?${compared}`}>Compare them</a><a class="button" href=${`/runs?parent=${run.run_id}&sort=number&order=up`}>As a list, with metrics</a></div></div>
     <div class="card scroll"><table class="list"><thead><tr><th scope="col">#</th><th scope="col">Run</th><th scope="col">Status</th></tr></thead>

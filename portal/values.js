@@ -1,12 +1,13 @@
 // Every metric of a run as a row: the figures behind the charts.
+import { None } from "./empty.js";
 import { plain, plural, value } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { Series } from "./types" */
 
-/** @param {{ series: Series[] }} props */
-export function Values({ series }) {
-  if (!series.length) return html`<p class="card dim pad">No metric yet.</p>`;
+/** @param {{ series: Series[], isOver: boolean }} props */
+export function Values({ series, isOver }) {
+  if (!series.length) return html`<${None} of="metric" isOver=${isOver} />`;
   return html`<div class="card scroll" tabindex="0" role="region" aria-label="Values of every metric"><table class="list values">
     <thead><tr><th scope="col">Metric</th>${["Last", "At step", "Least", "Most", "Best", "Points"].map((name) => html`<th scope="col" class="right">${name}</th>`)}</tr></thead>
     <tbody>${series.map((one) => html`<tr key=${one.source + one.name}>

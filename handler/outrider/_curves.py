@@ -2,8 +2,11 @@
 Curves out of an accuracy table: ROC, precision-recall, gains, lift, calibration. Pure, in plain Python, of any document of that schema.
 
 Each is `{column: values}`, ready for `Run.log_table`. Of one class (`label`), or an average of all: "macro", the mean of the classes;
-"weighted", by how many samples each has; "micro", of the counts of all classes together. A curve from a table has the points of its
-thresholds only, so the area under it is an estimate of the one under the full curve: log that as a metric of its own.
+"weighted", by how many samples each has; "micro", of the counts of all classes together.
+
+ROC and precision-recall take the thresholds of both of the table's halves. Evenly spaced ones alone say little of a model that is sure of
+itself: where its scores are near 0 and 1, hardly any of them lies between. A curve has the points of its thresholds only, so the area
+under it is an estimate of the one under the full curve: log that as a metric of its own.
 """
 
 from __future__ import annotations
@@ -23,12 +26,12 @@ _AVERAGES = ("macro", "micro", "weighted")
 
 def roc_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
     """False positive rate against true positive rate, from (1, 1) at threshold 0 to (0, 0)."""
-    return _along(document, "probability", label, average, _roc, ("false_positive_rate", "true_positive_rate"))
+    return _along(document, "both", label, average, _roc, ("false_positive_rate", "true_positive_rate"))
 
 
 def precision_recall_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
     """Recall against precision. Thresholds that nothing reaches have no precision, and no point."""
-    return _along(document, "probability", label, average, _precision_recall, ("recall", "precision"))
+    return _along(document, "both", label, average, _precision_recall, ("recall", "precision"))
 
 
 def cumulative_gains_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
@@ -43,8 +46,8 @@ def lift_curve(document: dict[str, Any], label: str | None = None, *, average: s
 
 def calibration_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
     """The middle of each bin of scores against the share of positives in it, and how many samples the bin has. Empty bins are left out."""
-    tables = _chosen(document, "probability", label, average)
-    thresholds = document["data"]["probability_thresholds"]
+    thresholds, every = _counted(document["data"], "probability")
+    tables = _chosen(document["data"]["class_labels"], every, label, average)
     found: dict[str, list[float]] = {"score": [], "share_positive": [], "samples": []}
     for place in range(len(thresholds) - 1):
         bins = [_bin(table, place) for table, _ in tables]
@@ -60,9 +63,10 @@ def _along(
     document: dict[str, Any], which: str, label: str | None, average: str, point: Callable[[Counts], Point], names: tuple[str, str]
 ) -> dict[str, list[float]]:
     """The curve's points, one a threshold."""
-    tables = _chosen(document, which, label, average)
+    thresholds, every = _counted(document["data"], which)
+    tables = _chosen(document["data"]["class_labels"], every, label, average)
     found: dict[str, list[float]] = {"threshold": [], names[0]: [], names[1]: []}
-    for place, threshold in enumerate(document["data"][which + "_thresholds"]):
+    for place, threshold in enumerate(thresholds):
         points = [(point(table[place]), weight) for table, weight in tables]
         there = [(at, weight) for at, weight in points if at is not None and weight]
         if there:
@@ -72,11 +76,22 @@ def _along(
     return found
 
 
-def _chosen(document: dict[str, Any], which: str, label: str | None, average: str) -> list[tuple[Table, float]]:
+def _counted(data: dict[str, Any], which: str) -> tuple[list[float], list[Table]]:
+    """Thresholds, and a table a class over them. "both": those of the two halves in one order."""
+    if which != "both":
+        return data[which + "_thresholds"], data[which + "_tables"]
+    at = data["probability_thresholds"] + data["percentile_thresholds"]
+    order = sorted(range(len(at)), key=at.__getitem__)
+    order = [place for before, place in zip([None, *order], order) if before is None or at[before] != at[place]]
+    whole = [[(even + shared)[place] for place in order] for even, shared in zip(data["probability_tables"], data["percentile_tables"])]
+    if any(later[0] > row[0] or later[1] > row[1] for table in whole for row, later in zip(table, table[1:])):
+        # A higher threshold would take more: the second half's thresholds are no scores, whoever made the document.
+        return data["probability_thresholds"], data["probability_tables"]
+    return [at[place] for place in order], whole
+
+
+def _chosen(names: list[str], tables: list[Table], label: str | None, average: str) -> list[tuple[Table, float]]:
     """The tables to be averaged, each with its weight."""
-    data = document["data"]
-    tables: list[Table] = data[which + "_tables"]
-    names: list[str] = data["class_labels"]
     if label is not None:
         if label not in names:
             raise ValueError(f"the table has no class {label!r}; it has {', '.join(names[:20])}")

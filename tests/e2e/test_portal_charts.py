@@ -1,103 +1,23 @@
-"""Charts in a real browser over real runs: every kind of value, charts of models, images, zoom and pins, files of them, exported pages."""
+"""Charts in a real browser over real runs: every kind of value, images, zoom and pins, files of them, exported pages."""
 
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 
 import pytest
 from browsing_rig import kept
-from portal_rig import PATIENCE_S, ROOT, Portal
-
-import outrider.sklearn as charts
-
-LOGGED = """
-import math, random, struct, zlib, outrider
-def png(path, red):
-    def part(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = b"".join(b"\\0" + b"".join(bytes([red, x * 4, y * 4]) for x in range(60)) for y in range(40))
-    head = part(b"IHDR", struct.pack(">IIBBBBB", 60, 40, 8, 2, 0, 0, 0))
-    open(path, "wb").write(b"\\x89PNG\\r\\n\\x1a\\n" + head + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b""))
-for name, scale in (("first", 1.0), ("second", 0.6)):
-    with outrider.start_run("wave", name) as run:
-        run.log_list("fibonacci", [0, 1, 1, 2, 3, 5, 8, 13])
-        for i in range(30): run.log("again", scale * math.sin(i / 5))
-        for i in range(40): run.log_row("Cosine wave", angle=i / 10, cos=scale * math.cos(i / 10))
-        run.log_table("Sine wave", {"angle": [i / 10 for i in range(40)], "sin": [math.sin(i / 10) for i in range(40)]})
-        run.log_table("people", {"name": ["Ann", "Bo"], "age": [31, 42], "city": ["Oslo", "Bonn"]})
-        run.log("accuracy", 0.9731)
-        run.log("phase", "warm up"); run.log("phase", "done")
-        random.seed(3)
-        for step in range(3000):
-            noisy = scale * math.exp(-step / 700) + random.gauss(0, 0.05)
-            run.log("loss", math.nan if step in (900, 901) else math.inf if step == 1500 else noisy, step=step)
-        for number in range(3):
-            png("picture.png", 80 * number)
-            run.log_image("picture", path="picture.png")
-"""
-
-MODELS = """
-import json, numpy as np, outrider, outrider.sklearn as charts
-draw = np.random.default_rng(5)
-labels = np.array(["ant", "bee", "cat"])
-true = draw.integers(0, 3, 300)
-with outrider.start_run("search", "parent") as parent:
-    for name, strength in (("weak", 0.8), ("strong", 2.5)):
-        with parent.child_run(name=name) as run:
-            raw = draw.normal(size=(300, 3)) + strength * np.eye(3)[true]
-            scores = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
-            charts.log_classification(run, labels[true], labels[scores.argmax(axis=1)], scores, labels=labels)
-            y = draw.normal(50, 20, 400)
-            charts.log_regression(run, y, y * 0.9 + 5 + draw.normal(0, 12 / strength, 400))
-            explained = {f"feature {i}": strength / (i + 1) for i in range(12)}
-            outrider.ExplanationClient.from_run(run).upload_model_explanation(explained)
-with outrider.start_run("search", "broken") as run:
-    ragged = {"class_labels": ["a", "b"], "matrix": [[1, 2], [3]]}
-    run.log_confusion_matrix("ragged", {"schema_type": "confusion_matrix", "schema_version": "1.0.0", "data": ragged})
-    run.log_residuals("few", {"schema_type": "residuals", "schema_version": "1.0.0", "data": {"bin_edges": [0, 1, 2], "bin_counts": [1]}})
-    run.log_accuracy_table("none", {"errors": ["<b>no score</b>"]})
-"""
+from chart_rig import LOGGED, MODELS, card, downloaded, run_id, tracked
 
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    """Two runs that log everything, a search with two candidates, a run whose charts are broken."""
-    made = Portal(tmp_path_factory.mktemp("charts") / "home")
-    for code in (LOGGED, MODELS):
-        folder = tmp_path_factory.mktemp("script")
-        (folder / "train.py").write_text(code)
-        environ = {
-            "OUTRIDER_HOME": str(made.path),
-            "OUTRIDER_AGENT_AUTOSTART": "0",
-            "PATH": "/usr/bin:/bin",
-            "PYTHONPATH": f"{ROOT / 'handler'}:{ROOT / 'agent'}",
-        }
-        subprocess.run([sys.executable, "train.py"], cwd=folder, env=environ, timeout=PATIENCE_S, check=True)
-    made.start(OUTRIDER_PORTAL_PORT="0")
-    made.flush()
-    yield made
-    made.stop()
-
-
-def run_id(portal, name):
-    return next(run["run_id"] for run in portal.home.json("runs") if run["name"] == name)
-
-
-def card(title):
-    return f"article[aria-label='{title}']"
+    """Two runs that log everything, and a search with two candidates."""
+    with tracked(tmp_path_factory, LOGGED, MODELS) as made:
+        yield made
 
 
 def drawn(seen, count=1):
     seen.wait("count => document.querySelectorAll('.plot canvas').length >= count", count)
-
-
-def downloaded(page, title, item):
-    """The bytes of what a chart's menu gives."""
-    page.click(f"{card(title)} summary")
-    with page.expect_download() as download:
-        page.click(f"{card(title)} .menu button:has-text('{item}')")
-    return download.value.suggested_filename, download.value.path().read_bytes()
 
 
 def test_each_kind_of_value_has_its_chart(portal, window):
@@ -114,7 +34,11 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     assert page.locator(f"{card('people')} canvas").count() == 0
     assert page.inner_text(".tile:has-text('accuracy') p") == "0.9731"
     assert page.inner_text("tr:has-text('phase') .values").split("\n") == ["warm up", "done"]
-    assert "3 not a number, the first at step 9" in page.inner_text(card("loss"))
+    assert page.inner_text("tr:has-text('words')").endswith("to its end")
+    assert page.inner_text(f"{card('numbered')} thead").split() == ["name", "10", "2"], "in the order logged"
+    assert page.inner_text(f"{card('numbered')} tbody").split() == ["a", "0.1", "5", "b", "0.2", "6"]
+    assert page.locator(card("numbered line: 3 over 7")).count() == 1
+    assert "3 not a number, the first at step 900: NaN" in page.inner_text(card("loss"))
     assert ": NaN, +∞" in page.inner_text(card("loss"))
     seen.shot("charts-every-kind")
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=images")
@@ -193,106 +117,6 @@ def test_a_chart_is_a_picture_a_drawing_and_numbers(portal, window):
     assert (name, len(rows), rows[0]["value"], rows[0]["step"]) == ("again.csv", 30, "0", "0")
 
 
-def document(portal, run, name):
-    """A chart's document as it was logged."""
-    found = next(one for one in portal.api(f"/runs/{run}")["figures"] if one["name"] == name)
-    return portal.ask(found["url"]).json()
-
-
-CURVES = {
-    "ROC": (charts.roc_curve, "false_positive_rate", "true_positive_rate"),
-    "Precision-recall": (charts.precision_recall_curve, "recall", "precision"),
-    "Cumulative gains": (charts.cumulative_gains_curve, "share", "gain"),
-    "Lift": (charts.lift_curve, "share", "lift"),
-}
-
-
-def test_the_curves_are_those_of_the_accuracy_table(portal, window):
-    """What is drawn, as numbers, is what outrider.sklearn makes of the same document: macro, micro and every class."""
-    run = run_id(portal, "strong")
-    table = document(portal, run, "accuracy_table")
-    page = window(width=1440).open(f"/runs/{run}?tab=charts")
-    page.wait_for_selector(card("ROC"))
-    for title, (curve, x, y) in CURVES.items():
-        rows = list(csv.reader(downloaded(page, title, "CSV")[1].decode().splitlines()))[1:]
-        for line, given in [("macro average", {"average": "macro"}), ("micro average", {"average": "micro"}), ("bee", {"label": "bee"})]:
-            found = curve(table, **given)
-            drawn_there = [tuple(map(float, row[3:])) for row in rows if row[1] == line]
-            assert drawn_there == [pytest.approx(pair) for pair in zip(found[x], found[y], strict=True)], (title, line)
-
-
-def point(page, title, at):
-    """Clicks in a curve's chart, at that place of its axis from 0 to 1."""
-    drawing = page.locator(f"{card(title)} .drawing svg")
-    size = drawing.bounding_box()
-    drawing.click(position={"x": size["width"] * (48 + 380 * at) / 440, "y": size["height"] * 0.4})
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_models_charts_share_a_threshold_and_a_cut_off(portal, window, dark):
-    """Moved in one, it is moved in all; counts or percent; each says itself in words."""
-    seen = window(width=1440, dark=dark)
-    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
-    page.wait_for_selector(card("Feature importance"))
-    titles = [
-        "Confusion matrix",
-        "Precision-recall",
-        "ROC",
-        "Calibration",
-        "Lift",
-        "Cumulative gains",
-        "Predicted against true",
-        "Residuals",
-    ]
-    for title in titles:
-        assert page.locator(f"{card(title)} .drawing svg").count() == 1, title
-    assert page.locator(f"{card('ROC')} path.line").count() == 5, "macro, micro and three classes"
-    assert page.locator(f"{card('Confusion matrix')} circle.correct").count() == 3
-    assert "of 300 samples are right" in page.inner_text(f"{card('Confusion matrix')} .said")
-    assert "mean" in page.inner_text(f"{card('Residuals')} .said")
-    seen.shot(f"charts-models-{'dark' if dark else 'light'}")
-    page.click("button:text('Percent')")
-    assert "%" in page.text_content(f"{card('Confusion matrix')} svg")
-    point(page, "Calibration", 0.8)
-    for title in ("ROC", "Precision-recall"):
-        assert "At threshold 0.8 " in page.inner_text(f"{card(title)} .said")
-    point(page, "Cumulative gains", 0.4)
-    for title in ("Lift", "Cumulative gains"):
-        assert "At 40 % of the samples" in page.inner_text(f"{card(title)} .said")
-    assert "threshold=0.8" in page.url
-    assert "cutoff=0.4" in page.url
-    page.select_option("select[aria-label='Which predictions']", label="bee at the threshold")
-    assert "not bee" in page.text_content(f"{card('Confusion matrix')} svg")
-
-
-def test_a_question_mark_shows_a_poor_and_an_ideal_example(portal, window):
-    """Drawn by the same code, with a sentence on how to read it."""
-    seen = window(width=1440)
-    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
-    page.wait_for_selector(card("Feature importance"))
-    buttons = page.locator("button.ask")
-    assert buttons.count() == 9
-    for place in range(9):
-        buttons.nth(place).click()
-    assert page.locator(".examples figure svg").count() == 18
-    assert page.locator(".examples figcaption").count() == 18
-    assert "y = x" in page.inner_text(f"{card('Calibration')} .examples")
-    seen.shot("charts-examples")
-
-
-def test_iterations_lie_over_one_another(portal, window):
-    """A parent's candidates in the same charts: which, is chosen, and in the address."""
-    seen = window(width=1440)
-    page = seen.open(f"/runs/{run_id(portal, 'parent')}?tab=charts")
-    page.wait_for_selector(card("Feature importance"))
-    assert page.locator(f"{card('Confusion matrix')} .matrices svg").count() == 2
-    assert page.locator(f"{card('Predicted against true')} path.line.average").count() == 2
-    assert page.locator(f"{card('ROC')} path.line").count() == 10
-    seen.shot("charts-iterations")
-    page.click(".iterations label:has-text('weak')")
-    seen.wait("document.querySelectorAll('.matrices svg').length === 1 && location.hash.startsWith('#with=')")
-
-
 def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, window):
     """A line a run, a legend that hides one, what the pointer reads of all; one slider moves the pictures of both."""
     seen = window(width=1440)
@@ -319,18 +143,6 @@ def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, wi
     seen.shot("images-compared")
     page = seen.open(f"/compare?{runs}&tab=logs")
     page.wait_for_selector(".logs-beside p:text('Nothing was logged or printed.') >> nth=1")
-
-
-def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
-    """And whoever wrote it scripts nothing."""
-    seen = window()
-    page = seen.open(f"/runs/{run_id(portal, 'broken')}?tab=charts")
-    page.wait_for_selector(".broken >> nth=2")
-    text = page.inner_text(".model-charts")
-    assert "ragged cannot be drawn as confusion matrix: data.matrix[1] has 1 entries, not 2" in text
-    assert "few cannot be drawn as residuals: data.bin_counts has 1 entries, not 2" in text
-    assert "whoever made it says: <b>no score</b>" in text
-    assert page.locator(".broken b b").count() == 0
 
 
 @pytest.mark.parametrize("name", ["first", "strong"])

@@ -128,6 +128,48 @@ def test_precision_and_recall_are_scikit_learns(samples):
         assert precision == pytest.approx(reference.precision_score(true == 2, taken))
 
 
+def sure(spread):
+    """2,000 samples of four classes, and a model that is right or wrong with scores near 0 and 1."""
+    random = np.random.RandomState(11)
+    true = random.choice(4, 2000, p=[0.4, 0.3, 0.2, 0.1])
+    raw = random.normal(0, 1, (2000, 4))
+    raw[np.arange(2000), true] += 2
+    raw = np.exp(spread * (raw - raw.max(axis=1, keepdims=True)))
+    return true, raw / raw.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("spread", [1, 8, 60])
+def test_the_area_under_a_sharp_models_curves_is_that_of_its_scores(spread):
+    """However sure the model is of itself: of each class, macro and micro, to three digits of scikit-learn's."""
+    true, scores = sure(spread)
+    table = charts.accuracy_table(true, scores)
+
+    def area(**which):
+        curve = charts.roc_curve(table, **which)
+        across, up = [1, *curve["false_positive_rate"], 0], [1, *curve["true_positive_rate"], 0]
+        return -np.trapezoid(up, across)
+
+    def average_precision(label):
+        curve = charts.precision_recall_curve(table, label)
+        return -(np.diff([*curve["recall"], 0]) * curve["precision"]).sum()
+
+    for place in range(4):
+        assert area(label=str(place)) == pytest.approx(reference.roc_auc_score(true == place, scores[:, place]), abs=1e-3)
+        exact = reference.average_precision_score(true == place, scores[:, place])
+        assert average_precision(str(place)) == pytest.approx(exact, abs=6e-3)
+    assert area() == pytest.approx(reference.roc_auc_score(true, scores, multi_class="ovr"), abs=1e-3)
+    assert area(average="micro") == pytest.approx(reference.roc_auc_score(np.eye(4)[true].ravel(), scores.ravel()), abs=1e-3)
+
+
+def test_a_tables_percentiles_that_are_no_scores_are_left_out(samples):
+    """A document of another maker, whose percentile thresholds are shares: merged, a higher threshold would take more samples."""
+    table = charts.accuracy_table(*samples)
+    alone = table["data"]["probability_thresholds"]
+    assert set(alone) < set(charts.roc_curve(table, "1")["threshold"])
+    table["data"]["percentile_thresholds"] = np.linspace(0, 1, 100).tolist()
+    assert charts.roc_curve(table, "1")["threshold"] == alone
+
+
 def test_gains_and_lift_follow_their_definition(samples):
     """The share of the positives among the highest scores, and that beside chance."""
     true, scores = samples

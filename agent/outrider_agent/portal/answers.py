@@ -259,12 +259,13 @@ class Buckets(Answer):
 
 
 class Table(Answer):
-    """Rows and tables of a name, as columns of one length."""
+    """Rows and tables of a name, as columns of one length. `names`: the columns in the order logged."""
 
     name: str
     kind: str
     description: str | None
     count: int
+    names: list[str]
     columns: dict[str, list[Any]]
 
 

@@ -96,9 +96,12 @@ def _main(seen: Seen) -> Safe:
         for text, kind in (("Metric", None), ("Last", "right"), ("Least", "right"), ("Most", "right"))
     ]
     measured = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
-    nothing = tag("p", 'No metric yet. A script logs them by extra={"metrics": {…}} or run.log(…).', class_="dim pad")
+    none, silent = ("No metric yet.", "Nothing was logged or printed yet.")
+    if seen.run.ended is not None:
+        none, silent = ("No metric was logged.", "Nothing was logged or printed.")
+    nothing = tag("p", f'{none} A script logs one by extra={{"metrics": {{"loss": 0.3}}}} or run.log("loss", 0.3).', class_="dim pad")
     lines = [line for entry in seen.log.entries if entry.echo is None for line in _line(entry)]
-    log = tag("pre", *lines, class_="log") if lines else tag("p", "Nothing was logged or printed yet.", class_="dim pad")
+    log = tag("pre", *lines, class_="log") if lines else tag("p", silent, class_="dim pad")
     raw = tag("a", "The whole console", href=f"/api/v1/runs/{seen.run.run_id}/console.txt", class_="button")
     return tag(
         "div",
@@ -178,7 +181,8 @@ def _files(seen: Seen) -> Safe:
     more = (
         tag("p", f"and {fmt.plural(hidden, 'file')} more: outrider artifacts {seen.run.run_id}", class_="dim pad") if hidden > 0 else None
     )
-    nothing = tag("p", "No file yet. What a script writes into ./outputs is kept.", class_="dim pad")
+    none = "No file yet." if seen.run.ended is None else "No file was kept."
+    nothing = tag("p", f"{none} What a script writes into ./outputs is kept.", class_="dim pad")
     table = tag("table", tag("tbody", *rows), class_="pairs files") if rows else nothing
     return tag("section", tag("h2", f"Files{f' {len(seen.files):,}' if seen.files else ''}"), table, more, class_="card")
 

@@ -34,11 +34,16 @@ class Tables:
 
 
 def document(store: browsing.Browser, run_id: str, name: str, limit: int) -> dict[str, Any]:
-    """The first `limit` rows, as columns. `kind` is that of the last record: `row` or `table`. Raises `NotFound`."""
+    """
+    The first `limit` rows, as columns. `kind` is that of the last record: `row` or `table`. Raises `NotFound`.
+
+    `names` is the columns' order: JavaScript puts keys that are whole numbers before all others, whatever order they came in.
+    """
     found = store.rows(run_id, name)
     if not found:
         raise errors.NotFound(f"Run {run_id} has no row or table “{name}”. outrider metrics {run_id} lists those it has.")
     columns = documents.columns(found)
     count = max((len(cells) for cells in columns.values()), default=0)
     cut = {column: cells[:limit] for column, cells in columns.items()}
-    return {"name": name, "kind": found[-1].kind, "description": found[-1].description, "count": count, "columns": cut}
+    last = found[-1]
+    return {"name": name, "kind": last.kind, "description": last.description, "count": count, "names": list(cut), "columns": cut}

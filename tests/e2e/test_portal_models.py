@@ -1,0 +1,155 @@
+"""Charts of models in a real browser over a real search: each kind, one threshold for all, examples, iterations, broken data."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import pytest
+from chart_rig import MODELS, card, downloaded, run_id, tracked
+
+import outrider.sklearn as charts
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """A search with two candidates, ten classes, a run whose charts are broken."""
+    with tracked(tmp_path_factory, MODELS) as made:
+        yield made
+
+
+def document(portal, run, name):
+    """A chart's document as it was logged."""
+    found = next(one for one in portal.api(f"/runs/{run}")["figures"] if one["name"] == name)
+    return portal.ask(found["url"]).json()
+
+
+CURVES = {
+    "ROC": (charts.roc_curve, "false_positive_rate", "true_positive_rate"),
+    "Precision-recall": (charts.precision_recall_curve, "recall", "precision"),
+    "Cumulative gains": (charts.cumulative_gains_curve, "share", "gain"),
+    "Lift": (charts.lift_curve, "share", "lift"),
+}
+
+
+def test_the_curves_are_those_of_the_accuracy_table(portal, window):
+    """What is drawn, as numbers, is what outrider.sklearn makes of the same document: macro, micro and every class."""
+    run = run_id(portal, "strong")
+    table = document(portal, run, "accuracy_table")
+    page = window(width=1440).open(f"/runs/{run}?tab=charts")
+    page.wait_for_selector(card("ROC"))
+    for title, (curve, x, y) in CURVES.items():
+        rows = list(csv.reader(downloaded(page, title, "CSV")[1].decode().splitlines()))[1:]
+        for line, given in [("macro average", {"average": "macro"}), ("micro average", {"average": "micro"}), ("bee", {"label": "bee"})]:
+            found = curve(table, **given)
+            drawn_there = [tuple(map(float, row[3:])) for row in rows if row[1] == line]
+            assert drawn_there == [pytest.approx(pair) for pair in zip(found[x], found[y], strict=True)], (title, line)
+
+
+def test_the_area_that_is_told_is_that_of_the_scores(portal, window):
+    """Of a model that is sure of itself, too: its scores are near 0 and 1, and hardly one lies between evenly spaced thresholds."""
+    run = run_id(portal, "strong")
+    exact = next(one["last"] for one in portal.api(f"/runs/{run}/metrics") if one["name"] == "AUC_macro")
+    page = window(width=1440).open(f"/runs/{run}?tab=charts")
+    page.wait_for_selector(card("ROC"))
+    words = page.inner_text(f"{card('ROC')} .said")
+    assert float(re.search(r"macro .*?area about ([0-9.]+)", words)[1].rstrip(".")) == pytest.approx(exact, abs=2e-3)
+
+
+def test_no_number_of_a_confusion_matrix_is_hidden_by_a_circle(portal, window):
+    """It stands on a circle that is wider, or beside it."""
+    page = window(width=1440).open(f"/runs/{run_id(portal, 'ten classes')}?tab=charts")
+    page.wait_for_selector(f"{card('Confusion matrix')} circle.incorrect")
+    hidden = """cells => cells.flatMap(cell => {
+        const [circle, text] = [cell.querySelector('circle'), cell.querySelector('text')].map(one => one?.getBBox());
+        if (!circle || !text) return [];
+        const isOn = circle.x <= text.x && text.x + text.width <= circle.x + circle.width;
+        const isBelow = text.y + 3 >= circle.y + circle.height;  // a digit is lower than its box
+        return isOn || isBelow ? [] : [`${cell.querySelector('text').textContent} at ${text.x}, ${text.y}`];
+    })"""
+    assert page.eval_on_selector_all(f"{card('Confusion matrix')} svg g", hidden) == []
+    assert page.locator(f"{card('Confusion matrix')} text:text-is('number 7')").count() == 2, "labels of both sides"
+
+
+def point(page, title, at):
+    """Clicks in a curve's chart, at that place of its axis from 0 to 1."""
+    drawing = page.locator(f"{card(title)} .drawing svg")
+    size = drawing.bounding_box()
+    drawing.click(position={"x": size["width"] * (48 + 380 * at) / 440, "y": size["height"] * 0.4})
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_models_charts_share_a_threshold_and_a_cut_off(portal, window, dark):
+    """Moved in one, it is moved in all; counts or percent; each says itself in words."""
+    seen = window(width=1440, dark=dark)
+    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
+    page.wait_for_selector(card("Feature importance"))
+    titles = [
+        "Confusion matrix",
+        "Precision-recall",
+        "ROC",
+        "Calibration",
+        "Lift",
+        "Cumulative gains",
+        "Predicted against true",
+        "Residuals",
+    ]
+    for title in titles:
+        assert page.locator(f"{card(title)} .drawing svg").count() == 1, title
+    assert page.locator(f"{card('ROC')} path.line").count() == 5, "macro, micro and three classes"
+    assert page.locator(f"{card('Confusion matrix')} circle.correct").count() == 3
+    assert "of 300 samples are right" in page.inner_text(f"{card('Confusion matrix')} .said")
+    assert "mean" in page.inner_text(f"{card('Residuals')} .said")
+    seen.shot(f"charts-models-{'dark' if dark else 'light'}")
+    page.click("button:text('Percent')")
+    assert "%" in page.text_content(f"{card('Confusion matrix')} svg")
+    point(page, "Calibration", 0.8)
+    for title in ("ROC", "Precision-recall"):
+        assert "At threshold 0.8 " in page.inner_text(f"{card(title)} .said")
+    point(page, "Cumulative gains", 0.4)
+    for title in ("Lift", "Cumulative gains"):
+        assert "At 40 % of the samples" in page.inner_text(f"{card(title)} .said")
+    assert "threshold=0.8" in page.url
+    assert "cutoff=0.4" in page.url
+    page.select_option("select[aria-label='Which predictions']", label="bee at the threshold")
+    assert "not bee" in page.text_content(f"{card('Confusion matrix')} svg")
+
+
+def test_a_question_mark_shows_a_poor_and_an_ideal_example(portal, window):
+    """Drawn by the same code, with a sentence on how to read it."""
+    seen = window(width=1440)
+    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
+    page.wait_for_selector(card("Feature importance"))
+    buttons = page.locator("button.ask")
+    assert buttons.count() == 9
+    for place in range(9):
+        buttons.nth(place).click()
+    assert page.locator(".examples figure svg").count() == 18
+    assert page.locator(".examples figcaption").count() == 18
+    assert "y = x" in page.inner_text(f"{card('Calibration')} .examples")
+    seen.shot("charts-examples")
+
+
+def test_iterations_lie_over_one_another(portal, window):
+    """A parent's candidates in the same charts: which, is chosen, and in the address."""
+    seen = window(width=1440)
+    page = seen.open(f"/runs/{run_id(portal, 'parent')}?tab=charts")
+    page.wait_for_selector(card("Feature importance"))
+    assert page.locator(f"{card('Confusion matrix')} .matrices svg").count() == 2
+    assert page.locator(f"{card('Predicted against true')} path.line.average").count() == 2
+    assert page.locator(f"{card('ROC')} path.line").count() == 10
+    seen.shot("charts-iterations")
+    page.click(".iterations label:has-text('weak')")
+    seen.wait("document.querySelectorAll('.matrices svg').length === 1 && location.hash.startsWith('#with=')")
+
+
+def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
+    """And whoever wrote it scripts nothing."""
+    seen = window()
+    page = seen.open(f"/runs/{run_id(portal, 'broken')}?tab=charts")
+    page.wait_for_selector(".broken >> nth=2")
+    text = page.inner_text(".model-charts")
+    assert "ragged cannot be drawn as confusion matrix: data.matrix[1] has 1 entries, not 2" in text
+    assert "few cannot be drawn as residuals: data.bin_counts has 1 entries, not 2" in text
+    assert "whoever made it says: <b>no score</b>" in text
+    assert page.locator(".broken b b").count() == 0
