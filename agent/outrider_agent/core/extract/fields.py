@@ -17,6 +17,8 @@ _AFTER_WORD = re.compile(r"\s?([A-Za-z]+)")
 _GOES_ON = re.compile(r":\s+[-+]?[\d.]")
 _FIRST = re.compile(r" +([A-Za-z_][\w/-]{0,40})\s?[:=]\s?[-+]?([\d.]+)")
 _LETTERS = re.compile(r"[^\W\d_]")
+#: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
+_BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
 
 class Field(NamedTuple):
@@ -60,6 +62,7 @@ class Scan:
         self.split: str | None = None  # of the first heading
         self.heads = ""  # whatever belongs to no name
         self._heading: str | None = None
+        self._is_best = False
         self._group: str | None = None
         self._carried = start  # where a phrase began that an inner number interrupted
         self._share: labels.Label | None = None  # `Accuracy: 97/100 (97%)`: the name of what follows in brackets
@@ -90,6 +93,7 @@ class Scan:
     def _head(self, head: str) -> None:
         """What belongs to no name may say which part of the data the line is about."""
         self.heads += head
+        self._is_best = self._is_best or _BEST.search(head) is not None
         if (split := names.split_in(head)) is not None:
             self._heading = split
             self.split = self.split or split
@@ -130,6 +134,8 @@ class Scan:
         name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
         if found.group:
             name = f"{found.group}/{found.name}"
+        if self._is_best and "best" not in name.lower():
+            name = f"best {name}"
         last = found.name.rpartition(" ")[2].lower()
         if last in (names.PREPOSITIONS if found.is_strong else names.STOPS) or (not found.is_strong and found.name.count(" ") > 3):
             return

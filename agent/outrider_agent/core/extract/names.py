@@ -89,6 +89,8 @@ STOPS = frozenset(
     "over per version using has have got up no are as into until since within epoch epochs file port top first last next every all "
     "only least most last_best page".split()
 )
+#: Words that join phrases. At its beginning they are no part of a name: "alpha is 0.1, and mse is 0.3", "finished with loss 0.5".
+JOINING = frozenset("and with or but then while where when also now the a an its our this that plus giving gives got has".split())
 #: And no name at all ends in one of these.
 PREPOSITIONS = frozenset("to from of at by for in with on".split())
 _SPLIT = re.compile(r"(?i)(?<![A-Za-z_])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev)(?![A-Za-z_])")
