@@ -153,6 +153,11 @@ def is_setting(name: str) -> bool:
     return bool(set(words(name)) & (CONFIG | WEAK)) or words(name) == ("learning", "rate")
 
 
+def is_varying(name: str) -> bool:
+    """Is it a setting that varies in training: a learning rate, a momentum?"""
+    return is_setting(name) and not is_config(name)
+
+
 @functools.lru_cache(maxsize=4096)
 def is_config(name: str) -> bool:
     """Is it something that a user sets, and that does not vary in training?"""
