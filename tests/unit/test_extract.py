@@ -102,6 +102,8 @@ CASES = {
         ["2024-05-01 10:00:00: Epoch 12", "2024-05-01 10:00:01: Current rate: 0.01"],
         (12, 12, {"Current_rate": 0.01}),
     ),
+    "words that join": (["step 1/20: alpha is 0.05, and mse is 3408.87"], (1, None, {"alpha": 0.05, "mse": 3408.87})),
+    "the best told again": (["best: alpha 0.45 with mse 3295.71"], (None, None, {"best_mse": 3295.71})),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }
 

@@ -11,6 +11,8 @@ from outrider_agent.core.extract.reading import Reading  # noqa: TC001 (msgspec 
 
 #: So many names may be on probation at a time.
 CANDIDATES = 256
+#: Of a table that is too wide for the page so many rows are remembered.
+NUMBERED = 200
 #: The places of so many lines that nobody read are remembered.
 UNREAD = 20
 
@@ -40,6 +42,11 @@ class Context(msgspec.Struct):
     above: list[str] = []
     columns: list[tuple[str, int, int]] = []
     is_ruled: bool = False
+    separator: str = ""  # between the open table's cells; "": they stand by their widths
+    is_numbered: bool = False  # its rows may begin with their numbers: the first stands right below the heading
+    is_wrapped: bool = False  # its other columns stand further down, below the same rows' numbers
+    numbered: list[tuple[int, int, float]] = []  # of such a table: a row's number, its finest axis and that one's value
+    rows: int = 0  # of the open table, that had neither an axis nor a name
     box: list[list[str]] = []
     braces: str = ""
     braces_lines: int = 0

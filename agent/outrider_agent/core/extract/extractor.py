@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from outrider_agent.core import frames
-from outrider_agent.core.extract import bars, context, fields, literal, names, plan, prefilter, prefix, tables, timeline
+from outrider_agent.core.extract import bars, context, fields, literal, names, plan, prefilter, prefix, separated, tables, tabular, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,8 @@ ABOVE = 3
 BRACE_LINES, BRACE_BYTES = 200, 64 << 10
 
 DULL = None
+#: Of a line that holds nothing by itself, and that a heading above it makes a table's row.
+ROW: Any = object()
 _UNSEEN: Any = object()
 
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
@@ -55,6 +57,7 @@ class Extractor:
         self._context = context.restored(state) if state is not None else context.Context()
         self._shapes: dict[bytes, plan.Pattern | None] = {}
         self._timeline = timeline.Timeline(self._context)
+        self._tabular = tabular.Tabular(self._context, self._timeline)
 
     @property
     def state(self) -> Any:
@@ -129,6 +132,9 @@ class Extractor:
 
     def _repeat(self, pattern: plan.Pattern, line: bytes, lines: list[bytes], place: int) -> bool:
         """A line of a known shape: read by its pattern, if nothing around it says otherwise."""
+        if pattern is ROW:
+            self._tabular.take(line[:MAX_LINE].decode("utf-8", "replace"), self._above(lines, place))
+            return True
         last = lines[place - 1] if place else self._context.above[-1].encode() if self._context.above else b""
         if last.rstrip()[-1:] == b":" or b'File "' in last or (found := pattern.read(line)) is None:
             return False
@@ -164,7 +170,7 @@ class Extractor:
         if brace >= 0 and literal.balance(text, brace) > 0 and _may_open(text, brace):
             self._context.braces, self._context.braces_lines = text, 1
             return
-        if brace < 0 and tables.may_be_row(bars.without(text)) and self._row(text, above):
+        if brace < 0 and self._tabular.take(text, above):
             return
         if brace < 0 and (bar := bars.find(text, before.stop)) is not None:
             self._timeline.bar(bar, before)
@@ -174,12 +180,12 @@ class Extractor:
         if made is None or made.kind == plan.CANDIDATE:
             made = self._member(text, found, before) or made
         if made is None:
-            self._missed(found, shape)
+            self._missed(text, found, shape)
             return
         if made.kind == plan.METRICS and above and _REPEATS.search(above[-1]):
             return
         self._timeline.apply(made, lambda span: text[span[0] : span[1]].encode())
-        if made.kind == plan.METRICS and text.isascii() and len(line) < MAX_LINE:
+        if made.kind == plan.METRICS and text.isascii() and len(line) < MAX_LINE and not any(field.is_element for field in found.fields):
             self._remember(shape, plan.Pattern(whole, made))
 
     def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
@@ -194,12 +200,12 @@ class Extractor:
             return None
         return made._replace(step=None, total=None)
 
-    def _missed(self, found: plan.Found, shape: bytes) -> None:
+    def _missed(self, text: str, found: plan.Found, shape: bytes) -> None:
         may_be = [field for field in found.fields if field.is_strong and not names.is_never(field.name)]
         if any(field.is_measured for field in may_be):
             self._timeline.missed()
         elif not may_be:  # below a heading it could mean something
-            self._remember(shape, None)
+            self._remember(shape, ROW if separated.may_be_row(text) or tables.may_be_row(text) else DULL)
 
     # -- what goes over lines
 
@@ -239,24 +245,6 @@ class Extractor:
         if len(rows) > 1:
             for row in tables.box(rows):
                 self._timeline.table_row(row, "box")
-
-    # -- tables and bars
-
-    def _row(self, text: str, above: list[str]) -> bool:
-        now = self._context
-        columns = tables.header(above, text)
-        if columns is not None:
-            now.columns, now.is_ruled = (
-                [(column.name, column.start, column.stop) for column in columns],
-                bool(above) and tables.is_rule(above[-1]),
-            )
-        elif not now.columns:
-            return False
-        row = tables.row(now.table(), text, is_ruled=now.is_ruled)
-        if row is None or not row.values:
-            return False
-        self._timeline.table_row(row, "table")
-        return True
 
 
 def _may_open(text: str, brace: int) -> bool:

@@ -17,6 +17,10 @@ _AFTER_WORD = re.compile(r"\s?([A-Za-z]+)")
 _GOES_ON = re.compile(r":\s+[-+]?[\d.]")
 _FIRST = re.compile(r" +([A-Za-z_][\w/-]{0,40})\s?[:=]\s?[-+]?([\d.]+)")
 _LETTERS = re.compile(r"[^\W\d_]")
+#: A list that is no values of a name: too long, or with something else in it.
+_DATA = re.compile(r"\[[-+\d.eE]+\s?,")
+#: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
+_BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
 
 class Field(NamedTuple):
@@ -31,6 +35,7 @@ class Field(NamedTuple):
     is_measured: bool  # printed with a decimal point, or not finite
     is_apart: bool  # nothing of another phrase stands right before the name
     split: str | None = None  # of the heading above it in the line
+    is_element: bool = False  # of a list: whether it is named by its place depends on the other values
 
 
 class Axis(NamedTuple):
@@ -50,6 +55,23 @@ def _is_aside(text: str, token: numerals.Token, found: labels.Label) -> bool:
     return found.name.lower() == "best" and found.head.endswith("(")
 
 
+def _listed(text: str, token: numerals.Token) -> list[tuple[int, int]]:
+    """Where the numbers stand of the list that this one begins."""
+    begins = text[max(token.start - 2, 0) : token.start]
+    return numerals.elements(text, token.start - 1) if begins.endswith("[") and begins != "[[" else []
+
+
+def _is_bare(text: str, token: numerals.Token) -> bool:
+    """`Train: 0 [ 32/33 …`: the number is an epoch where a bracket follows."""
+    return text[token.end : token.end + 3].lstrip().startswith("[")
+
+
+def _heads_metric(text: str, token: numerals.Token) -> bool:
+    """`3 loss: 0.25`: a bare number, and a known metric with its value behind it."""
+    after = _FIRST.match(text, token.stop)
+    return after is not None and names.is_metric(after[1], measured="." in after[2])
+
+
 class Scan:
     """One line's fields and axes, gathered from left to right."""
 
@@ -60,15 +82,16 @@ class Scan:
         self.split: str | None = None  # of the first heading
         self.heads = ""  # whatever belongs to no name
         self._heading: str | None = None
+        self._is_best = False
         self._group: str | None = None
         self._carried = start  # where a phrase began that an inner number interrupted
         self._share: labels.Label | None = None  # `Accuracy: 97/100 (97%)`: the name of what follows in brackets
         self._rest = ""  # the words before an axis, for a value without a name of its own
         self._at = start
         for token in numerals.tokens(text):
-            if token.start >= start:
+            if token.start >= max(start, self._at):
                 self._take(token)
-                self._at = token.end
+                self._at = max(self._at, token.end)
         self._head(text[self._at :])
 
     def _take(self, token: numerals.Token) -> None:
@@ -90,6 +113,7 @@ class Scan:
     def _head(self, head: str) -> None:
         """What belongs to no name may say which part of the data the line is about."""
         self.heads += head
+        self._is_best = self._is_best or _BEST.search(head) is not None
         if (split := names.split_in(head)) is not None:
             self._heading = split
             self.split = self.split or split
@@ -101,14 +125,16 @@ class Scan:
             self._axis(token, level)
             self._head(found.name)
             self._rest = found.name.rpartition(" ")[0]
-        elif found.name.lower() in {"train", "test", "val", "eval"} and self._is_bare(token) and not self.fields and not self.axes:
+        elif found.name.lower() in {"train", "test", "val", "eval"} and _is_bare(self.text, token) and not self.fields and not self.axes:
             self._axis(token, 0)
             self._head(found.name)
         elif self._suffixed(token):
             return
         elif token.kind == "number" and found.is_strong and _GOES_ON.match(self.text, token.end):
             self._carried = begin  # "mAP@0.5:0.95: 0.6": the name goes on
-        elif token.kind == "number" and "[(" not in found.opened:
+        elif token.kind == "number" and (places := _listed(self.text, token)):
+            self._elements(token, found, places)
+        elif token.kind == "number" and "[(" not in found.opened and not _DATA.match(self.text, token.start - 1):
             self._field(token, found)
             if not found.is_strong and found.name.rpartition(" ")[2].lower() in names.STOPS:
                 self._carried = begin
@@ -118,10 +144,6 @@ class Scan:
         elif token.kind == "ratio" and names.is_metric(found.name, measured=True):
             self._share = found
 
-    def _is_bare(self, token: numerals.Token) -> bool:
-        """`Train: 0 [ 32/33 …`: the number is an epoch where a bracket follows."""
-        return self.text[token.end : token.end + 3].lstrip().startswith("[")
-
     def _field(self, token: numerals.Token, found: labels.Label) -> None:
         text = self.text
         value = text[token.start : token.stop]
@@ -130,6 +152,8 @@ class Scan:
         name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
         if found.group:
             name = f"{found.group}/{found.name}"
+        if self._is_best and "best" not in name.lower():
+            name = f"best {name}"
         last = found.name.rpartition(" ")[2].lower()
         if last in (names.PREPOSITIONS if found.is_strong else names.STOPS) or (not found.is_strong and found.name.count(" ") > 3):
             return
@@ -147,6 +171,18 @@ class Scan:
                 self._heading,
             )
         )
+
+    def _elements(self, token: numerals.Token, found: labels.Label, places: list[tuple[int, int]]) -> None:
+        """`IoU: [0.1, 0.2]`: a value a class, each with its place behind the name; of values that are all the same one."""
+        self._at = places[-1][1]
+        if not (names.is_metric(found.name, measured=True) or names.is_varying(found.name)):
+            return
+        count = len(self.fields)
+        self._field(token, found)
+        if len(self.fields) == count:
+            return
+        first = self.fields.pop()
+        self.fields += elements_of(first, places, self.text)
 
     def _suffixed(self, token: numerals.Token) -> bool:
         """`12epoch`, `after 20 iterations`: the axis word follows the number."""
@@ -215,22 +251,12 @@ class Scan:
             (before == "[" and after[:1] in {"]", ","})
             or (before == "" and after in {":\t", ": "})
             or (before == "" and after[:1] == "|")
-            or (before == "" and self._heads_metric(token))
+            or (before == "" and _heads_metric(text, token))
         )
         if is_step and numerals.is_whole(text[token.start : token.stop]):
             self._axis(token, 3, is_leading=True)
         else:
             self._suffixed(token)
-
-    def _closes_pair(self, token: numerals.Token) -> bool:
-        """The second of `[1, 2000]` and of `1|20|`."""
-        between = self.text[self._at : token.start].strip()
-        return not self.fields and between in {",", "|"} and self.text[token.stop : token.stop + 1] in {"]", "|"}
-
-    def _heads_metric(self, token: numerals.Token) -> bool:
-        """`3 loss: 0.25`: a bare number, and a known metric with its value behind it."""
-        after = _FIRST.match(self.text, token.stop)
-        return after is not None and names.is_metric(after[1], measured="." in after[2])
 
     def _is_step_at_end(self, token: numerals.Token) -> bool:
         """`x: 1.1 (10)`: the one value's step."""
@@ -242,6 +268,22 @@ class Scan:
             and text[token.stop :].strip() == ")"
             and numerals.is_whole(text[token.start : token.stop])
         )
+
+    def _closes_pair(self, token: numerals.Token) -> bool:
+        """The second of `[1, 2000]` and of `1|20|`."""
+        between = self.text[self._at : token.start].strip()
+        return not self.fields and between in {",", "|"} and self.text[token.stop : token.stop + 1] in {"]", "|"}
+
+
+def elements_of(first: Field, places: list[tuple[int, int]], text: str) -> list[Field]:
+    """A field for each number of a list, `name/0`, `name/1` …; of numbers that are all the same one field."""
+    if len({text[start:stop] for start, stop in places}) == 1:
+        return [first._replace(is_element=True)]
+    is_measured = any(not numerals.is_whole(text[start:stop]) for start, stop in places)
+    return [
+        first._replace(name=f"{first.name}/{number}", start=start, stop=stop, is_measured=is_measured, is_element=True)
+        for number, (start, stop) in enumerate(places)
+    ]
 
 
 def value_first(scan: Scan) -> list[Field]:

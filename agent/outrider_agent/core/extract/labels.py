@@ -98,10 +98,12 @@ def _named(text: str, start: int, end: int, *, is_strong: bool, opened: str) -> 
 
 
 def _shorter(name: str) -> str:
-    """Of a whole phrase the name: "lgbm_spark's best error", "Accuracy of the network on the 10000 test images", "the loss is"."""
+    """Of a phrase the name: "lgbm_spark's best error", "Accuracy of the network on the 10000 test images", "and the loss is"."""
     if owner := _POSSESSIVE.match(name):
         return f"{owner[1]}/{owner[2]}"
-    name = _WITH.sub("", _JUDGED.sub("", name)).removeprefix("the ")
+    name = _WITH.sub("", _JUDGED.sub("", name))
+    while (first := name.partition(" "))[2] and first[0].lower() in names.JOINING:
+        name = first[2].lstrip()
     if name.count(" ") > 2 and (phrase := _OF.search(name)) and names.is_metric(name[: phrase.start()], measured=True):
         return name[: phrase.start()]
     return name

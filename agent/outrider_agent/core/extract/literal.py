@@ -22,6 +22,7 @@ class Item(NamedTuple):
     start: int
     stop: int
     text: str | None
+    places: tuple[tuple[int, int], ...] = ()  # of a list of numbers: where each stands
 
 
 def opening(text: str, start: int) -> int:
@@ -87,6 +88,8 @@ class _Reader:
         if text[at : at + 1] in {"[", "("}:
             if (number := _NUMBER.match(text, at + 1)) and text[number.end() : number.end() + 1] == "]":
                 self.items.append(Item(path, *number.span(), None))
+            elif places := numerals.elements(text, at):
+                self.items.append(Item(path, *places[0], None, tuple(places)))
             return _past_list(text, at)
         word = _WORD.match(text, at)
         if word:

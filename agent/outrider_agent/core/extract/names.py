@@ -89,6 +89,8 @@ STOPS = frozenset(
     "over per version using has have got up no are as into until since within epoch epochs file port top first last next every all "
     "only least most last_best page".split()
 )
+#: Words that join phrases. At its beginning they are no part of a name: "alpha is 0.1, and mse is 0.3", "finished with loss 0.5".
+JOINING = frozenset("and with or but then while where when also now the a an its our this that plus giving gives got has".split())
 #: And no name at all ends in one of these.
 PREPOSITIONS = frozenset("to from of at by for in with on".split())
 _SPLIT = re.compile(r"(?i)(?<![A-Za-z_])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev)(?![A-Za-z_])")
@@ -149,6 +151,11 @@ def is_total(name: str) -> bool:
 def is_setting(name: str) -> bool:
     """Is it something that a user sets?"""
     return bool(set(words(name)) & (CONFIG | WEAK)) or words(name) == ("learning", "rate")
+
+
+def is_varying(name: str) -> bool:
+    """Is it a setting that varies in training: a learning rate, a momentum?"""
+    return is_setting(name) and not is_config(name)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -18,6 +18,9 @@ PER = TIMES | {"step", "it", "iter", "epoch", "batch", "sample", "img"}
 #: Words that may follow a number at a blank: its unit, and no name of what comes next.
 UNIT_WORDS = TIMES | UNITS | {"tokens", "samples", "images", "seqs", "steps", "it", "iters"}
 
+#: A list of more numbers is data, and no metric a class.
+LONGEST_LIST = 100
+
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _TOKEN = re.compile(
     rf"""(?=[-+.\dnNiI])(?:(?<![\w.@#$^])|(?<=poch\ \#)|(?<=poch\#)|(?<=tep\ \#)|(?<=ation\ \#)|(?<=rial\ \#)|(?<=rial\#)|(?<=sode\ \#))(?:
@@ -38,6 +41,13 @@ _RANGE = re.compile(r"-\d+[\]a-z]")  # of "[951-1000]", "1-100batch"
 _INTEGER = re.compile(r"[-+]?[\d,]+$")
 
 
+#: `[0.1, 0.2]`, `[0.1 0.2]`
+_LIST = re.compile(
+    rf"\[\s{{0,8}}(?:[-+]?(?:{_NUMBER}|nan|inf)(?:\s{{0,8}},\s{{0,8}}|\s{{1,8}}|(?=\]))){{2,{LONGEST_LIST}}}\]", re.IGNORECASE
+)
+_ELEMENT = re.compile(rf"[-+]?(?:{_NUMBER}|nan|inf)", re.IGNORECASE)
+
+
 class Token(NamedTuple):
     """A number, and where it stands. `kind`: number, ratio (n of m), other (a date, a time, a version: it has a place and no value)."""
 
@@ -48,6 +58,12 @@ class Token(NamedTuple):
     unit: str
     middle: int = 0  # of a ratio: where n ends
     second: int = 0  # and m begins
+
+
+def elements(text: str, start: int) -> list[tuple[int, int]]:
+    """Where the numbers stand of the list that begins at `start`; none where it is no list of two or more."""
+    found = _LIST.match(text, start)
+    return [] if found is None else [match.span() for match in _ELEMENT.finditer(text, start, found.end())]
 
 
 def value_of(text: str) -> float:

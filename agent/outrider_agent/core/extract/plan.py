@@ -195,6 +195,10 @@ def from_items(text: str, start: int, rank: Span | None, head: fields.Scan | Non
         is_measured = literal.measured(text, item)
         if level is not None and (not is_measured or level == 0) and names.plain(item.name) not in {"epochs", "steps"}:
             axes.append(fields.Axis(level, item.start, item.stop))
+        elif item.places:
+            if names.is_metric(name, measured=True) or names.is_varying(name):
+                first = fields.Field(name, item.start, item.stop, (item.start, item.start), "", True, is_measured, True)
+                kept += fields.elements_of(first, list(item.places), text)
         else:
             kept.append(fields.Field(name, item.start, item.stop, (item.start, item.start), "", True, is_measured, True))
     return Found("dict", kept, axes, split, rank, is_listed=True)

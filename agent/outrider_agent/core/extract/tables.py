@@ -22,9 +22,11 @@ _ROW = re.compile(
 )
 #: A row that begins with a time has no name: each would be a series of its own.
 _MOMENT = re.compile(r"\d:\d\d|\d{4}-\d\d")
-_BARS = "|│┃║"
+_BARS = "|│┃║┆"
 #: A table is no wider.
 WIDEST = 2000
+_ASIDE = frozenset({"support", "size", "cp"})
+_TIMES = frozenset({"time", "times", "elapsed", "seconds", "secs", "timestamp", "date", "duration"})
 _AXES = {"e": 0, "#": 3, "iter": 3, "epoch": 0, "step": 3}
 
 
@@ -37,10 +39,36 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A table's row: its values by name, and its axes (level, value, total)."""
+    """
+    A table's row: its values by name, and its axes (level, value, total). `is_keyed`: the names begin with words of the row's own;
+    `number`: the row's own, where it begins with one that stands below no column.
+    """
 
     values: dict[str, float]
     axes: list[tuple[int, float, float | None]]
+    is_keyed: bool = False
+    number: int | None = None
+
+    @property
+    def is_numbered(self) -> bool:
+        """Does it have its number and no other name or axis?"""
+        return self.number is not None and not self.axes
+
+
+def is_value(text: str) -> bool:
+    """Is a cell a number and nothing else?"""
+    return _VALUE.match(text) is not None
+
+
+def is_moment(text: str) -> bool:
+    """Does a cell hold a time of day, or a date?"""
+    return _MOMENT.search(text) is not None
+
+
+def is_aside(name: str) -> bool:
+    """Is a column of that name no metric's: a time, a size, a place?"""
+    found = names.words(name)
+    return names.is_never(name) or name.lower() in _ASIDE or bool(_TIMES & set(found)) or found[:1] in {("param",), ("params",), ("rank",)}
 
 
 def is_rule(text: str) -> bool:
@@ -56,22 +84,43 @@ def may_be_row(text: str) -> bool:
 def header(above: list[str], row: str) -> list[Column] | None:
     """The columns over a row: `above` are the lines before it, the nearest last."""
     lines = [line for line in above if line.strip() and len(line) < WIDEST]
-    if not lines:
+    if not lines or row.lstrip().startswith("count "):  # a summary of data begins so
         return None
     if is_rule(lines[-1]) and len(lines) > 1 and not is_rule(lines[-2]):
         return _ruled(lines[-2], lines[-1])
-    head = bars.without(lines[-1])
+    head = bars.without(lines[-1]).removesuffix("\\").rstrip()  # it says: more columns stand further down
+    if len(lines) > 1 and (indexed := _indexed(lines[-2], head)):
+        return indexed
     if any(_VALUE.match(word) for word in head.split()):
         return None
     columns = _columns(_CELL.finditer(head))
     cells = len(bars.without(row).split())
     if len(lines) > 1 and (stacked := _stacked(lines[-2], head, cells)):
         return stacked
+    if len(columns) == 1 and cells == 2 and _is_last(lines[-1], row, columns[0]):
+        return columns
     if not _is_header(columns):
         columns = _columns(_WORD.finditer(head))
         if len(columns) != cells:
             return None
     return columns if _is_header(columns) else None
+
+
+def _is_last(head: str, row: str, column: Column) -> bool:
+    """Is it the one column that was left of a table too wide for the page: over a numbered row, flush with its value?"""
+    is_flush = row.split(maxsplit=1)[0].isdigit() and len(row.rstrip()) == column.stop and head.startswith("  ")
+    return is_flush and names.is_metric(column.name, measured=True)
+
+
+def _indexed(upper: str, lower: str) -> list[Column] | None:
+    """A heading whose index has its name on a line of its own, below and before the others."""
+    word = _WORD.match(lower)
+    if word is None or word.end() < len(lower.rstrip()) or names.axis(word[0]) is None:
+        return None
+    columns = _columns(_CELL.finditer(upper.rstrip().removesuffix("\\")))
+    if not columns or columns[0].start < word.end() or not any(names.is_metric(column.name, measured=True) for column in columns):
+        return None
+    return [Column(word[0], *word.span()), *columns]
 
 
 def _columns(cells: Iterable[re.Match[str]]) -> list[Column]:
@@ -135,13 +184,24 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
             axes.append((level, float(progress[1]), float(progress[2])))
         elif level is not None and cell.isdigit():
             axes.append((level, float(cell), None))
-        elif not names.is_never(column.name) and column.name.lower() not in {"support", "size", "time", "cp"}:
+        elif not is_aside(column.name):
             bare = cell.removesuffix("%")
             if _VALUE.match(bare):
                 values[column.name] = numerals.value_of(bare)
-    if not axes and keyed is None:
+    number = int(cells[0][0]) if _is_numbered(columns, cells) else None
+    if not axes and keyed is None and number is None:
         return None
-    return Row(_named(values, keyed, columns), axes)
+    return Row(_named(values, keyed, columns), axes, keyed is not None, number)
+
+
+def _is_numbered(columns: list[Column], cells: list[re.Match[str]]) -> bool:
+    """Does a row begin with its number, which no column is above, and stand flush with its columns behind it?"""
+    return (
+        len(cells) == len(columns) + 1
+        and cells[0][0].isdigit()
+        and cells[0].end() < columns[0].start
+        and all(cell.end() == column.stop for column, cell in zip(columns, cells[1:], strict=True))
+    )
 
 
 def _named(values: dict[str, float], keyed: str | None, columns: list[Column]) -> dict[str, float]:

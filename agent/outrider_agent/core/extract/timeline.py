@@ -176,7 +176,10 @@ class Timeline:
         finest = step or epoch
         metrics = {plan.spelled(name): value for name, value in row.values.items()}
         total = finest[2] if finest else None
-        self._emit(metrics, rule, finest[1] if finest else now.step if now.step is not None else now.epoch, now.epoch, total=total)
+        above = now.step if now.step is not None else now.epoch
+        if finest is None and above is None and rule == "csv" and not row.is_keyed:  # then its number in the table
+            above, now.rows = float(now.rows), now.rows + 1
+        self._emit(metrics, rule, finest[1] if finest else above, now.epoch, total=total)
 
     def bar(self, bar: bars.Bar, before: prefix.Prefix) -> None:
         """A progress bar and what was put behind it."""
