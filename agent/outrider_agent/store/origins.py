@@ -38,6 +38,15 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
+class ReadHere(msgspec.Struct, frozen=True, kw_only=True):
+    """A point of a printed series, by the place of its line."""
+
+    name: str
+    ordinal: int
+    offset: int
+    length: int
+
+
 class Unread(msgspec.Struct, frozen=True, kw_only=True):
     """A line that looks like numbers, and that no rule read."""
 
@@ -97,13 +106,13 @@ class Origins(reading.Reader):
             at = max(at, min(offset + len(chunk), stop))
         return frames.settled(data).decode("utf-8", "replace").strip("\r") if at >= stop else None
 
-    def read_at(self, run_id: str, attempt: int, fd: int, start: int, stop: int) -> list[tuple[str, int]]:
-        """The points that were read between two offsets of a console: (series, ordinal)."""
+    def read_at(self, run_id: str, attempt: int, fd: int, start: int, stop: int) -> list[ReadHere]:
+        """The points that were read between two offsets of a console."""
         found = []
-        for row in self._rows(SQL.origins_of_run, run_id=run_id):
+        for row in self._rows(SQL.origins_between, run_id=run_id, start=start, stop=stop):
             for place, where in enumerate(points.parse(row[2])):
                 if where[0] == attempt and where[1] == fd and start <= where[2] < stop:
-                    found.append((str(row[0]), row[1] + place))
+                    found.append(ReadHere(name=str(row[0]), ordinal=row[1] + place, offset=where[2], length=where[3]))
         return found
 
     def unread(self, run_id: str) -> list[Unread]:

@@ -74,10 +74,13 @@ WHERE r.run_id = :run_id AND g.attempt = r.attempt;
 SELECT o.first, o.places, o.rules FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
 WHERE r.run_id = :run_id AND s.name = :name AND s.source = 'printed' ORDER BY o.first;
 
--- name: origins_of_run
--- The same of all of a run's printed series.
+-- name: origins_between
+-- The same of all of a run's printed series, without those whose first and last place show that none is between two offsets of a console.
 SELECT s.name, o.first, o.places FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
-WHERE r.run_id = :run_id AND s.source = 'printed' ORDER BY s.series_key, o.first;
+WHERE r.run_id = :run_id AND s.source = 'printed' AND NOT (
+        json_extract(o.places, '$[0][0]') = json_extract(o.places, '$[#-1][0]') AND json_extract(o.places, '$[0][1]') = json_extract(o.places, '$[#-1][1]')
+    AND (json_extract(o.places, '$[#-1][2]') < :start OR json_extract(o.places, '$[0][2]') >= :stop))
+ORDER BY s.series_key, o.first;
 
 -- name: states
 -- The state of reading of a run's newest attempt.
