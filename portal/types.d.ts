@@ -16,9 +16,12 @@ export interface Run {
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
   parent?: string | null; description?: string | null; deleted?: string | null; metrics?: Record<string, Metric>;
-  figures?: Figure[]; models?: Model[]; children?: Child[];
+  progress?: HowFar | null; figures?: Figure[]; models?: Model[]; children?: Child[];
   tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
 }
+
+/** How far a run is by what it prints. */
+export interface HowFar { share: number | null; eta_s: number | null; silent_s: number | null; is_stalled: boolean }
 
 export interface Figure { name: string; path: string; type: string; description: string | null; url: string }
 export interface Model { name: string; version: number; path: string | null }

@@ -65,9 +65,11 @@ SELECT time FROM console WHERE run_key = :run_key AND attempt = :attempt AND str
 ORDER BY console_key DESC LIMIT 1;
 
 -- name: progress
--- What the readings of a run's newest attempt say of it.
-SELECT sum(g.unread) AS unread, max(g.count / g.total) AS share FROM readings g JOIN runs r USING (run_key)
-WHERE r.run_id = :run_id AND g.attempt = r.attempt;
+-- What the readings of a run's newest attempt say of it, and when that began.
+SELECT sum(g.unread) AS unread, max(g.count / g.total) AS share,
+       (SELECT a.started FROM attempts a WHERE a.run_key = r.run_key AND a.attempt = r.attempt) AS started
+FROM runs r LEFT JOIN readings g ON g.run_key = r.run_key AND g.attempt = r.attempt
+WHERE r.run_id = :run_id;
 
 -- name: origins
 -- Where the points of a printed series were read, in order.
@@ -93,8 +95,11 @@ WHERE r.run_id = :run_id AND c.attempt = :attempt AND c.fd = :fd AND c."offset" 
 ORDER BY c."offset";
 
 -- name: times
--- When the last chunks of a run's console came, the newest first.
-SELECT c.time FROM console c JOIN runs r USING (run_key) WHERE r.run_id = :run_id ORDER BY c.console_key DESC LIMIT :limit;
+-- In which seconds the last chunks of a run's newest attempt came, the newest first: the last time in each.
+SELECT max(n.time) FROM (
+    SELECT c.time FROM runs r JOIN console c USING (run_key) WHERE r.run_id = :run_id AND c.attempt = r.attempt
+    ORDER BY c.console_key DESC LIMIT :limit
+) n GROUP BY n.time / 1000000000 ORDER BY 1 DESC;
 
 -- name: count
 -- How many points a run's printed series have.
