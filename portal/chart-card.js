@@ -26,10 +26,10 @@ const TABLE_ROWS = 500;
 const LEGEND = 40;
 
 /**
- * @param {{ title: string, lines: Given[], look: Look, count?: number, across?: string, best?: number | null }} props
- * `count` grows when points came; `across` names the axis where it is neither steps nor time.
+ * @param {{ title: string, lines: Given[], look: Look, count?: number, across?: string, best?: number | null, more?: any }} props
+ * `count` grows when points came; `across` names the axis where it is neither steps nor time; `more` stands behind the notes.
  */
-export function ChartCard({ title, lines, look, count = 0, across, best = null }) {
+export function ChartCard({ title, lines, look, count = 0, across, best = null, more = null }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const [hover, setHover] = useState(/** @type {Hover | null} */ (null));
@@ -64,7 +64,7 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null }
     <div class="plot" hidden=${isTable} ref=${box} tabindex="0" role="img" aria-label=${spoken(title, shown, look)} onKeyDown=${(/** @type {KeyboardEvent} */ event) => keys(event, chart, look)}></div>
     ${lines.length > 1 && read && !isTable && html`<${Tip} read=${read} />`}
     ${lines.length > 1 && html`<${Legend} lines=${lines} hidden=${hidden} hide=${hide} />`}
-    <footer class="dim small"><${Notes} lines=${shown} chart=${chart} look=${look} across=${across} /></footer>
+    <footer class="dim small"><${Notes} lines=${shown} chart=${chart} look=${look} across=${across} />${more}</footer>
   </article>`;
 }
 

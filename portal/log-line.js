@@ -15,6 +15,7 @@ export function below(line) {
 /** @param {Line} line */
 export function element(line) {
   const row = document.createElement("div");
+  row.dataset.line = line.id;
   const at = document.createElement("time");
   at.textContent = clock(Date.parse(line.time));
   const words = document.createElement("span");

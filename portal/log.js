@@ -7,6 +7,7 @@ import { queried, setQuery } from "./address.js";
 import { bare } from "./ansi.js";
 import { HitList, Hits } from "./hits.js";
 import { below, element } from "./log-line.js";
+import { Marks } from "./marks.js";
 import { Transcript } from "./transcript.js";
 
 /** @import { Ending, Line, LineNews } from "./types" */
@@ -26,6 +27,7 @@ export class LogView {
     this.transcript = new Transcript();
     /** What stands in the page, by the line's id. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
+    this.marks = new Marks(this);
     /** @type {Filter} */
     this.filter = { stream: "all", level: 0, text: "" };
     this.fromAddress();
@@ -136,7 +138,11 @@ export class LogView {
   append(lines) {
     const wanted = lines.filter((line) => this.wants(line));
     this.count += wanted.length;
-    for (const line of wanted.slice(-MOST_SHOWN)) this.rows.set(line.id, element(line));
+    for (const line of wanted.slice(-MOST_SHOWN)) {
+      const row = element(line);
+      this.rows.set(line.id, row);
+      this.marks.dress(line.id, row);
+    }
     this.lines.append(...wanted.slice(-MOST_SHOWN).map((line) => /** @type {HTMLElement} */ (this.rows.get(line.id))));
     for (const [id, row] of this.rows) {
       if (this.rows.size <= MOST_SHOWN) break;
@@ -145,6 +151,7 @@ export class LogView {
     }
     this.tail.replaceChildren(...(this.window ? [] : this.transcript.open).filter((line) => this.wants(line)).map(element));
     if (this.follow && this.box) this.box.scrollTop = this.box.scrollHeight;
+    this.marks.stir();
     this.onchange();
   }
 
@@ -158,6 +165,7 @@ export class LogView {
   }
 
   scrolled() {
+    this.marks.stir();
     if (!this.box || this.window) return;
     const isAtEnd = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - NEAR_END_PX;
     if (isAtEnd !== this.follow) {

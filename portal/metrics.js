@@ -8,6 +8,7 @@ import { Texts, Tiles } from "./chart-tiles.js";
 import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { html } from "./html.js";
+import { Where } from "./printed.js";
 
 /** @import { Run, Series, SeriesNews } from "./types" */
 
@@ -120,5 +121,7 @@ function Chart({ curve, metrics, run }) {
   const { series } = curve;
   const best = series.best && series[series.best] !== null ? series[series.best] : null;
   const lines = [{ curve, label: title(curve), place: 0, started: Date.parse(run.started) }];
-  return html`<${ChartCard} title=${title(curve)} lines=${lines} look=${metrics.look} count=${metrics.moved.value.get(curve.key) ?? 0} best=${best} />`;
+  const isStepped = metrics.look.axis.value === "step";
+  const more = series.source === "printed" && isStepped && html`<${Where} run=${run.run_id} name=${series.name} step=${metrics.look.pinned.value} />`;
+  return html`<${ChartCard} title=${title(curve)} lines=${lines} look=${metrics.look} count=${metrics.moved.value.get(curve.key) ?? 0} best=${best} more=${more || null} />`;
 }

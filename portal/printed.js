@@ -1,7 +1,7 @@
 // What was read from the run's output, and what was not: how far it is, lines that look like numbers, a rule made from one of them; and of a
 // printed point the line that it was read from.
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { withQuery } from "./address.js";
 import { duration, plain, plural } from "./format.js";
 import { html } from "./html.js";
@@ -45,6 +45,21 @@ async function explain(run, name) {
 function place(one, attempt) {
   const line = `${one.attempt}.${one.fd === 2 ? "stderr" : "stdout"}.${one.offset}`;
   return withQuery({ tab: "logs", at: Date.parse(one.time ?? ""), line, attempt: attempt === null ? null : one.attempt, stream: "console", find: null, level: null });
+}
+
+/** Under a chart: where the point that is pinned was read. @param {{ run: string, name: string, step: number | null }} props */
+export function Where({ run, name, step }) {
+  const [one, setOne] = useState(/** @type {Origin | null} */ (null));
+  useEffect(() => {
+    setOne(null);
+    if (step === null) return undefined;
+    let isWanted = true;
+    const query = new URLSearchParams({ name, step: String(step), limit: "1" });
+    fetch(`/api/v1/runs/${run}/printed?${query}`).then((answer) => (answer.ok ? answer.json() : [])).then(([found]) => isWanted && setOne(found ?? null), () => {});
+    return () => void (isWanted = false);
+  }, [run, name, step]);
+  if (step === null) return html` · click a point for its line`;
+  return one && html` · <a href=${place(one, null)} title=${plain(one.text ?? "")}>line ${one.line.toLocaleString("en")} of the log</a>`;
 }
 
 /** @param {{ shown: { name: string, found: Origin[] }, attempt: number | null }} props */

@@ -13,7 +13,7 @@ import { withQuery } from "./address.js";
 const ROW_PX = 46;
 const NAME_PX = innerWidth < 640 ? 150 : 260;
 const MARGIN_ROWS = 12;
-const WIDTHS = /** @type {Record<string, number>} */ ({ status: 190, started: 120, duration: 100, experiment: 150, user: 100, host: 120 });
+const WIDTHS = /** @type {Record<string, number>} */ ({ status: 240, started: 120, duration: 100, experiment: 150, user: 100, host: 120 });
 const SORTED = new Set(["status", "started", "duration", "experiment"]);
 
 /** @param {string} name */

@@ -17,6 +17,7 @@ import { start } from "./times.js";
 /** @import { Names } from "./query-box.js" */
 
 const EVERY_MS = 1000;
+const LOOK_MS = 15_000;
 const COMPARED = 50;
 const data = /** @type {ListStart} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const runs = new Runs(data);
@@ -180,11 +181,19 @@ function changed() {
   timer = setTimeout(() => ((due = Date.now() + EVERY_MS), runs.refresh(false)), Math.max(0, due - Date.now()));
 }
 
+/** What falls silent changes nothing in the store: a running one is looked at now and then. */
+function look() {
+  const [first, last] = runs.seen;
+  const isRunning = (/** @type {number} */ place) => runs.row(place)?.status === "Running";
+  if (!document.hidden && Array.from({ length: last - first }, (_, at) => first + at).some(isRunning)) changed();
+}
+
 const root = document.getElementById("app");
 if (root) {
   root.replaceChildren();
   render(html`<${App} />`, root);
   start();
+  setInterval(look, LOOK_MS);
   let isFirst = true;
   listen(() => "/api/v1/events", { changed: () => (isFirst ? (isFirst = false) : changed()) }, "");
 }

@@ -16,9 +16,12 @@ export interface Run {
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
   parent?: string | null; description?: string | null; deleted?: string | null; metrics?: Record<string, Metric>;
-  figures?: Figure[]; models?: Model[]; children?: Child[];
+  progress?: HowFar | null; figures?: Figure[]; models?: Model[]; children?: Child[];
   tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
 }
+
+/** How far a run is by what it prints. */
+export interface HowFar { share: number | null; eta_s: number | null; silent_s: number | null; is_stalled: boolean }
 
 export interface Figure { name: string; path: string; type: string; description: string | null; url: string }
 export interface Model { name: string; version: number; path: string | null }
@@ -32,11 +35,11 @@ export interface Series {
 export interface NewPoints { first: number; steps: (number | null)[]; times: number[]; values: Value[] }
 export interface SeriesNews extends Series { new: NewPoints | null }
 
-/** A line of the log, as the server wove it: a record, or a line of the console. `echo`: it is a record's own print. */
+/** A line of the log, as the server wove it: a record, or a line of the console. `echo`: it is a record's own print, that of `echo_of`. */
 export interface Line {
   id: string; time: string; stream: "stdout" | "stderr" | "log"; level: string | null; logger: string | null; message: string;
   levelno?: number; exception?: { traceback?: string } | null; stack?: string | null; metrics?: Record<string, Value>; step?: number;
-  echo?: boolean; partial?: boolean; attempt?: number;
+  echo?: boolean; echo_of?: number; partial?: boolean; attempt?: number; offset?: number; length?: number;
 }
 export interface Ending { lines: Line[]; open: Line[]; whole: boolean; since: string }
 export interface LineNews { first: string | null; lines: Line[]; open: Line[]; skipped: boolean }

@@ -81,7 +81,10 @@ def test_a_point_leads_to_its_line_and_back(tmp_path):
     store = origins.Origins(tmp_path / "db")
     (one,) = store.origins("r1", "loss", 2)
     assert (one.line, one.fd, one.rule, one.text) == (3, 1, "kv", "step 2 loss=0.25 acc: 0.8")
-    assert store.read_at("r1", 1, 1, one.offset, one.offset + one.length) == [("loss", 1), ("acc", 1)]
+    here = store.read_at("r1", 1, 1, one.offset, one.offset + one.length)
+    assert [(back.name, back.ordinal, back.offset) for back in here] == [("loss", 1, one.offset), ("acc", 1, one.offset)]
+    assert {back.name for back in store.read_at("r1", 1, 1, 0, len(TEXT))} >= {"loss", "acc"}
+    assert store.read_at("r1", 1, 2, 0, len(TEXT)) == store.read_at("r1", 1, 1, len(TEXT), 2 * len(TEXT)) == []
     with pytest.raises(errors.NotFound, match="at step 7"):
         store.origins("r1", "loss", 7)
     rig.sink.close()

@@ -8,6 +8,9 @@ import pytest
 from portal_rig import Portal
 
 SCRIPT = r"""
+import logging
+logging.basicConfig(level="INFO")
+logging.info("epoch 0/5 auc=0.9")
 for step in range(1, 6):
     print(f"epoch {step}/5 loss={1 / step:.3f}")
     print(f"and now quality of it is: {step / 10} as it seems")
@@ -38,9 +41,9 @@ def test_the_api_tells_where_points_come_from(portal):
     series = {one["name"]: one for one in portal.api(f"/runs/{run}/metrics")}
     assert (series["loss"]["source"], series["loss"]["count"], series["val_acc"]["last"]) == ("printed", 5, 0.75)
     (one,) = portal.api(f"/runs/{run}/printed?name=loss&step=2")
-    assert (one["text"], one["rule"], one["line"]) == ("epoch 2/5 loss=0.500", "kv", 3)
+    assert (one["text"], one["rule"], one["line"]) == ("epoch 2/5 loss=0.500", "kv", 4)
     back = portal.api(f"/runs/{run}/printed/at?fd={one['fd']}&from={one['offset']}&to={one['offset'] + 1}")
-    assert back == [{"name": "loss", "ordinal": 1}]
+    assert back == [{"name": "loss", "ordinal": 1, "offset": one["offset"], "length": one["length"]}]
     progress = portal.api(f"/runs/{run}/progress")
     assert (progress["share"], progress["is_stalled"], progress["unread"]) == (1.0, False, 5)
     assert progress["lines"][-1]["text"] == "and now quality of it is: 0.5 as it seems"
@@ -63,7 +66,7 @@ def test_a_rule_is_made_on_the_page(portal, window):
     page.get_by_label("Metric", exact=True).fill("quality")
     page.get_by_label("Pattern, the number in brackets").fill("it is: ([0-9.]+)")
     page.get_by_role("button", name="Read by this rule").click()
-    page.get_by_text("12 points read").wait_for()
+    page.get_by_text("13 points read").wait_for()
     assert [one["value"] for one in portal.api(f"/runs/{run}/printed?name=quality&limit=2")] == [0.4, 0.5]
     page.get_by_role("button", name="loss", exact=True).click()
     page.get_by_text("epoch 5/5 loss=0.200").first.wait_for()
@@ -84,3 +87,20 @@ def test_a_point_leads_to_its_line_in_the_log(portal, window):
     page.get_by_role("button", name="loss", exact=True).click()
     page.get_by_title("Show it in the log").first.click()
     page.locator(".log .found").get_by_text("epoch 1/5 loss=1.000").wait_for()
+
+
+def test_a_line_leads_to_its_metrics(portal, window):
+    """A line that points were read from is marked, as is the record whose print it is; the mark leads to the chart, and the point back."""
+    page = window().page
+    page.goto(f"{portal.url}/runs/{run_of(portal, 'read')}?tab=logs&find=epoch")
+    line = page.locator(".log .line", has_text="epoch 2/5 loss=0.500")
+    line.get_by_role("link", name="loss").click()
+    chart = page.get_by_role("article", name="loss (printed)")
+    chart.get_by_text("0.5", exact=True).wait_for()
+    chart.get_by_role("link", name="line 4 of the log").click()
+    page.locator(".log .found").get_by_text("epoch 2/5 loss=0.500").wait_for()
+    page.goto(f"{portal.url}/runs/{run_of(portal, 'read')}?tab=logs&find=auc")
+    page.locator(".log .log-info").get_by_role("link", name="auc").wait_for()  # of a record's print: beside the record
+    page.goto(f"{portal.url}/runs/{run_of(portal, 'read')}?tab=logs&find=quality")
+    page.locator(".log .line", has_text="quality").first.wait_for()
+    assert page.locator(".log .mark").count() == 0

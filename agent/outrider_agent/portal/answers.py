@@ -81,10 +81,20 @@ class Run(Answer):
     why: str
 
 
+class HowFar(Answer):
+    """How far a run is by what it prints. `share`: from 0 to 1; `silent_s`: since its last output."""
+
+    share: float | None
+    eta_s: float | None
+    silent_s: float | None
+    is_stalled: bool
+
+
 class ListedRun(Run):
-    """A run of a page, with its metrics by name."""
+    """A run of a page, with its metrics by name. `progress`: while it runs, where its output tells."""
 
     metrics: dict[str, Metric]
+    progress: HowFar | None
 
 
 class Page(Answer):

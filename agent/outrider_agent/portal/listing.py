@@ -229,7 +229,7 @@ def _run(one: browsing.Listed, columns: Sequence[str], *, now: int) -> Safe:
         "tr",
         tag("td", tag("a", f"#{run.number}", href=f"/runs/{run.run_id}", class_="main"), class_="figure"),
         tag("td", tag("span", shell.name(run.name or run.run_id), class_="clip"), _tags(run.tags)),
-        *[_cell(run, measured, name, now) for name in columns],
+        *[_status(one) if name == "status" else _cell(run, measured, name, now) for name in columns],
     )
 
 
@@ -240,9 +240,14 @@ def _cell(run: records.Run, measured: dict[str, Any], name: str, now: int) -> Sa
     if rest:
         given = run.params if kind == "params" else run.tags
         return tag("td", tag("bdi", fmt.value(given[rest]) if rest in given else "-"), class_="right figure")
-    cells = {"status": shell.run_pill(run), "started": shell.when(run.started, now), "duration": shell.lasted(run, now)}
+    cells = {"started": shell.when(run.started, now), "duration": shell.lasted(run, now)}
     text = {"experiment": run.experiment, "user": run.user, "host": run.host}.get(name) or "-"
     return tag("td", cells.get(name) or shell.name(text), class_="right wide" if name in ("started", "duration") else None)
+
+
+def _status(one: browsing.Listed) -> Safe:
+    words = [word for word in (shapes.why(one.run), shapes.doing(one.progress)) if word]
+    return tag("td", shell.pill(one.run.status, " · ".join(words)))
 
 
 def _tags(tags: dict[str, Any]) -> Safe | None:

@@ -52,7 +52,7 @@ class Routes:
         where = [asking.whole_number(query, name, default) for name, default in (("attempt", 1), ("fd", 1), ("from", 0), ("to", 2**62))]
         await self._context.read(self._store.run, run)
         found = await self._context.read(self._store.read_at, run, *where)
-        return asking.json_response([{"name": name, "ordinal": ordinal} for name, ordinal in found])
+        return asking.json_response(msgspec.to_builtins(found))
 
     async def progress(self, request: web.Request) -> web.Response:
         """GET /runs/{run}/progress: percent, remaining time, silence, and lines that look like numbers."""

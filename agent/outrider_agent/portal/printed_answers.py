@@ -22,10 +22,12 @@ class Origin(answers.Answer):
 
 
 class ReadThere(answers.Answer):
-    """A point that was read from some bytes of the console."""
+    """A point that was read from some bytes of the console, and the place of its line there."""
 
     name: str
     ordinal: int
+    offset: int
+    length: int
 
 
 class Unread(answers.Answer):

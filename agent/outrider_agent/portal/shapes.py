@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from outrider_agent.cli import journal, searching, weaving
+    from outrider_agent.store import progress as store_progress
 
 Document = dict[str, Any]
 
@@ -45,7 +46,23 @@ def overview(given: browsing.Overview) -> Document:
 
 def listed(given: browsing.Listed, now_ns: int) -> Document:
     """One of GET /runs."""
-    return run(given.run, now_ns) | {"metrics": documents.metrics(given.series, [])}
+    return run(given.run, now_ns) | {"metrics": documents.metrics(given.series, []), "progress": progress(given.progress)}
+
+
+def progress(given: store_progress.Progress | None) -> Document | None:
+    """How far a run is, as lists have it; null where it is over or tells nothing."""
+    if given is None or (given.share is None and not given.is_stalled):
+        return None
+    return {name: getattr(given, name) for name in ("share", "eta_s", "silent_s", "is_stalled")}
+
+
+def doing(given: store_progress.Progress | None) -> str:
+    """The same in words."""
+    if given is not None and given.is_stalled:
+        return f"no output for {fmt.duration(given.silent_s)}"
+    if given is None or given.share is None:
+        return ""
+    return f"{int(given.share * 100)} %" + (f" · {fmt.duration(given.eta_s)} left" if given.eta_s is not None else "")
 
 
 def run(given: records.Run, now_ns: int) -> Document:

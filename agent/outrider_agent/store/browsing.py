@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from outrider_agent.core import points as packing
-from outrider_agent.store import filtering, origins, queries, reading, records
+from outrider_agent.store import filtering, origins, progress, queries, reading, records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,10 +64,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a page, with its metrics."""
+    """A run of a page, with its metrics; how far it is, while it runs."""
 
     run: records.Run
     series: Sequence[records.Series]
+    progress: progress.Progress | None
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,8 +145,13 @@ class Browser(origins.Origins):
             series: dict[int, list[records.Series]] = {}
             for row in connection.execute(SQL.series_of, {"runs": json.dumps([row["run_key"] for row in rows]), "names": names}):
                 series.setdefault(row["run_key"], []).append(reading.convert(records.Series, row))
-            listed = [Listed(run=self._one(connection, row["run_id"]), series=series.get(row["run_key"], [])) for row in rows]
+            listed = [self._listed(connection, row, series, now) for row in rows]
         return Page(runs=listed, total=total, statuses=statuses)
+
+    def _listed(self, connection: sqlite3.Connection, row: sqlite3.Row, series: Mapping[int, Sequence[records.Series]], now: int) -> Listed:
+        run = self._one(connection, row["run_id"])
+        far = None if run.is_over else progress.of(connection, run, now)
+        return Listed(run=run, series=series.get(row["run_key"], []), progress=far)
 
     def names(self, experiment: str | None = None) -> Names:
         """What there is to ask for, in an experiment or in all."""

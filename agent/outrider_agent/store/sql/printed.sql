@@ -65,19 +65,24 @@ SELECT time FROM console WHERE run_key = :run_key AND attempt = :attempt AND str
 ORDER BY console_key DESC LIMIT 1;
 
 -- name: progress
--- What the readings of a run's newest attempt say of it.
-SELECT sum(g.unread) AS unread, max(g.count / g.total) AS share FROM readings g JOIN runs r USING (run_key)
-WHERE r.run_id = :run_id AND g.attempt = r.attempt;
+-- What the readings of a run's newest attempt say of it, and when that began.
+SELECT sum(g.unread) AS unread, max(g.count / g.total) AS share,
+       (SELECT a.started FROM attempts a WHERE a.run_key = r.run_key AND a.attempt = r.attempt) AS started
+FROM runs r LEFT JOIN readings g ON g.run_key = r.run_key AND g.attempt = r.attempt
+WHERE r.run_id = :run_id;
 
 -- name: origins
 -- Where the points of a printed series were read, in order.
 SELECT o.first, o.places, o.rules FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
 WHERE r.run_id = :run_id AND s.name = :name AND s.source = 'printed' ORDER BY o.first;
 
--- name: origins_of_run
--- The same of all of a run's printed series.
+-- name: origins_between
+-- The same of all of a run's printed series, without those whose first and last place show that none is between two offsets of a console.
 SELECT s.name, o.first, o.places FROM origins o JOIN series s USING (series_key) JOIN runs r USING (run_key)
-WHERE r.run_id = :run_id AND s.source = 'printed' ORDER BY s.series_key, o.first;
+WHERE r.run_id = :run_id AND s.source = 'printed' AND NOT (
+        json_extract(o.places, '$[0][0]') = json_extract(o.places, '$[#-1][0]') AND json_extract(o.places, '$[0][1]') = json_extract(o.places, '$[#-1][1]')
+    AND (json_extract(o.places, '$[#-1][2]') < :start OR json_extract(o.places, '$[0][2]') >= :stop))
+ORDER BY s.series_key, o.first;
 
 -- name: states
 -- The state of reading of a run's newest attempt.
@@ -90,8 +95,11 @@ WHERE r.run_id = :run_id AND c.attempt = :attempt AND c.fd = :fd AND c."offset" 
 ORDER BY c."offset";
 
 -- name: times
--- When the last chunks of a run's console came, the newest first.
-SELECT c.time FROM console c JOIN runs r USING (run_key) WHERE r.run_id = :run_id ORDER BY c.console_key DESC LIMIT :limit;
+-- In which seconds the last chunks of a run's newest attempt came, the newest first: the last time in each.
+SELECT max(n.time) FROM (
+    SELECT c.time FROM runs r JOIN console c USING (run_key) WHERE r.run_id = :run_id AND c.attempt = r.attempt
+    ORDER BY c.console_key DESC LIMIT :limit
+) n GROUP BY n.time / 1000000000 ORDER BY 1 DESC;
 
 -- name: count
 -- How many points a run's printed series have.
