@@ -2,9 +2,9 @@
 The suite in two halves beside one another, for most of it waits: tests/e2e but what needs a container engine or a booted machine, and all
 the rest. Where the arguments name tests, those alone, in one process. COVERED=1: what the second half covers.
 
-The tests of tests/e2e drive browsers, engines and shells, while the other half of the suite takes the machine from them. A few of them that
-fail there are run once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in
-the output. No other folder's tests get a second chance: a record that was lost once is lost. docs/decisions/0030 says why.
+The first half drives browsers, notebooks and shells, while the other takes the machine from it. A few tests of it that fail there are run
+once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in the output. Other
+tests have no second chance: a record that was lost once is lost. docs/decisions/0030 says why.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(given: list[str]) -> int:
             beside.kill()
     print(f"\n=== {E2E}", flush=True)
     print(log.read_text(errors="replace"), flush=True)
-    worst = _second_look({"e2e": e2e, "rest": rest}, given)
+    worst = max(rest, _second_look(e2e, given))
     if not worst and counted:
         worst = subprocess.run([sys.executable, "-m", "coverage", "report", "--skip-covered", "--fail-under", "40"], check=False).returncode
     return worst
@@ -62,12 +62,11 @@ def _memory(half: str) -> Path:
     return BUILD / "cache" / half
 
 
-def _second_look(ended: dict[str, int], given: list[str]) -> int:
-    """Runs what failed of tests/e2e once more, alone; the exit status of it all."""
-    worst = max(ended.values())
-    failed = sorted(name for half, status in ended.items() if status == _FAILED for name in _failed(half))
-    if worst != _FAILED or not failed or len(failed) > MOST_AGAIN or not all(name.startswith(f"{E2E}/") for name in failed):
-        return worst
+def _second_look(status: int, given: list[str]) -> int:
+    """Runs what failed of the first half once more, alone; its exit status."""
+    failed = sorted(_failed("e2e")) if status == _FAILED else []
+    if not failed or len(failed) > MOST_AGAIN:
+        return status
     print("\n=== failed, and is run once more, alone:", *failed, sep="\n  ", flush=True)
     options = [word for word in given if word.startswith("-")]
     status = subprocess.run(_pytest("again", [*options, *failed]), check=False).returncode
