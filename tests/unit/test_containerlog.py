@@ -101,6 +101,38 @@ def test_b05_a08_nuls_before_a_line_are_counted_and_the_line_is_read():
     assert second.data == b"after\n"
 
 
+def test_b05_b07_a_line_torn_by_nuls_is_set_aside_and_the_next_one_is_read():
+    """A power loss leaves the beginning of a line, a page of NULs, and what the engine wrote afterwards, without a newline between."""
+    torn = b'{"log":"to'
+    bad, good = containerlog.parse(DOCKER, torn + b"\0" * 4096 + docker("after\n"))
+    assert (bad.start, bad.end, bad.head) == (0, len(torn) + 4096, torn)
+    assert bad.reason.startswith("the line is cut off by NUL bytes")
+    assert (good.data, good.start) == (b"after\n", bad.end)
+    (bad, good) = containerlog.parse(CRI, T.encode()[:9] + b"\0\0" + T.encode() + b" stdout F after\n")
+    assert (bad.end, good.data) == (11, b"after\n")
+
+
+def test_b05_nuls_after_a_line_are_set_aside_and_the_line_is_kept():
+    """As before it: the place that is set aside is theirs."""
+    line = docker("whole\n").removesuffix(b"\n")
+    good, bad = containerlog.parse(DOCKER, line + b"\0\0\n")
+    assert (good.data, good.end) == (b"whole\n", len(line))
+    assert (bad.start, bad.end, bad.reason[:9]) == (len(line), len(line) + 3, "NUL bytes")
+
+
+def test_b06_nuls_that_a_container_wrote_are_its_output():
+    """CRI keeps bytes as they are: NULs at a line's end are no damage, and nothing is set aside."""
+    (found,) = containerlog.parse(CRI, T.encode() + b" stdout F a\0b\0\0\n")
+    assert found.data == b"a\0b\0\0\n"
+
+
+def test_b06_a_line_with_nuls_that_nothing_can_read_says_so():
+    """The reason names them, and what else is wrong."""
+    (bad,) = containerlog.parse(DOCKER, b'{"log":"a\0b","stream":"stdout"}\n')
+    assert "NUL bytes" in bad.reason
+    assert "not a line of this format" in bad.reason
+
+
 @pytest.mark.parametrize(
     "line", [b'{"log":1}', b'{"a":' * 9999, b'{"stream":"stdout","log":"x"', b"[]", b'{"stream":"stdin","log":"x"}', b"null"]
 )

@@ -70,6 +70,7 @@ class _Read(NamedTuple):
     data: bytes
 
 
+_NULS: Final = "NUL bytes, as a power loss or a hole in the file leaves them"
 _DECODER = msgspec.json.Decoder(_Line)
 _FAILURES = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -123,15 +124,15 @@ def _docker_chunks(data: bytes) -> list[Chunk | Bad] | None:
 
 
 def _one_by_one(data: bytes, read: Callable[[bytes], _Read]) -> Iterator[tuple[int, _Read | Bad | None]]:
-    """(end, what it is) of each line; None for an empty one. NULs around a line, as a lost page leaves them, are set aside."""
+    """(end, what it is) of each line; None for an empty one. NULs before a line, as a lost page leaves them, are set aside."""
     end = 0
     while end < len(data):
         start, end = end, data.find(b"\n", end) + 1 or len(data)
         raw = data[start:end].removesuffix(b"\n")
-        text = raw.strip(b"\0")
+        text = raw.lstrip(b"\0")
         if len(text) != len(raw):
-            cut = start + raw.find(text) if text else end
-            yield cut, Bad(start, cut, "NUL bytes, as a power loss or a hole in the file leaves them", b"")
+            cut = end - (len(data[start:end]) - len(raw)) - len(text) if text else end
+            yield cut, Bad(start, cut, _NULS, b"")
             start = cut
         if not text:
             yield end, None
@@ -140,7 +141,26 @@ def _one_by_one(data: bytes, read: Callable[[bytes], _Read]) -> Iterator[tuple[i
             yield end, read(text)
         except _FAILURES as exc:
             why = "the line is cut off" if end == len(data) and not data.endswith(b"\n") else _reason(exc)
-            yield end, Bad(start, end, why, text[:HEAD_BYTES])
+            yield from _around_nuls(text, start, end, why, read)
+
+
+def _around_nuls(text: bytes, start: int, end: int, why: str, read: Callable[[bytes], _Read]) -> Iterator[tuple[int, _Read | Bad]]:
+    """What can be read of a line that cannot as a whole: all before NULs that follow it, else all after the last NUL in it."""
+    before = text.rstrip(b"\0")
+    cut = len(before) if len(before) < len(text) else text.rfind(b"\0") + 1
+    is_before = cut == len(before)
+    try:
+        found = read(text[:cut] if is_before else text[cut:]) if cut and cut < len(text) else None
+    except _FAILURES:
+        found = None
+    if found is None:
+        yield end, Bad(start, end, f"{_NULS}, stand in it: {why}" if cut else why, text[:HEAD_BYTES])
+    elif is_before:
+        yield start + cut, found
+        yield end, Bad(start + cut, end, _NULS, b"")
+    else:
+        yield start + cut, Bad(start, start + cut, f"the line is cut off by {_NULS}", text[:cut].rstrip(b"\0")[:HEAD_BYTES])
+        yield end, found
 
 
 def _docker_line(raw: bytes) -> _Read:
