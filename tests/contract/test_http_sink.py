@@ -135,6 +135,36 @@ def test_a_server_that_knows_less_is_told_again_from_the_truth(server, sink, hom
     assert values(server, run) == [1, 1, 2]  # the store had it all, but for the cursors
 
 
+def test_a_server_restored_from_an_older_copy_is_told_what_is_missing(server, sink, home, run):
+    """Its agent let go of the segments that it had: a gap in their place, once, and the lines that are there."""
+    written = StreamFiles(home / "spool", run, "py-1", own=True)
+    written.append(line("m", n="x", v=1))
+    delivering = loop(sink, home, backoff=backoff.Backoff(base_s=0.05, cap_s=0.1))
+    drained(delivering)
+    server.stop()
+    older = {path: path.read_bytes() for path in server.home.glob("outrider.db*")}
+    server.start().wait_ready()
+    for value in (2, 3):
+        written.append(line("m", n="x", v=value))
+        written.rotate()
+    written.append(line("m", n="x", v=4))
+    until(lambda: delivering.step(urgent=True, sweep=True) >= 0 and values(server, run) == [1, 2, 3, 4])
+    server.stop()
+    for path in server.home.glob("outrider.db*"):
+        path.unlink()
+    for path, content in older.items():
+        path.write_bytes(content)
+    server.start().wait_ready()
+    for number in (0, 1):
+        (home / "spool" / run / "py-1" / f"{number:08d}.ndjson").unlink()
+    written.append(line("m", n="x", v=5))
+    until(lambda: delivering.step(urgent=True, sweep=True) >= 0 and values(server, run)[-1:] == [5])
+    assert values(server, run) == [1, 4, 5]
+    with reading.Reader(server.home / "outrider.db") as store:
+        (gap,) = store.gaps(run)
+    assert gap.why.startswith("segments 0 to 1 of this stream are gone from the spool")
+
+
 def test_a_line_that_is_larger_than_the_server_takes_is_set_aside_there(server, sink, home, run):
     """Law 6: it is narrowed down to that line; all others go on."""
     written = StreamFiles(home / "spool", run, "py-1", own=True)

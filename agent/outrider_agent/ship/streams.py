@@ -11,7 +11,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from outrider import spool
+from outrider import record, spool
 from outrider_agent import model
 from outrider_agent.core import decode, lines
 
@@ -31,6 +31,10 @@ LOCK_INTERVAL_S = 1.0
 #: A stream without a lock file is dead after so long without an append.
 LOCKLESS_DEAD_NS = 24 * 3600 * 10**9
 SHRANK = "segment {} shrank from {} bytes to {}; what was read before is kept, what was cut off unread is lost"
+GONE = (
+    "segments {} to {} of this stream are gone from the spool: what they held, but for {:,} bytes, is missing here. A server or "
+    "store that was restored from an older copy asks for what its agents had let go of; another copy of it may have the lines."
+)
 #: A folder's mtime this near to the clock may hide a change of the same tick.
 RACY_NS = 100_000_000
 
@@ -205,7 +209,7 @@ class Stream:
             return None
         number, offset = position
         if number not in self.segments:
-            return self._after(position, limit, missing=True)
+            return self._after(position, limit)
         last = number == self.segments[-1]
         final = (not self.is_alive() if self.size > offset else False) if last else self._is_sealed(number)
         if last and self._fruitless == (position, self.size, final):
@@ -224,14 +228,16 @@ class Stream:
             return None
         return self._after(position, limit) if final else None
 
-    def _after(self, position: model.Position, limit: int, *, missing: bool = False) -> model.Slice | None:
-        """From the segment after the one of a position, which is done with (or gone)."""
-        later = [number for number in self.segments if number > position.segment]
-        if missing:
-            self.error = f"segment {position.segment} is gone before it was read to its end: what it still held is lost"
-        if not later:
+    def _after(self, position: model.Position, limit: int) -> model.Slice | None:
+        """From the segment after the one of a position, which is done with; where others are gone in between, first a gap that says so."""
+        later = next((number for number in self.segments if number > position.segment), None)
+        if later is None:
             return None
-        piece = self.read(model.Position(later[0], 0), limit)
+        first = position.segment if position.segment not in self.segments else position.segment + 1
+        if later > first:
+            self.error = GONE.format(first, later - 1, position.offset * (first == position.segment))
+            return gap(self.id, position, later, self.error, self._clock.time_ns())
+        piece = self.read(model.Position(later, 0), limit)
         if piece is None:
             return None
         return model.Slice(stream=self.id, start=position, end=piece.end, data_offset=piece.data_offset, data=piece.data, torn=piece.torn)
@@ -278,6 +284,12 @@ class Stream:
             except OSError:
                 return 0
         return self._sizes[number]
+
+
+def gap(stream: model.StreamId, start: model.Position, later: int, why: str, now: int) -> model.Slice:
+    """What stands for the lines up to the segment `later` that are not there; how many nobody knows."""
+    line = spool.line({"k": record.GAP, "t": now, "n": 0, "why": why})
+    return model.Slice(stream=stream, start=start, end=model.Position(later, 0), data_offset=0, data=line)
 
 
 def last_newline(path: str) -> int:
