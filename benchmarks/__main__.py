@@ -18,7 +18,7 @@ from benchmarks import figures
 
 NAMES = [
     "calls", "hook", "imports", "overhead", "output", "submit", "ingest", "printed", "shipping", "reading", "charts", "history",
-    "containers", "latency", "idle", "portal", "image",
+    "containers", "latency", "vanished", "idle", "portal", "image",
 ]  # fmt: skip
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 from waiting import until
 
@@ -30,10 +32,13 @@ def answers(home):
 
 
 def free_port():
-    """A port that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that was free a moment ago, and that the system gives to nobody who does not ask for it: a server may come back to it."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(10_000, first)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
@@ -73,7 +78,7 @@ class Server:
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}: {self.said()}"
             return answers(self.home)
 
-        until(ready, 30, "the server did not answer")
+        until(ready, 90, "the server did not answer")
         return self
 
     def kill(self):

@@ -98,7 +98,7 @@ def cmdline(pid):
 def gone(home):
     """Waits until no process of this home lives; kills and reports those that do."""
     try:
-        until(lambda: not of_home(home), timeout=15, message="every process of the test ends")
+        until(lambda: not of_home(home), timeout=60, message="every process of the test ends")
     except AssertionError:
         for pid in of_home(home):
             os.kill(pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], timeout: float = 20.0, message: str = "the condition did not come true") -> T:
+def until(condition: Callable[[], T], timeout: float = 60.0, message: str = "the condition did not come true") -> T:
     """Returns the condition's first true value; fails after `timeout` seconds with `message` and the last value."""
     deadline = time.monotonic() + timeout
     while True:

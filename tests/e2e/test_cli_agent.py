@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli_home import START, Home, ridge
+from spoolfiles import StreamFiles
 from waiting import until
 
 from outrider import control, spool
@@ -25,8 +26,8 @@ def made(home):
     if info is not None:
         os.kill(info["pid"], signal.SIGCONT)
         try:
-            control.request(str(home), "POST", "/stop", {}, timeout=10.0)
-            until(lambda: not spool.is_locked(str(home / "agent.lock")), timeout=15, message="the agent did not stop")
+            control.request(str(home), "POST", "/stop", {}, timeout=30.0)
+            until(lambda: not spool.is_locked(str(home / "agent.lock")), timeout=60, message="the agent did not stop")
         except (control.ControlError, AssertionError):
             os.kill(info["pid"], signal.SIGKILL)
             until(lambda: not spool.is_locked(str(home / "agent.lock")), message="the agent did not die")
@@ -98,13 +99,30 @@ def test_reading_starts_none_where_nothing_waits(made):
     assert not (made.path / "agent.lock").exists()
 
 
+def whole(made, *arguments):
+    """The JSON of an answer that lacks nothing: one that does says so on stderr, and is asked for again."""
+
+    def asked():
+        code, out, err = made.run(*arguments, "--json")
+        return None if "still on the way to the store" in err else (code, out, err)
+
+    code, out, err = until(asked, 60)
+    assert code == 0, err
+    return json.loads(out)
+
+
 def test_reading_shows_what_was_written_just_before(made, agent):
-    """A line that is complete when the command starts is in its answer."""
-    ridge(made)
-    assert made.json("show", "latest")["name"] == "sweep"
-    for index in range(3):
-        made.write("9f3c0aa1b2c4", "py-2-cccccccc", {"k": "m", "t": START, "n": "late", "v": index}, own=False)
-        assert made.json("metrics", "latest")["late"]["last"] == index
+    """A line that is complete when the command starts is in its answer, or the answer says that it lacks some."""
+    # It has to live: of a run that has ended, what was passed of the dead is given back, and a second line would be of another stream.
+    late = StreamFiles(made.path / "spool", "9f3c0aa1b2c4", "py-2-cccccccc", own=False, exp="ridge")
+    try:
+        ridge(made)
+        assert whole(made, "show", "latest")["name"] == "sweep"
+        for index in range(3):
+            late.metric("late", index, t=START)
+            assert whole(made, "metrics", "latest")["late"]["last"] == index
+    finally:
+        late.die()
 
 
 def test_a_real_run_is_seen_while_it_runs_and_after(made, agent, script):
@@ -228,4 +246,4 @@ def test_flush_says_that_the_agent_does_not_answer_and_ends_about_in_time(made, 
     code, _, err = made.run("flush", "--timeout", "0.5")
     assert code == 1
     assert "the agent does not answer" in err
-    assert time.monotonic() - began < 4  # 0.5 s, what asking takes, and the interpreter's start on a busy machine
+    assert time.monotonic() - began < 20  # 0.5 s, what asking takes, and the start of an interpreter

@@ -67,7 +67,7 @@ def test_an_odd_thing_among_the_segments_stops_neither_agent_nor_flush(made, age
     code, out, err = made.run("agent", "--stop")
     assert code == 0, err
     assert "has stopped" in out
-    assert agent.wait(10) == 0
+    assert agent.wait(60) == 0
 
 
 def test_stop_does_not_say_that_an_agent_has_stopped_whose_process_lives(home):

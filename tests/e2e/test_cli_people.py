@@ -248,15 +248,8 @@ def test_a_damaged_store_is_said_to_be(tracked, ask):
     assert len(err.splitlines()) == 1
 
 
-def test_runs_is_quick(tracked):
-    """A command that people type often costs 0.25 s of processor time at most, imports and all, and needs neither rich nor aiohttp."""
-    took = []
-    for _ in range(3):
-        before = os.times()
-        assert tracked.run("runs")[0] == 0
-        after = os.times()
-        took.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    assert min(took) < 0.25
+def test_runs_imports_little(tracked):
+    """A command that people type often needs neither rich nor aiohttp nor asyncio; what it costs is a benchmark (reading)."""
     code = "import sys; from outrider_agent.cli import main; main.main(['runs']); print(*sorted(sys.modules), file=sys.stderr)"
     command = tracked.command()
     loaded = subprocess.run([sys.executable, "-c", code], env=command["env"], capture_output=True, text=True, check=True, timeout=60).stderr

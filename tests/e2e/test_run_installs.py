@@ -99,13 +99,14 @@ def packed(tmp_path_factory):
             to = how.strip("-")
             options = ["--distpath", to, "--workpath", f"work-{to}", "--specpath", "spec", "--log-level", "ERROR"]
             environ = {**os.environ, "PYINSTALLER_CONFIG_DIR": str(folder / "cache")}
-            subprocess.run([sys.executable, "-m", "PyInstaller", how, *options, "app.py"], cwd=folder, env=environ, check=True, timeout=120)
+            subprocess.run([sys.executable, "-m", "PyInstaller", how, *options, "app.py"], cwd=folder, env=environ, check=True, timeout=500)
             made[how] = folder / to / ("app/app" if how == "--onedir" else "app")
         return str(made[how])
 
     return make
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("how", ["--onedir", "--onefile"])
 def test_a_program_packed_by_pyinstaller_comes_to_no_harm(home, packed, how):
     """A folder, or one file that unpacks itself: it never asks the bootstrap. Pythons that it starts are tracked."""

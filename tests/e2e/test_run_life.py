@@ -329,10 +329,13 @@ def test_waiting_costs_nothing_but_a_look_for_cancel(home):
     """Front and keeper of a silent command use next to no processor time."""
     with subprocess.Popen([*RUN, "sh", "-c", "echo $PPID; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as front:
         keeper = int(front.stdout.readline())
-        before = ticks(front.pid) + ticks(keeper)
-        deadline = time.monotonic() + 1.2
-        until(lambda: time.monotonic() > deadline)
-        assert ticks(front.pid) + ticks(keeper) - before <= 2
+
+        def is_quiet():  # at the first look they may still be busy with what comes of a start
+            before, deadline = ticks(front.pid) + ticks(keeper), time.monotonic() + 1.2
+            until(lambda: time.monotonic() > deadline)
+            return ticks(front.pid) + ticks(keeper) - before <= 2
+
+        until(is_quiet, message="neither front nor keeper uses more than 2 % of a core")
         front.stdin.close()
         assert front.wait(timeout=20) in (0, 1)
 

@@ -174,7 +174,7 @@ def test_the_death_of_a_command_whose_reader_sleeps_is_told_at_once(home):
 
         until(stuck, message="yes waits for a reader")
         front.terminate()
-        assert front.wait(timeout=5) == -signal.SIGTERM
+        assert front.wait(timeout=60) == -signal.SIGTERM
     gone(home)
     assert (end(home)["reason"], end(home)["sig"]) == ("signal", signal.SIGTERM)
 

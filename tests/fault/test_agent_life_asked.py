@@ -69,8 +69,8 @@ def test_cancel_stops_a_run_without_a_keeper_and_says_who(home):
     with agents.running(home), life.living(home) as (process, run):
         status, answer = life.ask(home, "POST", f"/runs/{run}/cancel", {"by": "ann"})
         assert (status, answer["signaled"]) == (200, True)
-        assert process.wait(10) == -signal.SIGTERM
-        until(lambda: (life.status_of(home, run) or ("",))[0] == "Canceled", 10)
+        assert process.wait(60) == -signal.SIGTERM
+        until(lambda: (life.status_of(home, run) or ("",))[0] == "Canceled", 60)
         assert life.in_store(home, lambda reader: reader.run(run)).ended_by == "ann"
         assert life.ask(home, "POST", "/runs/nothere/cancel", {})[0] == 404
 

@@ -146,7 +146,7 @@ def test_the_log_file_that_was_moved_away_is_begun_anew_by_a_reload(home):
         until(lambda: agents.answers(home))
         (home / "agent.log").rename(home / "moved.log")
         process.send_signal(signal.SIGHUP)
-        until((home / "agent.log").exists)
+        until(lambda: (home / "agent.log").exists() and b"\n" in (home / "agent.log").read_bytes())
         assert json.loads((home / "agent.log").read_text().splitlines()[0])["event"] == "settings_reloaded"
     finally:
         process.terminate()
@@ -159,7 +159,7 @@ def test_prometheus_reads_the_figures_on_the_portals_port_without_a_key(home):
         life.log_lines(home, "secret-run", 300)
         agents.flush(home)
         url = until(lambda: control.request(str(home), "GET", "/status")[1]["portal"]["url"])
-        with urllib.request.urlopen(f"{url}metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}metrics", timeout=60) as answer:
             text = answer.read().decode()
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
@@ -168,13 +168,13 @@ def test_prometheus_reads_the_figures_on_the_portals_port_without_a_key(home):
         assert (found["outrider_sink_pending_bytes"].value, found["outrider_progress"].value, found["outrider_ready"].value) == (0, 1, 1)
         assert found["process_resident_memory_bytes"].value > 1 << 20
         assert "secret-run" not in text
-        assert json.loads(urllib.request.urlopen(f"{url}healthz", timeout=10).read())["ok"] is True
+        assert json.loads(urllib.request.urlopen(f"{url}healthz", timeout=60).read())["ok"] is True
         # A probe of a cluster asks by the pod's address, not by a name of loopback.
-        connection = http.client.HTTPConnection(url.split("/")[2], timeout=10)
+        connection = http.client.HTTPConnection(url.split("/")[2], timeout=60)
         connection.request("GET", "/healthz/ready", headers={"Host": "10.1.2.3:7433"})
         assert connection.getresponse().status == 200
         connection.close()
-        connection = http.client.HTTPConnection(url.split("/")[2], timeout=10)
+        connection = http.client.HTTPConnection(url.split("/")[2], timeout=60)
         connection.request("GET", "/api/v1/runs")
         assert connection.getresponse().status == 401
         connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import descriptors
 import pytest
 
 from outrider_agent.collect import early
@@ -59,9 +60,8 @@ def test_a_rename_whose_file_was_replaced_before_it_was_held_is_missed(renamed):
     first.early.close()
 
 
-def test_no_more_are_held_than_the_bounds_say(renamed):
+def test_no_more_are_held_than_the_bounds_say(renamed, tmp_path):
     """Of all paths, and of one within the settling time; what is let go of has no descriptor left."""
-    before = len(os.listdir("/proc/self/fd"))
     seen, waiting = early.Seen(), early.Waiting()
     for number in range(early.MOST + 5):
         seen.add(renamed(b"x", f"file{number}"))
@@ -72,11 +72,12 @@ def test_no_more_are_held_than_the_bounds_say(renamed):
     assert added.count(True) == early.MOST_OF_A_PATH
     assert waiting.add("same", one, 12.5, 2.0)
     assert len(waiting) == early.MOST_OF_A_PATH + 1
+    assert len(descriptors.below(tmp_path)) == early.MOST + early.MOST_OF_A_PATH + 1
     for other in found:
         if other.early is not None:
             other.early.close()
     waiting.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors.below(tmp_path) == []
 
 
 def test_they_have_their_turn_path_by_path_the_oldest_first(renamed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
+import descriptors
 import pytest
 from spoolfiles import Clock, StreamFiles, line
 
@@ -331,18 +332,7 @@ def test_no_descriptor_is_left_of_streams_that_are_gone(spool, make):
     stream.die()
     clock.ahead += reader.HOT_S + 1
     sink.reader.scan()
-    assert opened(spool) == [str(stream.path)]
+    assert descriptors.below(spool) == [str(stream.path)]
     shutil.rmtree(spool / "r1")
     sink.reader.scan(sweep=True)
-    assert opened(spool) == []
-
-
-def opened(folder):
-    """The files below a folder that this process has open."""
-    links = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            links.append(os.readlink(f"/proc/self/fd/{number}"))
-        except OSError:  # the descriptor of the list itself
-            continue
-    return [link for link in links if link.startswith(str(folder))]
+    assert descriptors.below(spool) == []

@@ -57,7 +57,7 @@ class Agent:
             assert self.alive, f"the agent ended with {self.process.returncode}: {self.said()}"
             return answers(self.home)
 
-        until(ready, 30, "the agent did not answer")
+        until(ready, 90, "the agent did not answer")
         return self
 
     def wait_dead(self, timeout=60):
