@@ -12,7 +12,9 @@ from outrider_agent.cli import journal, weaving
 from outrider_agent.store import browsing
 
 FORMATS = ["INFO:train:{}\n", "{}\n", "2026-01-01 10:00:00,123 INFO train {}\n", "x{}\n"]
-OTHERS = [b"plain\n", "späß \U0001f680\n".encode(), b"bar 1\rbar 2\r", b"\xff\xfe\n", b"no end"]
+UP = "\x1b[A"  # bars below one another, as tqdm draws them
+BARS = f"\router 1\n\rinner 1{UP}\router 2\n\rinner 2{UP}".encode()
+OTHERS = [b"plain\n", BARS, b"\n\nend of bars\n", "späß \U0001f680\n".encode(), b"bar 1\rbar 2\r", b"\xff\xfe\n", b"no end"]
 
 
 def said(choose, count):

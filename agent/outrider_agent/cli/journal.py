@@ -132,9 +132,8 @@ class Journal:
                 yield Entry(one.time, record=one)
 
     def _lines(self) -> Iterator[Entry]:
-        for chunk in self.chunks():
-            for line in self._assembler.feed(chunk):
-                yield Entry(line.time, line=line)
+        told = (line for chunk in self.chunks() for line in self._assembler.feed(chunk))
+        return (Entry(line.time, line=line) for line in transcript.settled(told))
 
     def marked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The entries, those marked that are echoes. They come by time."""

@@ -51,6 +51,7 @@ class Weaving:
         self._assembler = transcript.Assembler()
         self._settled, self._told = echoes.Echoes(), echoes.Echoes()
         self._unsettled: collections.deque[journal.Entry] = collections.deque()
+        self._taken: set[str] = set()  # what was told, and is open again
         self._is_sure = False
 
     def go_on(self, log: int, console: int) -> None:
@@ -58,7 +59,7 @@ class Weaving:
         self._begin()
         logs = self._store.logs_before(self._run_id, log + 1, BEFORE, attempt=self._attempt)
         chunks = self._store.console_before(self._run_id, console + 1, BEFORE, attempt=self._attempt)
-        lines = [line for chunk in chunks for line in self._assembler.feed(chunk)]
+        lines = list(transcript.settled(line for chunk in chunks for line in self._assembler.feed(chunk)))
         self._weave(logs, journal.begun(lines) if len(chunks) == BEFORE else lines)
         self._is_sure = False
 
@@ -70,23 +71,27 @@ class Weaving:
 
     def add(self, logs: Sequence[records.LogRecord], chunks: Sequence[records.ConsoleChunk]) -> Change:
         """What came, in the order committed."""
-        return self._weave(logs, [line for chunk in chunks for line in self._assembler.feed(chunk)])
+        return self._weave(logs, list(transcript.settled(line for chunk in chunks for line in self._assembler.feed(chunk))))
 
     def _weave(self, logs: Sequence[records.LogRecord], lines: Sequence[transcript.Line]) -> Change:
         if logs:
             self._prints.look()
         came = [journal.Entry(one.time, record=one) for one in logs] + [journal.Entry(one.time, line=one) for one in lines]
-        came.sort(key=journal.when)
         before = list(self._unsettled)
+        opened = {entry.id for entry in self._open()}  # what is drawn over is open again
+        known = self._taken.union(entry.id for entry in before)
+        self._taken = opened & known.union(entry.id for entry in came)
+        came = sorted((entry for entry in _placed(came, known) if entry.id not in opened), key=journal.when)
         place = bisect.bisect_right(before, came[0].time, key=journal.when) if came else len(before)
-        if place < len(before):
-            again = sorted([*before[place:], *came], key=journal.when)  # stable: what was told stays first
+        new = opened.union(entry.id for entry in came)
+        old = [entry for entry in before if entry.id not in new]  # the others have become something else
+        if place < len(before) or len(old) < len(before):
             self._told = self._settled.copy()
-            self._unsettled = collections.deque(self._marked([*before[:place], *again]))
+            self._unsettled = collections.deque(self._marked(sorted([*old, *came], key=journal.when)))  # stable: what was told stays first
         else:
             self._unsettled.extend(self._marked(came))
         after = list(self._unsettled)
-        kept = next((index for index, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(before))
+        kept = next((index for index, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), len(before))
         if not self._is_sure:
             kept, self._is_sure = 0, True
         self._settle()
@@ -104,3 +109,18 @@ class Weaving:
     def _open(self) -> list[journal.Entry]:
         seen = self._told.copy()
         return [journal.mark(journal.Entry(line.time, line=line), seen, self._prints) for line in self._assembler.open()]
+
+
+def _placed(came: list[journal.Entry], known: set[str]) -> list[journal.Entry]:
+    """
+    Lines that come again take the place of what they had been. What was told too long ago to be taken back stays as it was: what has become
+    of it is told as a line of its own, at the end.
+    """
+    last = max((entry.time for entry in came), default=0)
+    found = []
+    for entry in came:
+        if entry.line is not None and entry.line.again and entry.id not in known:
+            found.append(journal.Entry(last, line=entry.line._replace(time=last, offset=entry.line.offset + 1, again=False)))
+        else:
+            found.append(entry)
+    return found

@@ -170,6 +170,9 @@ class Screen:
         """The lines that can still change, the one in progress last."""
         return [Shown(row.text(), row.start, row.stop, row.states) for row in self._rows]
 
+    def _new_row(self, start: int) -> Row:
+        return Row(start)
+
     def _take(self, piece: str, done: list[Shown]) -> None:
         row = self._rows[self._row]
         if piece == "\n":
@@ -190,7 +193,7 @@ class Screen:
         row.is_wrapped = is_wrapped or row.is_wrapped
         self._row += 1
         if self._row == len(self._rows):
-            self._rows.append(Row(self._at))
+            self._rows.append(self._new_row(self._at))
         self._rows[self._row].column = 0
         while len(self._rows) > HEIGHT and self._row > HEIGHT // 2:
             self._release(done)
@@ -205,7 +208,7 @@ class Screen:
             for _ in range(min(count, HEIGHT)):
                 self._row += 1
                 if self._row == len(self._rows):
-                    self._rows.append(Row(self._at))
+                    self._rows.append(self._new_row(self._at))
         self._rows[self._row].column = column
 
     def _clear(self, how: str) -> None:

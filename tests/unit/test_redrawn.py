@@ -1,0 +1,134 @@
+"""Lines that are drawn over one another (bars below bars, live tables), as a terminal left them; pyte, an emulator, is the reference."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from typing import NamedTuple
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from test_frames import PIECES
+from tqdm import tqdm
+
+from outrider_agent.cli import transcript
+
+COLUMNS = 100
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Chunk(NamedTuple):
+    offset: int
+    time: int
+    data: bytes
+    attempt: int = 1
+    fd: int = 1
+
+
+def chunks(data, sizes):
+    at, found = 0, []
+    for size in itertools.cycle(sizes):
+        if at >= len(data):
+            return found
+        found.append(Chunk(at, at, data[at : at + size]))
+        at += size
+    return found
+
+
+def seen(data):
+    """What pyte shows, without empty lines."""
+    screen = pyte.HistoryScreen(COLUMNS, 200)
+    pyte.ByteStream(screen).feed(data)
+    return [line.rstrip() for line in screen.display if line.strip()]
+
+
+def told(data, sizes=(1 << 20,)):
+    """What the log has, in its colours."""
+    lines = transcript.lines(chunks(data, sizes))
+    return [text for line in sorted(lines, key=lambda line: line.offset) if (text := transcript.shown(line.text).rstrip()).strip()]
+
+
+def plain(texts):
+    return [SEQUENCE.sub("", text).rstrip() for text in texts]
+
+
+def nested(leave):
+    """Two bars, one below the other, and what is printed before and after."""
+    out = io.StringIO()
+    out.write("starting\n")
+    for epoch in tqdm(range(3), desc="epochs", file=out, ncols=60, mininterval=0):
+        for _ in tqdm(range(4), desc=f"epoch {epoch}", file=out, ncols=60, mininterval=0, leave=leave, position=1):
+            pass
+    out.write("done\nreally\n")
+    return out.getvalue().replace("\n", "\r\n").encode()
+
+
+def live():
+    """A table that grows, a line printed above it, and one below."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=60, color_system="standard")
+
+    def table(rows):
+        made = Table(title="Run")
+        made.add_column("epoch")
+        made.add_column("loss", style="red")
+        for row in range(rows):
+            made.add_row(str(row), f"{1 / (row + 1):.3f}")
+        return made
+
+    console.print("before")
+    with Live(table(1), console=console, auto_refresh=False) as shown:
+        for rows in range(1, 5):
+            shown.update(table(rows), refresh=True)
+            if rows == 2:
+                console.print("[green]a line above[/green]")
+    console.print("after")
+    return out.getvalue().replace("\n", "\r\n").encode()
+
+
+CASES = {"bars that stay": nested(leave=True), "bars that go": nested(leave=False), "a live table": live()}
+
+
+@pytest.mark.parametrize("data", CASES.values(), ids=CASES.keys())
+@given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=6)
+def test_the_log_is_what_was_on_the_screen(data, sizes):
+    """However the output was cut into chunks; each line has a place of its own."""
+    assert plain(told(data, sizes)) == seen(data)
+    places = [line.offset for line in transcript.lines(chunks(data, sizes))]
+    assert len(places) == len(set(places))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(PIECES, max_size=20), st.lists(st.integers(1, 40), min_size=1, max_size=5))
+def test_whatever_moves_the_cursor(pieces, sizes):
+    """Of any mixture of lines, movements and colours nothing is raised, and no place is told twice (law 6)."""
+    data = "".join(pieces).encode()
+    places = [line.offset for line in transcript.lines(chunks(data, sizes))]
+    assert len(places) == len(set(places))
+
+
+def test_colours_are_kept_and_earlier_states_too():
+    """A bar that is drawn below another has the states that it went through; a table its colours."""
+    (bar,) = [line for line in transcript.lines(chunks(CASES["bars that go"], [50])) if "epochs" in line.text]
+    assert sorted({re.search(r"(\d)/3", state)[1] for state in bar.text.split("\r")}) == ["0", "1", "2", "3"]
+    assert any("\x1b[31m" in text for text in told(CASES["a live table"]))
+
+
+def test_while_lines_are_drawn_over_they_are_open():
+    """They are told when that is over: those that were told before come again, in the same place."""
+    assembler = transcript.Assembler()
+    data = b"outer 1\r\ninner 1\x1b[A\r"
+    (first,) = assembler.feed(Chunk(0, 0, data[:9]))
+    assert assembler.feed(Chunk(9, 1, data[9:])) == []
+    assert [(line.text, line.whole) for line in assembler.open()] == [("outer 1", False), ("inner 1", False)]
+    more = b"outer 2\r\ninner 2\r\nafter\r\n"
+    lines = assembler.feed(Chunk(len(data), 2, more))
+    assert [(line.text.split("\r")[-1], line.again) for line in lines[:2]] == [("outer 2", True), ("inner 2", False)]
+    assert (lines[0].offset, lines[0].time, lines[2].text.strip()) == (first.offset, first.time, "after")
