@@ -17,7 +17,7 @@ import { start } from "./times.js";
 /** @import { Names } from "./query-box.js" */
 
 const EVERY_MS = 1000;
-const COMPARED = 50;
+const COMPARED = 100;
 const data = /** @type {ListStart} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const runs = new Runs(data);
 const at = signal(-1);
