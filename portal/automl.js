@@ -13,7 +13,7 @@ import { document_, isOffline, json } from "./source.js";
 
 /** @import { Kind } from "./automl-data.js" */
 /** @import { Figure, File } from "./types" */
-/** @typedef {{ run_id: string, name?: string | null, number?: number, figures?: Figure[] }} Shown */
+/** @typedef {{ run_id: string, name?: string | null, number?: number, figures?: Figure[], files?: File[] }} Shown */
 /** One document of a run, or why there is none. @typedef {{ run: Shown, place: number, kind: Kind | "importance", name: string, data: any, broken: string | null, url: string }} Found */
 
 const EXPLANATION = /^explanation\/([0-9a-f]{8})\/([a-z_]+)(?:\/(\d+))?\.interpret\.json$/;
@@ -50,7 +50,7 @@ async function tried(act) {
 
 /** The newest explanation of a model. @param {Shown} run @param {number} place @returns {Promise<Found[]>} */
 async function explanation(run, place) {
-  const { data: files } = await tried(() => json(`/runs/${run.run_id}/artifacts`));
+  const { data: files } = run.files ? { data: run.files } : await tried(() => json(`/runs/${run.run_id}/artifacts`));
   /** @type {{ folder: string, part: string, block: number, file: File }[]} */
   const parts = (files ?? []).flatMap((/** @type {File} */ file) => {
     const found = EXPLANATION.exec(file.path);

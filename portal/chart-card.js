@@ -11,11 +11,11 @@ import { classOf } from "./palette.js";
 
 /** @import { Hover, Line } from "./chart.js" */
 /** @import { Look, Range } from "./chart-look.js" */
-/** @import { Drawn } from "./curve.js" */
+/** @import { Drawn, Span } from "./curve.js" */
 /** @import { Series } from "./types" */
 /**
  * What can be drawn: a series of a run, or columns.
- * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (range: Range | null) => Promise<void>, drawn: (axis: "step" | "time", started: number) => Drawn }} Source
+ * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: "step" | "time", range: Range | null, started: number) => Span | null, drawn: (axis: "step" | "time", started: number) => Drawn }} Source
  */
 /** @typedef {{ curve: Source, label: string, place: number, started: number }} Given */
 
@@ -228,10 +228,10 @@ function useChart(box, how) {
     due.current = 0;
     return () => (made.close(), (chart.current = null));
   }, [axis, log, logX, smooth, skin, isTable]);
-  const steps = axis === "step" && range && lines.some((line) => line.curve.hasSteps) ? range : null;
+  const zoomed = across || !range ? "" : `${axis} ${range.join()} ${lines.some((line) => line.curve.hasSteps)}`;
   useEffect(() => {
-    if (isSeen) Promise.all(lines.map((line) => line.curve.load(steps))).then(() => again((one) => one + 1), () => again((one) => one + 1));
-  }, [isSeen && steps?.join(), isSeen, keys]);
+    if (isSeen) Promise.all(lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))).then(() => again((one) => one + 1), () => again((one) => one + 1));
+  }, [isSeen && zoomed, isSeen, keys]);
   useEffect(() => {
     if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;
     const timer = setTimeout(() => {

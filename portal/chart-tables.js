@@ -54,6 +54,10 @@ export class Columns {
 
   async load() {}
 
+  span() {
+    return null;
+  }
+
   drawn() {
     return this.columns;
   }

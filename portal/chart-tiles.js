@@ -9,6 +9,8 @@ import { json } from "./source.js";
 /** @typedef {{ name: string, run_id: string, series: Series }} Words */
 
 const MOST_VALUES = 200;
+/** A list of more is scrolled, by keys too. */
+const SCROLLED = 6;
 /** So much of a text is shown. */
 const LETTERS = 5000;
 
@@ -17,7 +19,7 @@ export function Tiles({ tiles }) {
   if (!tiles.length) return null;
   return html`<div class="tiles">${tiles.map(({ name, rows }) => html`<div class="card tile">
     <h3 title=${name}><bdi>${name}</bdi></h3>
-    ${rows.length === 1 ? html`<p class=${isOdd(rows[0]?.value) ? "bad" : ""}>${value(rows[0]?.value)}</p>` : html`<ul>${rows.map((row) => html`<li><span><span class=${`key dot c${row.place % 8}`}></span><bdi>${row.label}</bdi></span> <b class="figure">${value(row.value)}</b></li>`)}</ul>`}
+    ${rows.length === 1 ? html`<p class=${isOdd(rows[0]?.value) ? "bad" : ""}>${value(rows[0]?.value)}</p>` : html`<ul tabindex=${rows.length > SCROLLED ? 0 : undefined} aria-label=${name}>${rows.map((row) => html`<li><span><span class=${`key dot c${row.place % 8}`}></span><bdi>${row.label}</bdi></span> <b class="figure">${value(row.value)}</b></li>`)}</ul>`}
   </div>`)}</div>`;
 }
 

@@ -11,10 +11,10 @@ import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
-import { json } from "./source.js";
+import { several } from "./source.js";
 
-/** @import { Child, Run, Series } from "./types" */
-/** @typedef {Partial<Run> & { run_id: string }} Known */
+/** @import { Child, File, Run, Series } from "./types" */
+/** @typedef {Partial<Run> & { run_id: string, files?: File[] }} Known `files`: where they were read already */
 /** @typedef {{ run: Known, series: Series[] }} Read */
 
 /** So many iterations of a search lie over one another unasked. */
@@ -74,11 +74,9 @@ function useRuns(runs, hasSeries) {
   const key = runs.map((run) => `${run.run_id}:${run.figures?.length ?? ""}:${Object.values(run.tables ?? {}).map((table) => table.count)}`).join("|") + hasSeries;
   useEffect(() => {
     let isWanted = true;
-    const read = async (/** @type {Known} */ run) => {
-      const [whole, series] = await Promise.all([run.figures && run.tables ? run : json(`/runs/${run.run_id}`), hasSeries ? json(`/runs/${run.run_id}/metrics`) : []]);
-      return { run: whole, series };
-    };
-    Promise.all(runs.map(read)).then((all) => isWanted && setFound(all), (error) => isWanted && setFound(String(error.message)));
+    const isKnown = !hasSeries && runs.every((run) => run.figures && run.tables);
+    const reading = isKnown ? Promise.resolve(runs.map((run) => ({ run, series: [] }))) : several(runs.map((run) => run.run_id)).then((all) => all.map(({ run, metrics, artifacts }, place) => ({ run: { ...run, files: artifacts, ...(runs[place]?.tables ? runs[place] : {}) }, series: hasSeries ? metrics : [] })));
+    reading.then((all) => isWanted && setFound(all), (error) => isWanted && setFound(String(error.message)));
     return () => void (isWanted = false);
   }, [key]);
   return found;

@@ -1,7 +1,7 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
 import { ownOf } from "./own.js";
-import { bytes, isOffline, json } from "./source.js";
+import { bucketsOf, isOffline, json } from "./source.js";
 
 /** @import { NewPoints, Series, Value } from "./types" */
 
@@ -15,6 +15,7 @@ const MOST = 3 * BUCKETS;
 const LOOKED = 12;
 const LOOKED_POINTS = 2000;
 
+/** A part of a series: of steps, or of time in milliseconds. @typedef {{ from: number, to: number } | { from_time: number, to_time: number }} Span */
 /** `badAt`: where the first of them is; `odd`: which of its values are no finite number: any of N (NaN), + and - (infinities); empty where that is not known. */
 /** @typedef {{ ordinal: number, step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number, badAt?: Place }} Bucket */
 /** Where a point is: the bucket that holds it says only where it ends. @typedef {{ step: number | null, time: number, ordinal: number }} Place */
@@ -63,10 +64,10 @@ export class Curve {
     return keyOf(this.series);
   }
 
-  /** Reads the buckets, all of them or of a range of steps. @param {[number, number] | null} range */
+  /** Reads the buckets, all of them or of a span. @param {Span | null} range */
   load(range) {
     if (isOffline && this.isLoaded) return Promise.resolve(); // what is in the page is all there is
-    const key = range?.join() ?? "";
+    const key = JSON.stringify(range);
     if (this.loading && this.reading === key) return this.loading;
     const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {
       if (this.loading === mine) this.loading = null;
@@ -76,14 +77,11 @@ export class Curve {
     return mine;
   }
 
-  /** @param {[number, number] | null} range */
+  /** @param {Span | null} range */
   async read(range) {
     const query = new URLSearchParams({ name: this.series.name, source: this.series.source, count: String(BUCKETS), format: "f64" });
-    if (range) {
-      query.set("from", String(range[0]));
-      query.set("to", String(range[1]));
-    }
-    const { buckets, end } = unpack(await bytes(`/runs/${this.run}/buckets?${query}`));
+    for (const [name, value] of Object.entries(range ?? {})) query.set(name, String(value));
+    const { buckets, end } = unpack(await bucketsOf(this.run, query));
     await this.lookInto(buckets);
     this.buckets = buckets;
     this.end = range ? this.series.count : end;
@@ -126,15 +124,18 @@ export class Curve {
     return (this.isStepped ||= this.buckets.some((bucket) => bucket.step !== null));
   }
 
+  /** What of the series lies within a range of the axis; null: all of it. @param {"step" | "time"} axis @param {[number, number] | null} range @param {number} started milliseconds @returns {Span | null} */
+  span(axis, range, started) {
+    if (range === null || (axis === "step" && !this.hasSteps)) return null;
+    const [low, high] = range;
+    return axis === "step" ? { from: low, to: high } : { from_time: started + low * 1000, to_time: started + high * 1000 };
+  }
+
   /** Columns in the order of x. @param {"step" | "time"} axis @param {number} started milliseconds @returns {Drawn} */
   drawn(axis, started) {
     const bySteps = axis === "step" && this.hasSteps;
     const along = (/** @type {Place} */ { step, time, ordinal }) => (axis === "time" ? (time - started) / 1000 : bySteps ? step : ordinal);
-    let ordinal = -1;
-    const placed = this.buckets.map((bucket) => {
-      ordinal += bucket.count;
-      return { x: along({ ...bucket, ordinal }), bucket };
-    });
+    const placed = this.buckets.map((bucket) => ({ x: along({ ...bucket, ordinal: bucket.ordinal + bucket.count - 1 }), bucket }));
     const usable = /** @type {{ x: number, bucket: Bucket }[]} */ (placed.filter((one) => one.x !== null));
     usable.sort((one, other) => one.x - other.x);
     return {

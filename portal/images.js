@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { None } from "./empty.js";
 import { plain, plural } from "./format.js";
 import { html } from "./html.js";
-import { address, json } from "./source.js";
+import { address, several } from "./source.js";
 
 /** @import { Figure, Run } from "./types" */
 /** @typedef {Partial<Run> & { run_id: string }} Known */
@@ -22,7 +22,8 @@ export function Images({ runs }) {
   const key = runs.map((run) => `${run.run_id}:${run.figures?.length}`).join();
   useEffect(() => {
     let isWanted = true;
-    Promise.all(runs.map((run) => (run.figures ? run : json(`/runs/${run.run_id}`)))).then((found) => isWanted && setWhole(found), () => isWanted && setWhole([]));
+    const reading = runs.every((run) => run.figures) ? Promise.resolve(runs) : several(runs.map((run) => run.run_id)).then((all) => all.map(({ run }) => run));
+    reading.then((found) => isWanted && setWhole(found), () => isWanted && setWhole([]));
     return () => void (isWanted = false);
   }, [key]);
   if (whole === null) return html`<p class="dim" role="status">Reading…</p>`;

@@ -18,7 +18,7 @@ import { start } from "./times.js";
 
 const EVERY_MS = 1000;
 const LOOK_MS = 15_000;
-const COMPARED = 50;
+const COMPARED = 100;
 const data = /** @type {ListStart} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const runs = new Runs(data);
 const at = signal(-1);

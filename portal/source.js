@@ -10,6 +10,9 @@ async function unpacked(packed) {
   return new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
+/** What a bucket has, each a number. */
+const BUCKET_COLUMNS = 11;
+
 export const isOffline = kept !== null;
 
 export class Unread extends Error {}
@@ -25,6 +28,73 @@ export async function json(path) {
 export async function bytes(path) {
   if (kept) return Uint8Array.from(atob(answer(keyOf(path))), (char) => char.charCodeAt(0)).buffer;
   return (await reach(path)).arrayBuffer();
+}
+
+/** So many letters of runs an address has at most, and so many runs. */
+const LETTERS = 5000;
+const RUNS = 50;
+
+/** Runs in groups that one request can ask for. @template T @param {T[]} all @param {(one: T) => string} idOf @returns {T[][]} */
+function grouped(all, idOf) {
+  /** @type {T[][]} */
+  const groups = [];
+  let letters = LETTERS;
+  for (const one of all) {
+    letters += encodeURIComponent(idOf(one)).length + 5;
+    if (letters > LETTERS || (groups.at(-1)?.length ?? RUNS) >= RUNS) {
+      groups.push([]);
+      letters = 0;
+    }
+    groups.at(-1)?.push(one);
+  }
+  return groups;
+}
+
+/** What charts begin with: of each run itself, its metrics and its files. @param {string[]} runs @returns {Promise<{ run: any, metrics: any[], artifacts: any[] }[]>} Throws `Unread`. */
+export async function several(runs) {
+  if (kept) return runs.map((run) => ({ run: answer(`/runs/${run}`), metrics: answer(`/runs/${run}/metrics`), artifacts: answer(`/runs/${run}/artifacts`) }));
+  const found = await Promise.all(grouped(runs, String).map((group) => json(`/charts?${new URLSearchParams(group.map((run) => ["run", run]))}`)));
+  return found.flat();
+}
+
+/** @typedef {{ run: string, take: (data: ArrayBuffer) => void, fail: (error: unknown) => void }} Waiting */
+/** Who waits for buckets, by what is asked for. @type {Map<string, Waiting[]>} */
+const waiting = new Map();
+
+/** The buckets of one metric of a run; the same of several runs at once is one request. @param {string} run @param {URLSearchParams} query @returns {Promise<ArrayBuffer>} Throws `Unread`. */
+export function bucketsOf(run, query) {
+  if (kept) return bytes(`/runs/${run}/buckets?${query}`);
+  const key = String(query);
+  return new Promise((take, fail) => {
+    if (!waiting.has(key)) {
+      waiting.set(key, []);
+      setTimeout(() => {
+        const all = waiting.get(key) ?? [];
+        waiting.delete(key);
+        for (const group of grouped(all, (one) => one.run)) fetched(key, group);
+      });
+    }
+    waiting.get(key)?.push({ run, take, fail });
+  });
+}
+
+/** @param {string} query @param {Waiting[]} group */
+async function fetched(query, group) {
+  const [only, ...others] = group;
+  if (!only) return;
+  try {
+    if (!others.length) return only.take(await bytes(`/runs/${only.run}/buckets?${query}`));
+    const data = await bytes(`/buckets?${new URLSearchParams(group.map((one) => ["run", one.run]))}&${query}`);
+    const numbers = new Float64Array(data);
+    let at = 0;
+    for (const one of group) {
+      const end = at + 1 + (numbers[at] ?? 0) * BUCKET_COLUMNS;
+      one.take(data.slice((at + 1) * 8, end * 8));
+      at = end;
+    }
+  } catch (error) {
+    for (const one of group) one.fail(error);
+  }
 }
 
 /** A file of a run as JSON. @param {string} url as the API gives it @returns {Promise<any>} Throws `Unread`. */

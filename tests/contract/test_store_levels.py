@@ -84,13 +84,15 @@ def test_many_points_have_several_levels_and_a_chart_reads_few_rows(store):
 
 @pytest.mark.parametrize("steps", [(0, 99_999), (8_191, 8_193), (12_345, 77_777), (90_000, 10**9), (-5, 4), (200_000, 300_000)])
 @pytest.mark.parametrize("count", [1, 30, 1000])
-def test_a_range_of_steps_is_exact_on_every_level(store, steps, count):
+@pytest.mark.parametrize("is_time", [False, True])
+def test_a_range_of_steps_or_time_is_exact_on_every_level(store, steps, count, is_time):
     """Summaries that only partly lie within the range are made anew from what they sum up."""
     total = 100 * packing.FULL
     feed(store, [total])
     inside = [value(i) for i in range(max(0, steps[0]), min(total - 1, steps[1]) + 1)]
     numbers = [one for one in inside if one != "NaN"]
-    found = store.read.buckets("r1", "x", count, steps)
+    times = (T0 + steps[0], T0 + steps[1])
+    found = store.read.buckets("r1", "x", count, time_range=times) if is_time else store.read.buckets("r1", "x", count, steps)
     assert len(found) <= count
     assert sum(one.count for one in found) == len(inside)
     assert sum(one.nonfinite for one in found) == len(inside) - len(numbers)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 from browsing_rig import kept
 from chart_rig import LOGGED, MODELS, card, downloaded, run_id, tracked
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,27 @@ def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(porta
     page.click("button:text('Whole range')")
     again.wait("!location.hash.includes('x=') && !location.hash.includes('y=')")
     page.dblclick(f"{card('loss')} .u-over")
+
+
+def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
+    """As one along steps does: what lies within it, and no more."""
+    seen = window()
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
+    drawn(seen, 3)
+    page.click("button:text-is('Time')")
+    seen.wait("document.querySelector('article[aria-label=loss] canvas') !== null")
+    box = page.locator(f"{card('loss')} .u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40, steps=5)
+    page.mouse.up()
+    seen.wait("location.hash.includes('x=')")
+    asked = until(lambda: [url for url in seen.asked if "name=loss" in url and "from_time=" in url], 30)
+    low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_time", "to_time"))
+    found = portal.ask(asked[0].removeprefix(portal.url).replace("f64", "json")).json()
+    assert low <= min(found["time_min"]) <= max(found["time_max"]) <= high
+    whole = portal.api(f"/runs/{run_id(portal, 'first')}/buckets?name=loss&count=800")
+    assert max(found["count"]) < max(whole["count"])
 
 
 def test_a_chart_is_read_by_keys_and_as_a_table(portal, window):

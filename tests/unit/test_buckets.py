@@ -44,6 +44,6 @@ def test_buckets_of_pieces_are_those_of_the_whole(parts, count):
 def test_a_range_of_steps_takes_those_points_and_no_others(steps, low, high):
     """With the ordinals they have in the series."""
     series = points.Columns(list(range(len(steps))), list(steps), list(range(len(steps))))
-    found = buckets.within(series, 100, low, high)
+    found = buckets.within(series, 100, buckets.Span((low, high)))
     taken = [(first + i, value) for part, first in found for i, value in enumerate(part.values)]
     assert taken == [(100 + i, i) for i, step in enumerate(steps) if step is not None and low <= step <= high]

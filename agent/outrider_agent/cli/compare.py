@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from outrider_agent.store import reading
 
 #: So many runs are compared at once.
-MOST = 50
+MOST = 100
 EXAMPLES = """\
 examples:
   outrider compare ridge#1 ridge#2               only what differs

@@ -17,6 +17,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+Range = tuple[float | None, float | None]
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Which points of a series are meant: those from and up to a step, from and up to a moment (nanoseconds). None: no such end."""
+
+    steps: Range = (None, None)
+    times: Range = (None, None)
+
+    def holds(self, part: points.Summary) -> bool:
+        """Is every point of this part meant, but perhaps for those without a step?"""
+        low, high = self.steps
+        is_above = low is None or (part.step_min is not None and part.step_min >= low)
+        is_below = high is None or (part.step_max is not None and part.step_max <= high)
+        since, until = self.times
+        return is_above and is_below and (since is None or part.time_min >= since) and (until is None or part.time_max <= until)
+
+    def has(self, step: float | None, time: int) -> bool:
+        """Is this point meant? Where steps are asked for, one without a step is not."""
+        (low, high), (since, until) = self.steps, self.times
+        if step is None and (low is not None or high is not None):
+            return False
+        is_within = step is None or ((low is None or step >= low) and (high is None or step <= high))
+        return is_within and (since is None or time >= since) and (until is None or time <= until)
+
+
+EVERYTHING = Span()
+
+
 def shares(total: int, count: int) -> list[tuple[int, int]]:
     """Cuts `total` things into at most `count` consecutive shares of nearly equal size, none empty."""
     count = min(total, count)
@@ -84,9 +113,9 @@ def merge(group: Sequence[points.Summary]) -> points.Summary:
     )
 
 
-def within(columns: points.Columns, first: int, low: float | None, high: float | None) -> list[tuple[points.Columns, int]]:
-    """The points whose step lies within [low, high], as runs of consecutive ones, each with the ordinal of its first."""
-    keep = [step is not None and (low is None or step >= low) and (high is None or step <= high) for step in columns.steps]
+def within(columns: points.Columns, first: int, span: Span) -> list[tuple[points.Columns, int]]:
+    """The points that are meant, as runs of consecutive ones, each with the ordinal of its first."""
+    keep = [span.has(step, time) for step, time in zip(columns.steps, columns.times, strict=True)]
     if all(keep):
         return [(columns, first)] if keep else []
     found: list[tuple[points.Columns, int]] = []

@@ -279,6 +279,13 @@ class Table(Answer):
     columns: dict[str, list[Any]]
 
 
+class RunBuckets(Answer):
+    """One metric of one of several runs."""
+
+    run_id: str
+    buckets: Buckets
+
+
 class Line(msgspec.Struct, kw_only=True):
     """A line of the log; a record has more, as of `logs --json`."""
 
@@ -345,6 +352,14 @@ class File(Answer):
     source: str
     observed: bool
     url: str
+
+
+class Charted(Answer):
+    """What the charts of one of several runs begin with."""
+
+    run: WholeRun
+    metrics: list[Series]
+    artifacts: list[File]
 
 
 class Canceled(Answer):

@@ -18,11 +18,12 @@ from outrider_agent.store import browsing
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
+    from outrider_agent.store import records
+
 PAGE, LONGEST_PAGE = 50, 500
 LINES, MOST_LINES = 1_000, 10_000
 HITS = 200
 POINTS, MOST_POINTS = 10_000, 100_000
-BUCKETS, MOST_BUCKETS = 1_000, 10_000
 
 
 #: How runs may be ordered, and how that is spelled where it goes by a name.
@@ -146,14 +147,9 @@ class Routes:
 
     async def buckets(self, request: web.Request) -> web.Response:
         """GET /runs/{run}/buckets."""
-        query = request.query
-        count = asking.whole_number(query, "count", BUCKETS, least=1, most=MOST_BUCKETS) or BUCKETS
-        low, high = asking.number(query, "from"), asking.number(query, "to")
-        between = None if low is None and high is None else (low, high)
-        form = asking.choice(query, "format", ("json", "f64"), "json")
-        name, source = asking.required(query, "name"), query.get("source")
-        found = await self._context.read(self._store.buckets, request.match_info["run"], name, count, between, source)
-        if form == "f64":
+        asked = asking.buckets(request.query)
+        found = await self._context.read(buckets, self._store, request.match_info["run"], asked)
+        if asked.is_packed:
             return web.Response(body=shapes.packed_buckets(found), content_type="application/octet-stream")
         return asking.json_response(shapes.buckets(found))
 
@@ -272,6 +268,11 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
         "log_counts": store.log_counts(run_id),
         "children": [msgspec.structs.asdict(one) for one in store.children(run_id, CHILDREN)],
     }
+
+
+def buckets(store: browsing.Browser, run_id: str, asked: asking.Buckets) -> list[records.Bucket]:
+    """A metric, drawn. Raises `NotFound`."""
+    return store.buckets(run_id, asked.name, asked.count, asked.steps, asked.source, time_range=asked.times)
 
 
 def figures(store: browsing.Browser, run_id: str) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from outrider_agent.store import browsing, watch
 
 T = TypeVar("T")
+BUCKETS, MOST_BUCKETS = 1_000, 10_000
 
 
 class Wrong(Exception):
@@ -122,6 +123,38 @@ def number(query: Mapping[str, str], name: str) -> float | None:
     if given != given or given in (float("inf"), float("-inf")):  # noqa: PLR0124 (NaN)
         raise Wrong(f"{name}={text} is no finite number.")
     return given
+
+
+class Buckets(msgspec.Struct, frozen=True, kw_only=True):
+    """Which buckets of a metric a query asks for: spans of steps and of time (nanoseconds), None for all."""
+
+    name: str
+    source: str | None
+    count: int
+    steps: tuple[float | None, float | None] | None
+    times: tuple[int | None, int | None] | None
+    is_packed: bool
+
+
+def buckets(query: Mapping[str, str]) -> Buckets:
+    """Reads it. Moments are asked for in milliseconds, which may have a fraction."""
+    low, high = number(query, "from"), number(query, "to")
+    since, until = (
+        None if at is None else max(1 - 2**63, min(2**63 - 1, int(at * 1e6)))
+        for at in (number(query, "from_time"), number(query, "to_time"))
+    )
+    return Buckets(
+        name=required(query, "name"),
+        source=query.get("source"),
+        count=whole_number(query, "count", BUCKETS, least=1, most=MOST_BUCKETS) or BUCKETS,
+        steps=None if low is None and high is None else (low, high),
+        times=None if since is None and until is None else (since, until),
+        is_packed=choice(query, "format", ("json", "f64"), "json") == "f64",
+    )
+
+
+def _nanoseconds(milliseconds: float | None) -> int | None:
+    return None if milliseconds is None else max(1 - 2**63, min(2**63 - 1, int(milliseconds * 1e6)))
 
 
 def choice(query: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> str:

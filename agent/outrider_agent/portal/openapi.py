@@ -60,6 +60,17 @@ ATTEMPT = Parameter(name="attempt", about="of a run that was resumed: only this 
 AFTER = Parameter(name="after", about="what comes after this key", kind="integer", least=0)
 BEFORE = Parameter(name="before", about="the last ones before this key", kind="integer", least=0)
 RUN = "/runs/{run}"
+RUNS = Parameter(name="run", about="a run's id; once or more", many=True, required=True)
+BUCKETS = (
+    NAME,
+    SOURCE,
+    Parameter(name="count", about="so many at most", kind="integer", default=1_000, least=1),
+    Parameter(name="from", about="the first step", kind="number"),
+    Parameter(name="to", about="the last step", kind="number"),
+    Parameter(name="from_time", about="the first moment, in milliseconds since the epoch", kind="number"),
+    Parameter(name="to_time", about="the last moment", kind="number"),
+    Parameter(name="format", about="JSON, or columns of little-endian doubles", kind=("json", "f64"), default="json"),
+)
 
 ROUTES: tuple[Route, ...] = (
     Route(path="/openapi.json", about="this document", answer=dict[str, Any]),
@@ -92,6 +103,8 @@ ROUTES: tuple[Route, ...] = (
         query=(Parameter(name="run", about="a run's id; twice or more", many=True, required=True),),
         answer=answers.Comparison,
     ),
+    Route(path="/charts", about="what the charts of several runs begin with", query=(RUNS,), answer=list[answers.Charted]),
+    Route(path="/buckets", about="a metric of several runs drawn", query=(RUNS, *BUCKETS), answer=list[answers.RunBuckets]),
     Route(path="/names", about="names that a query may ask for", query=(EXPERIMENT,), answer=answers.Names),
     Route(
         path="/sparklines",
@@ -120,14 +133,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         path=f"{RUN}/buckets",
         about="a metric drawn: consecutive points as one",
-        query=(
-            NAME,
-            SOURCE,
-            Parameter(name="count", about="so many at most", kind="integer", default=1_000, least=1),
-            Parameter(name="from", about="the first step", kind="number"),
-            Parameter(name="to", about="the last step", kind="number"),
-            Parameter(name="format", about="JSON, or columns of little-endian doubles", kind=("json", "f64"), default="json"),
-        ),
+        query=BUCKETS,
         answer=answers.Buckets,
     ),
     Route(

@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from outrider_agent import layout, probes
-from outrider_agent.portal import api, asking, assets, door, faults, files, live, pages, tabular
+from outrider_agent.portal import api, asking, assets, door, faults, files, live, pages, several, tabular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -173,6 +173,7 @@ def application(context: asking.Context, guard: door.Door, more: Iterable[web.Ro
     app.add_routes(routes.table())
     app.add_routes(shown.table())
     app.add_routes(tabular.Tables(context).table())
+    app.add_routes(several.Routes(context).table())
     app.add_routes(more)
     app.add_routes(
         [

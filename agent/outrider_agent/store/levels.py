@@ -24,13 +24,10 @@ FIELDS = points.Summary.__struct_fields__
 FANOUT = 8
 LAST = sys.maxsize
 
-Range = tuple[float | None, float | None]
-EVERYTHING: Range = (None, None)
-
 
 def fold(connection: sqlite3.Connection, series_key: int, level: int = 0) -> int:
     """Sums up what a level has beyond the end of the next one, and so on upwards; how many of the level are left over."""
-    loose = _rows(connection, series_key, level, (_end(connection, series_key, level + 1), LAST), EVERYTHING)
+    loose = _rows(connection, series_key, level, (_end(connection, series_key, level + 1), LAST), buckets.EVERYTHING)
     left = len(loose) % FANOUT
     if whole := loose[: len(loose) - left]:
         merged = [buckets.merge(whole[i : i + FANOUT]) for i in range(0, len(whole), FANOUT)]
@@ -40,10 +37,10 @@ def fold(connection: sqlite3.Connection, series_key: int, level: int = 0) -> int
 
 
 class Levels:
-    """A series' summaries, for one read transaction: of the points whose step lies within `steps`."""
+    """A series' summaries, for one read transaction: of the points of a span."""
 
-    def __init__(self, connection: sqlite3.Connection, series_key: int, steps: Range = EVERYTHING) -> None:
-        self._connection, self._key, self._steps = connection, series_key, steps
+    def __init__(self, connection: sqlite3.Connection, series_key: int, span: buckets.Span = buckets.EVERYTHING) -> None:
+        self._connection, self._key, self._span = connection, series_key, span
         self._ends = list(_ends(connection, series_key))
 
     def at_least(self, count: int) -> tuple[Sequence[points.Summary], int]:
@@ -59,34 +56,29 @@ class Levels:
 
     def clipped(self, summaries: Iterable[points.Summary], level: int) -> list[points.Summary]:
         """Summaries of `level` and below, those that only partly lie within the range made anew from what they sum up."""
-        return list(chain.from_iterable([one] if self._is_whole(one) else self._parts(one, level) for one in summaries))
+        return list(chain.from_iterable([one] if self._span.holds(one) else self._parts(one, level) for one in summaries))
 
     def pieces(self, chunks: Iterable[points.Summary]) -> list[tuple[points.Columns, int]]:
         """The points of these chunks that lie within the range, as runs of consecutive ones, each with the ordinal of its first."""
         found: list[tuple[points.Columns, int]] = []
         for chunk in chunks:
             columns, first = read_chunk(self._connection, self._key, chunk.first)
-            is_whole = self._steps == EVERYTHING or (self._is_whole(chunk) and None not in columns.steps)
-            found += [(columns, first)] if is_whole else buckets.within(columns, first, *self._steps)
+            is_whole = self._span == buckets.EVERYTHING or (self._span.holds(chunk) and None not in columns.steps)
+            found += [(columns, first)] if is_whole else buckets.within(columns, first, self._span)
         return found
 
     def _parts(self, summary: points.Summary, level: int) -> list[points.Summary]:
         if level:
             return self.clipped(self._between(level - 1, summary.first, summary.first + summary.count), level - 1)
-        inside = buckets.within(*read_chunk(self._connection, self._key, summary.first), *self._steps)
+        inside = buckets.within(*read_chunk(self._connection, self._key, summary.first), self._span)
         return [points.summarize(part, first) for part, first in inside]
-
-    def _is_whole(self, summary: points.Summary) -> bool:
-        low, high = self._steps
-        is_above = low is None or (summary.step_min is not None and summary.step_min >= low)
-        return is_above and (high is None or (summary.step_max is not None and summary.step_max <= high))
 
     def _between(self, level: int, start: int, stop: int) -> list[points.Summary]:
         """Those of points from `start` up to `stop` (both between two summaries), finer ones behind the level's end."""
         if level == 0:
-            return _rows(self._connection, self._key, 0, (start, stop), self._steps)
+            return _rows(self._connection, self._key, 0, (start, stop), self._span)
         end = self._ends[level - 1]
-        found = _rows(self._connection, self._key, level, (start, min(stop, end)), self._steps) if start < end else []
+        found = _rows(self._connection, self._key, level, (start, min(stop, end)), self._span) if start < end else []
         return found + self._between(level - 1, max(start, end), stop) if stop > end else found
 
 
@@ -109,8 +101,12 @@ def _end(connection: sqlite3.Connection, series_key: int, level: int) -> int:
     return int(row[0]) if row else 0
 
 
-def _rows(connection: sqlite3.Connection, series_key: int, level: int, between: tuple[int, int], steps: Range) -> list[points.Summary]:
+def _rows(
+    connection: sqlite3.Connection, series_key: int, level: int, between: tuple[int, int], span: buckets.Span
+) -> list[points.Summary]:
     start, stop = between
-    given = {"series_key": series_key, "level": level, "start": start, "stop": stop, "low": steps[0], "high": steps[1]}
+    (low, high), (since, until) = span.steps, span.times
+    given: dict[str, float | None] = {"series_key": series_key, "level": level, "start": start, "stop": stop}
+    given |= {"low": low, "high": high, "since": since, "until": until}
     found = connection.execute(READ.summaries if level else READ.chunk_summaries, given)
     return [points.Summary(**dict(zip(FIELDS, row, strict=True))) for row in found]

@@ -136,16 +136,19 @@ class Reader:
         count: int = 1000,
         step_range: tuple[float | None, float | None] | None = None,
         source: str | None = None,
+        *,
+        time_range: tuple[int | None, int | None] | None = None,
     ) -> list[records.Bucket]:
         """
-        A metric as at most `count` buckets (core/buckets.py), of the points whose step lies within `step_range`: in the order logged; of
-        several processes by step, or, where a point has none, by time. Raises `NotFound`.
+        A metric as at most `count` buckets (core/buckets.py), of the points whose step lies within `step_range` and whose time lies within
+        `time_range` (nanoseconds): in the order logged; of several processes by step, or, where a point has none, by time. Raises
+        `NotFound`.
         """
-        low, high = step_range or (None, None)
+        span = buckets.Span(step_range or (None, None), time_range or (None, None))
         with self._snapshots.open() as connection:
             series = find_series(connection, run_id, name, source)
             key, is_mixed = int(series["series_key"]), series["stream_key"] is None
-            found = levels.Levels(connection, key, (low, high))
+            found = levels.Levels(connection, key, span)
             summaries, level = found.at_least(-(-count // COARSEST))
             if len(summaries) * COARSEST >= count:
                 parts = found.clipped(summaries, level)

@@ -75,18 +75,20 @@ FROM series WHERE run_key = :run_key AND (:name IS NULL OR name = :name) AND (:s
 SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY first;
 
 -- name: chunk_summaries
--- What a metric's chunks say of their points, without the points; from an ordinal up to another, of those that touch a range of steps.
+-- What a metric's chunks say of their points, without the points; from an ordinal up to another, of those that touch a span.
 SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
 FROM points
 WHERE series_key = :series_key AND first >= :start AND first < :stop
-  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high)
+  AND (:since IS NULL OR time_max >= :since) AND (:until IS NULL OR time_min <= :until) ORDER BY first;
 
 -- name: summaries
 -- The same of several chunks at once: the summaries of one level.
 SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
 FROM summaries
 WHERE series_key = :series_key AND level = :level AND first >= :start AND first < :stop
-  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high) ORDER BY first;
+  AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high)
+  AND (:since IS NULL OR time_max >= :since) AND (:until IS NULL OR time_min <= :until) ORDER BY first;
 
 -- name: end_of_level
 -- The ordinal up to which a level sums up a metric's points.

@@ -1,0 +1,69 @@
+"""Many runs compared: a few requests, whatever their number; and what these answer."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from portal_rig import Portal
+
+COUNT = 60
+T0 = 1_700_000_000_000_000_000
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """Runs with a loss each, the last one without."""
+    made = Portal(tmp_path_factory.mktemp("several") / "home")
+    for number in range(COUNT):
+        at = T0 + number * 10**9
+        points = [{"k": "m", "t": at + step, "n": "loss", "v": number + step / 10, "s": step} for step in range(20)]
+        lines = points if number < COUNT - 1 else []
+        end = {"k": "end", "t": at + 99, "status": "Completed", "reason": "completed"}
+        made.home.write(f"r{number:03}", "py-1-aaaaaaaa", {"k": "run", "t": at, "name": f"run {number}"}, *lines, end, time=at)
+    made.home.ingest()
+    made.start(OUTRIDER_PORTAL_PORT="0")
+    yield made
+    made.stop()
+
+
+def runs(count=COUNT):
+    return "&".join(f"run=r{number:03}" for number in range(count))
+
+
+def test_several_runs_are_told_of_as_each_one_is(portal):
+    """The same documents as by each run's own address."""
+    found = portal.api(f"/charts?{runs(3)}")
+    assert [one["run"]["run_id"] for one in found] == ["r000", "r001", "r002"]
+    assert found[1]["metrics"] == portal.api("/runs/r001/metrics")
+    assert found[1]["artifacts"] == []
+    assert found[1]["run"].keys() == portal.api("/runs/r001").keys()
+    drawn = portal.api(f"/buckets?{runs()}&name=loss&count=5")
+    assert drawn[4] == {"run_id": "r004", "buckets": portal.api("/runs/r004/buckets?name=loss&count=5")}
+    assert drawn[-1]["buckets"]["ordinal"] == [], "a run that has not logged it"
+    assert portal.ask("/api/v1/charts").status == 400
+    assert portal.ask("/api/v1/charts?run=none").status == 404
+    assert portal.ask("/api/v1/buckets?name=loss&run=r000&run=none").status == 404
+    assert "at most 100" in portal.ask("/api/v1/charts?" + "&".join(f"run=x{number}" for number in range(101))).json()["error"]
+
+
+def test_packed_buckets_of_several_runs_come_one_after_the_other(portal):
+    """Of each the number of its buckets, then its columns."""
+    data = portal.ask("/api/v1/buckets?run=r000&run=r059&run=r001&name=loss&count=20&from=0&to=9&format=f64").body
+    first, alone = struct.unpack_from("<d", data)[0], portal.ask("/api/v1/runs/r000/buckets?name=loss&count=20&from=0&to=9&format=f64").body
+    assert (first, data[8 : 8 + len(alone)]) == (10, alone)
+    assert struct.unpack_from("<dd", data, 8 + len(alone)) == (0, 10)
+
+
+def test_a_comparison_of_many_runs_asks_a_few_times(portal, window):
+    """Not three times a run: in groups of fifty. The numbers are those of each run."""
+    seen = window(width=1440)
+    before = len(seen.asked)
+    page = seen.open(f"/compare?{runs()}&tab=charts")
+    page.wait_for_selector("article[aria-label=loss] canvas")
+    seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.startsWith('59 lines · 1,180 points')")
+    asked = [url for url in seen.asked[before:] if "/api/" in url and not url.endswith("/events")]
+    assert len(asked) == 4, asked
+    page.click("article[aria-label=loss] summary")
+    page.click("article[aria-label=loss] .menu button:has-text('Show as table')")
+    assert page.inner_text("article[aria-label=loss] tbody tr:nth-child(21)").split()[:4] == ["run", "1", "0", "1"]
