@@ -2,7 +2,7 @@
 import { useRef, useState } from "preact/hooks";
 import { Menu } from "./chart-card.js";
 import { fileName, save, saveRows } from "./chart-save.js";
-import { figure, value } from "./format.js";
+import { figure, grouped, value } from "./format.js";
 import { html } from "./html.js";
 
 /** @typedef {{ left: number, top: number, width: number, height: number, x: (at: number) => number, y: (at: number) => number, atX: (left: number) => number, atY: (top: number) => number }} Place */
@@ -120,5 +120,5 @@ export function CellTable({ cells }) {
   const isNumber = columns.map((_, place) => rows.every((row) => row[place] === null || row[place] === undefined || typeof row[place] === "number"));
   return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${columns.map((name, place) => html`<th scope="col" class=${isNumber[place] ? "right" : ""}><bdi>${name}</bdi></th>`)}</tr></thead>
     <tbody>${rows.slice(0, MOST_ROWS).map((row) => html`<tr>${columns.map((_, place) => html`<td class=${isNumber[place] ? "right" : ""}><bdi>${row[place] === null || row[place] === undefined ? "" : value(row[place])}</bdi></td>`)}</tr>`)}</tbody></table>
-    ${rows.length > MOST_ROWS && html`<p class="dim pad">and ${(rows.length - MOST_ROWS).toLocaleString("en")} rows more</p>`}</div>`;
+    ${rows.length > MOST_ROWS && html`<p class="dim pad">and ${grouped(rows.length - MOST_ROWS)} rows more</p>`}</div>`;
 }

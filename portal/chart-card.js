@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Chart } from "./chart.js";
 import { csv, png, svg } from "./chart-save.js";
-import { figure, plain, plural, value } from "./format.js";
+import { figure, grouped, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
 import { html } from "./html.js";
 import { ownOf } from "./own.js";
@@ -154,7 +154,7 @@ function Table({ lines, look, axis }) {
   const isSeveral = lines.length > 1;
   return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${isSeveral && html`<th scope="col">Line</th>`}<th scope="col">${axis}</th><th scope="col" class="right">Value</th><th scope="col" class="right">Least</th><th scope="col" class="right">Most</th></tr></thead>
     <tbody>${rows.slice(0, TABLE_ROWS).map((row) => html`<tr>${isSeveral && html`<td><bdi>${row[0]}</bdi></td>`}${row.slice(1).map((cell, place) => html`<td class=${place ? "right" : ""}>${value(/** @type {number} */ (cell))}</td>`)}</tr>`)}</tbody></table>
-    ${rows.length > TABLE_ROWS && html`<p class="dim pad">and ${(rows.length - TABLE_ROWS).toLocaleString("en")} rows more: zoom in, or take the numbers as CSV</p>`}</div>`;
+    ${rows.length > TABLE_ROWS && html`<p class="dim pad">and ${grouped(rows.length - TABLE_ROWS)} rows more: zoom in, or take the numbers as CSV</p>`}</div>`;
 }
 
 /** A menu that closes when one chooses, or looks elsewhere. @param {{ items: [string, () => void][] }} props */

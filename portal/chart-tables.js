@@ -4,7 +4,7 @@ import { CellTable } from "./automl-draw.js";
 import { ChartCard } from "./chart-card.js";
 import { oddOf } from "./curve.js";
 import { Sketch } from "./chart-sketch.js";
-import { plain, plural } from "./format.js";
+import { grouped, plain, plural } from "./format.js";
 import { html } from "./html.js";
 import { ownOf } from "./own.js";
 import { json } from "./source.js";
@@ -114,6 +114,6 @@ function Cells({ name, table, label }) {
   const rows = Array.from({ length: height }, (_, place) => names.map((column) => table.columns[column]?.[place] ?? null));
   return html`<article class="card chart tablecard" aria-label=${plain(name)}><header><h3><bdi>${plain(name)}</bdi>${label && html` <span class="dim"><bdi>${label}</bdi></span>`}</h3><span class="dim small">${plural(table.count, "row")}</span></header>
     <${CellTable} cells=${{ columns: names.map(plain), rows }} />
-    ${table.count > height && html`<footer class="dim small">the first ${height.toLocaleString("en")} of them; outrider export has all</footer>`}
+    ${table.count > height && html`<footer class="dim small">the first ${grouped(height)} of them; outrider export has all</footer>`}
   </article>`;
 }

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { queried, setQuery } from "./address.js";
 import { None } from "./empty.js";
-import { plain, plural, size } from "./format.js";
+import { grouped, plain, plural, size } from "./format.js";
 import { html } from "./html.js";
 import { Preview } from "./preview.js";
 
@@ -26,7 +26,7 @@ export function Files({ run, files, count, all }) {
   }
   return html`<div class="split">
     <section class="card tree" aria-label="Files">
-      <h2>Files <span class="dim">${count.toLocaleString("en")}</span></h2>
+      <h2>Files <span class="dim">${grouped(count)}</span></h2>
       ${count === 0 && html`<${None} of="file" isOver=${run.ended !== null} />`}
       ${[...folders].sort(([one], [other]) => (one < other ? -1 : 1)).map(([folder, inside]) => html`<${Folder} key=${folder} name=${folder} files=${inside} path=${path} choose=${choose} />`)}
       ${(run.snapshots ?? []).map((one) => html`<p class="pad"><a class="button" href=${one.url} download>Snapshot of the code (${size(one.size)}, zip)</a></p>`)}

@@ -90,9 +90,21 @@ function roughly(seconds) {
   return [Math.floor(days / 365), "year"];
 }
 
+/** "2,000". By hand: a browser takes longer to load its languages than to draw a list. @param {number} count a whole number */
+export function grouped(count) {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ",");
+}
+
+/** Date and time where the reader is, as the server spells them. @param {number | string} time milliseconds, or ISO 8601 */
+export function local(time) {
+  const at = new Date(time);
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
 /** "1 row", "2,000 rows". @param {number} count @param {string} noun */
 export function plural(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Hours to milliseconds. @param {number} time milliseconds */

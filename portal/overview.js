@@ -1,6 +1,6 @@
 // A run at one look: what happened, its key metrics, what it was given, what it said last.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { clock, duration, plain, plural, value } from "./format.js";
+import { clock, duration, grouped, local, plain, plural, value } from "./format.js";
 import { None, silent } from "./empty.js";
 import { html } from "./html.js";
 import { Command, Failure } from "./run-head.js";
@@ -47,7 +47,7 @@ function Happened({ run, series, go }) {
   const bad = series.filter((one) => /^-?(NaN|Infinity)$/.test(String(one.last)));
   const attempts = run.attempts ?? [];
   return html`<ol class="happened card" aria-label="What happened">
-    <li><b>started</b> <span class="dim">${new Date(run.started).toLocaleString()}</span></li>
+    <li><b>started</b> <span class="dim">${local(run.started)}</span></li>
     ${attempts.length > 1 && html`<li><b>${attempts.length} attempts</b> <span class="dim">the last is shown</span></li>`}
     ${points > 0 && html`<li><button type="button" class="plain" onClick=${() => go("metrics")}><b>${plural(points, "point")}</b> <span class="dim">of ${plural(series.length, "metric")}</span></button></li>`}
     ${bad.length > 0 && html`<li class="failed"><b>not a number</b> <span>${bad.slice(0, 3).map((one) => plain(one.name)).join(", ")}</span></li>`}
@@ -146,6 +146,6 @@ function Models({ models }) {
 /** Runs that this one started. @param {{ kids: Child[], run: Run }} props */
 function Children({ kids, run }) {
   if (!kids.length) return null;
-  return html`<section class="card" aria-label="Child runs"><h2><a href=${`/runs?parent=${run.run_id}`}>Child runs <span class="dim">${kids.length.toLocaleString("en")}</span></a></h2>
+  return html`<section class="card" aria-label="Child runs"><h2><a href=${`/runs?parent=${run.run_id}`}>Child runs <span class="dim">${grouped(kids.length)}</span></a></h2>
     <table class="pairs files"><tbody>${kids.slice(0, 50).map((one) => html`<tr><td class="figure"><a href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${plain(one.name || one.run_id)}</bdi></td><td>${one.status}</td></tr>`)}</tbody></table></section>`;
 }

@@ -1,7 +1,7 @@
 // What stands above a run's tabs: what it is, how it stands, and what can be done with it.
 import { signal } from "@preact/signals";
 import { tell } from "./dialogs.js";
-import { ago, commandLine, duration, plain, safe } from "./format.js";
+import { ago, commandLine, duration, grouped, local, plain, safe } from "./format.js";
 import { html } from "./html.js";
 import { Pill } from "./pill.js";
 
@@ -21,7 +21,7 @@ export function Head({ run, gone, changed }) {
     </div>
     ${run.description && html`<p class="about">${plain(run.description)}</p>`}
     <dl class="facts">
-      <div><dt>Started</dt><dd><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></dd></div>
+      <div><dt>Started</dt><dd><time datetime=${run.started} data-ago title=${local(run.started)}>${ago(Date.parse(run.started), Date.now())}</time></dd></div>
       <div><dt>Duration</dt><dd>${run.ended ? html`<span class="figure">${duration(run.duration_s)}</span>` : html`<span class="figure" data-since=${run.started}>${duration(Math.max(0, Date.now() - Date.parse(run.started)) / 1000)}</span>`}</dd></div>
       ${who && html`<div><dt>Host</dt><dd><bdi>${plain(who)}</bdi></dd></div>`}
       ${run.python && html`<div><dt>Python</dt><dd>${run.python}</dd></div>`}
@@ -35,7 +35,7 @@ export function Head({ run, gone, changed }) {
 function Losses({ run }) {
   const refused = (run.gaps ?? []).reduce((sum, gap) => sum + gap.records, 0);
   const sentences = (run.notes ?? []).filter((note) => (note.level ?? 30) >= 30).map((note) => note.message);
-  if (refused) sentences.push(`${refused.toLocaleString("en")} records were refused here: ${run.gaps?.[0]?.why ?? "the reason is not known"}.`);
+  if (refused) sentences.push(`${grouped(refused)} records were refused here: ${run.gaps?.[0]?.why ?? "the reason is not known"}.`);
   const unsure = (run.gaps ?? []).find((gap) => !gap.records);
   if (unsure) sentences.push(`Something may be missing here: ${unsure.why ?? "the reason is not known"}.`);
   if (run.set_aside?.length) sentences.push(`Lines that could not be read were set aside: outrider show ${run.run_id} lists them.`);

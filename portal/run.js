@@ -6,6 +6,7 @@ import { Details } from "./details.js";
 import { Toast } from "./dialogs.js";
 import { None } from "./empty.js";
 import { Files } from "./files.js";
+import { grouped } from "./format.js";
 import { html } from "./html.js";
 import { Later } from "./later.js";
 import { Log, LogView } from "./log.js";
@@ -85,7 +86,7 @@ function Tabs() {
   };
   return html`<div class="tabs" role="tablist" aria-label="Parts of the run" onKeyDown=${keyed}>
     ${tabs.value.map(([name, title, count]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${`?tab=${name}`} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1} class=${count === 0 ? "none" : ""}
-      onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))}>${title}${count ? html` <span class="count">${count.toLocaleString("en")}</span>` : ""}</a>`)}
+      onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))}>${title}${count ? html` <span class="count">${grouped(count)}</span>` : ""}</a>`)}
   </div>`;
 }
 

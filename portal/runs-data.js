@@ -39,7 +39,6 @@ export class Runs {
     this.count = computed(() => this.chosen.value.size);
     this.fromAddress();
     if (start.page.runs.length === Math.min(PAGE, start.page.total)) this.pages.value = new Map([[0, start.page.runs]]);
-    this.readSparks(start.page.runs);
   }
 
   /** What the address asks for. */

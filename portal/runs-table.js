@@ -1,6 +1,6 @@
 // The table of runs: only the rows on the screen are in the page, however many there are.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ago, duration, plain, value } from "./format.js";
+import { ago, duration, local, plain, value } from "./format.js";
 import { html } from "./html.js";
 import { ownOf } from "./own.js";
 import { Pill } from "./pill.js";
@@ -39,21 +39,23 @@ function sortOf(name) {
 /** @param {{ runs: Runs, best: Record<string, "min" | "max" | null>, at: number, setAt: (at: number) => void }} props */
 export function Table({ runs, best, at, setAt }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
-  const [view, setView] = useState({ top: 0, height: 800 });
+  const [view, setView] = useState({ top: 0, height: innerHeight });
   const total = runs.total.value;
   const columns = runs.columns.value;
-  const first = Math.max(0, Math.floor(view.top / ROW_PX) - MARGIN_ROWS);
-  const last = Math.min(total, Math.ceil((view.top + view.height) / ROW_PX) + MARGIN_ROWS);
+  const [margin, setMargin] = useState(0);
+  const first = Math.max(0, Math.floor(view.top / ROW_PX) - margin);
+  const last = Math.min(total, Math.ceil((view.top + view.height) / ROW_PX) + margin);
 
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return undefined;
-    const look = () => setView({ top: element.scrollTop, height: element.clientHeight || 800 });
+    const look = () => setView({ top: element.scrollTop, height: element.clientHeight || innerHeight });
     const sized = new ResizeObserver(look);
     sized.observe(element);
     element.addEventListener("scroll", look, { passive: true });
     return () => (sized.disconnect(), element.removeEventListener("scroll", look));
   }, []);
+  useEffect(() => void requestAnimationFrame(() => setMargin(MARGIN_ROWS)), []); // what is not seen yet waits until the rest is
   useEffect(() => runs.see(first, last), [first, last, total]);
   useEffect(() => {
     const element = box.current;
@@ -156,7 +158,7 @@ function Cell({ name, run, runs, best }) {
     return html`<td class=${kind === "params" ? "right figure" : ""}><div class="clip"><bdi>${Object.hasOwn(from, rest) ? value(from[rest]) : "-"}</bdi></div></td>`;
   }
   if (kind === "status") return html`<td><${Pill} run=${run} /></td>`;
-  if (kind === "started") return html`<td class="right dim"><time datetime=${run.started} data-ago title=${new Date(run.started).toLocaleString()}>${ago(Date.parse(run.started), Date.now())}</time></td>`;
+  if (kind === "started") return html`<td class="right dim"><time datetime=${run.started} data-ago title=${local(run.started)}>${ago(Date.parse(run.started), Date.now())}</time></td>`;
   if (kind === "duration") {
     const seconds = run.ended ? run.duration_s : Math.max(0, Date.now() - Date.parse(run.started)) / 1000;
     return html`<td class="right figure"><span data-since=${run.ended ? undefined : run.started}>${duration(seconds)}</span></td>`;

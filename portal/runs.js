@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useState } from "preact/hooks";
 import { queried, withQuery } from "./address.js";
 import { Dialog, TagDialog, Toast, tell } from "./dialogs.js";
-import { plural } from "./format.js";
+import { grouped, plural } from "./format.js";
 import { html } from "./html.js";
 import { MARKS } from "./pill.js";
 import { QueryBox } from "./query-box.js";
@@ -69,8 +69,8 @@ function Chips() {
   const chip = (/** @type {string} */ status, /** @type {unknown} */ inner) => html`<a href=${withQuery({ status })} aria-current=${now === status ? "true" : undefined}
     onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), runs.want({ status }))}>${inner}</a>`;
   return html`<nav class="chips" aria-label="By status">
-    ${chip("", `All ${all.toLocaleString("en")}`)}
-    ${Object.entries(MARKS).filter(([status]) => statuses[status] || now === status).map(([status, mark]) => chip(status, html`<span class="glyph ${status.toLowerCase()}" aria-hidden="true">${mark}</span>${status} ${(statuses[status] ?? 0).toLocaleString("en")}`))}
+    ${chip("", `All ${grouped(all)}`)}
+    ${Object.entries(MARKS).filter(([status]) => statuses[status] || now === status).map(([status, mark]) => chip(status, html`<span class="glyph ${status.toLowerCase()}" aria-hidden="true">${mark}</span>${status} ${grouped(statuses[status] ?? 0)}`))}
   </nav>`;
 }
 
@@ -194,6 +194,8 @@ if (root) {
   render(html`<${App} />`, root);
   start();
   setInterval(look, LOOK_MS);
+  // The rows are to be seen before the server is asked for their sparklines.
+  requestAnimationFrame(() => setTimeout(() => runs.readSparks(data.page.runs)));
   let isFirst = true;
   listen(() => "/api/v1/events", { changed: () => (isFirst ? (isFirst = false) : changed()) }, "");
 }

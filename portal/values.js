@@ -1,6 +1,6 @@
 // Every metric of a run as a row: the figures behind the charts.
 import { None } from "./empty.js";
-import { plain, plural, value } from "./format.js";
+import { grouped, plain, plural, value } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { Series } from "./types" */
@@ -13,7 +13,7 @@ export function Values({ series, isOver }) {
     <tbody>${series.map((one) => html`<tr key=${one.source + one.name}>
       <th scope="row"><bdi>${plain(one.name)}</bdi>${one.source !== "call" && one.source !== "log" && html` <span class="dim small">${one.source}</span>`}</th>
       <td class="right figure">${value(one.last)}</td><td class="right figure">${value(one.last_step)}</td><td class="right figure">${value(one.min)}</td><td class="right figure">${value(one.max)}</td>
-      <td class="right figure">${one.best ? value(one[one.best]) : "-"}</td><td class="right figure">${one.count.toLocaleString("en")}</td>
+      <td class="right figure">${one.best ? value(one[one.best]) : "-"}</td><td class="right figure">${grouped(one.count)}</td>
     </tr>`)}</tbody>
     <caption class="dim small">${plural(series.length, "metric")}</caption>
   </table></div>`;

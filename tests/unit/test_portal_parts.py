@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider_agent.core import goals
-from outrider_agent.portal import listing, markup, shapes
+from outrider_agent.portal import assets, listing, markup, shapes
 from outrider_agent.portal.markup import tag
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,7 +95,7 @@ def test_which_way_is_better_is_guessed_by_words(name, best):
 
 def test_key_metrics_are_those_that_most_runs_have():
     """Those that can be judged first, in the order they appeared; texts have no column."""
-    scalar, text = {"kind": "scalar"}, {"kind": "text"}
+    scalar, text = [SimpleNamespace(kind="scalar")], [SimpleNamespace(kind="text")]
     runs = [{"lr": scalar, "loss": scalar, "note": text, "acc": scalar}, {"loss": scalar, "lr": scalar}, {"time": scalar}]
     assert listing.key_metrics(runs, 2) == ["loss", "acc"]
     assert listing.key_metrics(runs, 3) == ["lr", "loss", "acc"]
@@ -155,3 +156,15 @@ def test_scripts_are_small_and_open_with_their_rules(path):
         "https://",
     ):
         assert forbidden not in text, forbidden
+
+
+def test_a_page_asks_at_once_for_all_that_its_module_imports(tmp_path):
+    """Also what is imported over several lines, or by what is imported; each once, no libraries, no parts that are loaded later."""
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "preact.js").write_text('import "./other.js";')
+    (tmp_path / "a.js").write_text('import { h } from "preact";\nimport {\n  one,\n  two,\n} from "./b.js";\nimport "./c.js";\n')
+    (tmp_path / "b.js").write_text('import { x } from "./c.js";\nconst later = () => import("./d.js");\nexport { y } from "./e.js";\n')
+    (tmp_path / "c.js").write_text('import { a } from "./a.js";\n')
+    for name in ("d.js", "e.js"):
+        (tmp_path / name).write_text("")
+    assert assets.Assets(tmp_path).needed(["a.js"]) == ["a.js", "b.js", "c.js", "e.js"]

@@ -207,17 +207,23 @@ def _json(value: Any) -> str:
 
 def metrics(series: Sequence[records.Series], rows: Sequence[records.Row]) -> Document:
     """`metrics RUN --json`: name -> what is known of it."""
-    document: Document = {}
-    for name, of_name in _by_name(series).items():
-        own = [one for one in of_name if one.source in OWN_SOURCES]
-        others = [one for one in of_name if one.source not in OWN_SOURCES]
-        if own:
-            document[name] = _summary(own)
-        for one in others:
-            document[name if len(of_name) == 1 else f"{name} ({one.source})"] = _summary([one])
+    document: Document = {name: summary(given) for name, given in named(series).items()}
     for name, of_rows in _by_name(rows).items():
         document[name if name not in document else f"{name} ({of_rows[0].kind})"] = _row_summary(of_rows)
     return document
+
+
+def named(series: Iterable[records.Series]) -> dict[str, list[records.Series]]:
+    """A run's series by the names they are told by: what calls and log records made is one metric, a series of any other source its own."""
+    found: dict[str, list[records.Series]] = {}
+    for name, of_name in _by_name(series).items():
+        own = [one for one in of_name if one.source in OWN_SOURCES]
+        if own:
+            found[name] = own
+        for one in of_name:
+            if one.source not in OWN_SOURCES:
+                found[name if len(of_name) == 1 else f"{name} ({one.source})"] = [one]
+    return found
 
 
 def _by_name(things: Iterable[Any]) -> dict[str, list[Any]]:
@@ -227,7 +233,8 @@ def _by_name(things: Iterable[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _summary(series: Sequence[records.Series]) -> Document:
+def summary(series: Sequence[records.Series]) -> Document:
+    """What is known of a metric, whose series these are."""
     kinds = {one.kind for one in series}
     last = max(series, key=lambda one: one.last_time or 0)
     is_text = "text" in kinds

@@ -56,7 +56,7 @@ def iso(time_ns: int | None) -> str | None:
     if time_ns is None:
         return None
     try:
-        return moment(time_ns).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+        return moment(time_ns).isoformat(timespec="microseconds")[:26] + "Z"
     except OverflowError:
         return None
 

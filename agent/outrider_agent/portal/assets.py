@@ -10,9 +10,14 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {
@@ -29,6 +34,8 @@ LIBRARIES = {
     "@preact/signals": "vendor/signals.js",
     "htm": "vendor/htm.js",
 }
+#: A module that one of ours needs before it can begin.
+IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?"\./([^"]+)"', re.MULTILINE)
 FOREVER = "public, max-age=31536000, immutable"
 
 #: What a page says where the libraries are missing.
@@ -42,6 +49,9 @@ class Assets:
         found = sorted(path for path in folder.glob("**/*") if path.is_file() and path.suffix in TYPES)
         self._files = {str(path.relative_to(folder)): path.read_bytes() for path in found}
         self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._files.items()}
+        self._imports = {
+            name: IMPORT.findall(data.decode()) for name, data in self._files.items() if name.endswith(".js") and "/" not in name
+        }
         digest = hashlib.sha256()
         for name, data in self._files.items():
             digest.update(f"{name}\0{len(data)}\0".encode() + data)
@@ -50,6 +60,17 @@ class Assets:
         self.is_whole = all(name in self._files for name in (*LIBRARIES.values(), "vendor/uplot.js", "app.css", "run.js"))
         self.import_map = json.dumps({"imports": {name: self.url(file) for name, file in LIBRARIES.items()}})
         self.import_map_hash = base64.b64encode(hashlib.sha256(self.import_map.encode()).digest()).decode()
+
+    def needed(self, modules: Iterable[str]) -> list[str]:
+        """These modules of ours and all that they import: asked for at once, a browser need not read one to learn of the next."""
+        found: dict[str, None] = {}
+        wanted = list(modules)
+        while wanted:
+            name = wanted.pop(0)
+            if name not in found and name in self._files:
+                found[name] = None
+                wanted += self._imports.get(name, ())
+        return list(found)
 
     def text(self, name: str) -> str:
         """What is in the file: for a page that holds it itself."""

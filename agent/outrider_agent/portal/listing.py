@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 
 #: Rows that come with a page; the scripts read on as one scrolls.
 ROWS = 50
+#: Of these, so many are in the page itself where scripts draw the rest: more than a screen shows, and less to lay out twice.
+SCREEN = 20
 EXAMPLE = "metrics.loss < 0.3 and status = failed"
 #: So many metrics and parameters have a column.
 METRICS, PARAMS = 4, 3
 STATUSES = ("Running", "Completed", "Failed", "Canceled", "Unknown")
 START = "outrider run -- python train.py"
+
+#: A run's series by the names they are told by.
+Named = Mapping[str, "Sequence[records.Series]"]
 
 
 def experiments(found: Sequence[browsing.Overview], now: int) -> Safe:
@@ -82,12 +88,25 @@ class Wrong(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list of runs shows. `columns` are spelled as fields of a query: `metrics.loss`, `started`."""
+    """
+    What a list of runs shows. `columns` are spelled as fields of a query: `metrics.loss`, `started`. `measured`: of each run what is known
+    of the metrics that have a column, by name.
+    """
 
     page: browsing.Page
     wanted: browsing.Wanted
     wrong: Wrong | None
     columns: Sequence[str]
+    measured: Sequence[dict[str, Any]]
+
+
+def see(page: browsing.Page, wanted: browsing.Wanted, wrong: Wrong | None, chosen: str | None) -> Seen:
+    """The list of a page. `chosen`: the columns that the address names."""
+    named = [documents.named(one.series) for one in page.runs]
+    shown = columns(page, wanted, named, chosen)
+    wide = [name.removeprefix("metrics.") for name in shown if name.startswith("metrics.")]
+    measured = [{name: documents.summary(series[name]) for name in wide if name in series} for series in named]
+    return Seen(page=page, wanted=wanted, wrong=wrong, columns=shown, measured=measured)
 
 
 def nothing(title: str) -> Safe:
@@ -96,21 +115,23 @@ def nothing(title: str) -> Safe:
     return join((heading, shell.empty("There is no such experiment", "It has no run, or they were deleted. Start one:", START)))
 
 
-def columns(page: browsing.Page, wanted: browsing.Wanted, chosen: str | None) -> list[str]:
+def columns(page: browsing.Page, wanted: browsing.Wanted, named: Sequence[Named], chosen: str | None) -> list[str]:
     """Those that the address names, else those that tell these runs apart."""
     if chosen:
         return [unquote(name) for name in chosen.split(",")]
-    measured = [documents.metrics(one.series, []) for one in page.runs]
     first = ["status", *([] if wanted.experiment else ["experiment"]), "started", "duration"]
-    return [*first, *[f"metrics.{name}" for name in key_metrics(measured)], *[f"params.{name}" for name in key_params(page.runs)]]
+    return [*first, *[f"metrics.{name}" for name in key_metrics(named)], *[f"params.{name}" for name in key_params(page.runs)]]
 
 
-def runs(seen: Seen, title: str, now: int) -> Safe:
-    """The runs of an experiment, of a parent, or all."""
+def runs(seen: Seen, title: str, now: int, *, drawn: bool) -> Safe:
+    """The runs of an experiment, of a parent, or all. `drawn`: scripts will draw the list."""
     page, wanted = seen.page, seen.wanted
     heading = tag("div", tag("h1", shell.name(title)), _search(wanted), class_="heading")
     refused = tag("p", seen.wrong.error, class_="notice", role="alert") if seen.wrong else None
-    table = _table(seen, now) if page.runs else tag("p", "No run fits.", class_="dim pad")
+    rows = [_run(one, measured, seen.columns, now=now) for one, measured in zip(page.runs, seen.measured, strict=True)]
+    first = SCREEN if drawn else len(rows)
+    rest = tag("noscript", _table(seen, rows[first:])) if rows[first:] else None
+    table = join((_table(seen, rows[:first]), rest)) if rows else tag("p", "No run fits.", class_="dim pad")
     still = join((heading, refused, _chips(seen), tag("div", table, class_="scroll card"), _pager(page, wanted)))
     return join((tag("div", still, id="app"), markup.data("data", start(seen, title, now))))
 
@@ -118,9 +139,10 @@ def runs(seen: Seen, title: str, now: int) -> Safe:
 def start(seen: Seen, title: str, now: int) -> dict[str, Any]:
     """What the scripts begin with: the same rows, with the metrics that have a column."""
     named = [name.removeprefix("metrics.") for name in seen.columns if name.startswith("metrics.")]
-    rows = [shapes.listed(one, now) for one in seen.page.runs]
-    for row in rows:
-        row["metrics"] = {name: row["metrics"][name] for name in named if name in row["metrics"]}
+    rows = [
+        shapes.run(one.run, now) | {"metrics": metrics, "progress": shapes.progress(one.progress)}
+        for one, metrics in zip(seen.page.runs, seen.measured, strict=True)
+    ]
     return {
         "title": title,
         "experiment": seen.wanted.experiment,
@@ -178,10 +200,10 @@ def _chips(seen: Seen) -> Safe:
     return tag("nav", all_, *chips, class_="chips", aria_label="By status")
 
 
-def key_metrics(found: Sequence[dict[str, Any]], count: int = METRICS) -> list[str]:
+def key_metrics(named: Sequence[Named], count: int = METRICS) -> list[str]:
     """The metrics that most runs have and that can be compared, in the order they appeared."""
-    seen = collections.Counter(name for metrics in found for name, one in metrics.items() if one["kind"] in ("scalar", "list"))
-    order = {name: place for place, name in enumerate(dict.fromkeys(name for metrics in found for name in metrics))}
+    seen = collections.Counter(name for metrics in named for name, series in metrics.items() if all(one.kind != "text" for one in series))
+    order = {name: place for place, name in enumerate(dict.fromkeys(name for metrics in named for name in metrics))}
     top = sorted(seen, key=lambda name: (goals.best(name) is None, -seen[name], order[name]))[:count]
     return sorted(top, key=lambda name: order[name])
 
@@ -196,10 +218,9 @@ def key_params(found: Sequence[browsing.Listed], count: int = PARAMS) -> list[st
     return sorted(differ, key=lambda key: -len(values[key]))[:count]
 
 
-def _table(seen: Seen, now: int) -> Safe:
+def _table(seen: Seen, rows: Sequence[Safe]) -> Safe:
     wanted = seen.wanted
     heads = [_head(wanted, "#", "number"), _head(wanted, "Run", "name"), *[_column_head(wanted, name) for name in seen.columns]]
-    rows = [_run(one, seen.columns, now=now) for one in seen.page.runs]
     return tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
 
 
@@ -223,8 +244,8 @@ def _head(wanted: browsing.Wanted, text: str, sort: str, *, by: str | None = Non
     return tag("th", tag("a", shell.name(text), arrow, href=to), scope="col", class_=kind, aria_sort=order)
 
 
-def _run(one: browsing.Listed, columns: Sequence[str], *, now: int) -> Safe:
-    run, measured = one.run, documents.metrics(one.series, [])
+def _run(one: browsing.Listed, measured: dict[str, Any], columns: Sequence[str], *, now: int) -> Safe:
+    run = one.run
     return tag(
         "tr",
         tag("td", tag("a", f"#{run.number}", href=f"/runs/{run.run_id}", class_="main"), class_="figure"),

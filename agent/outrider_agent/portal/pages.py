@@ -49,10 +49,10 @@ class Pages:
         except language.Wrong as exc:
             wrong = listing.Wrong(error=str(exc), at=exc.at)
             page = browsing.Page(runs=[], total=0, statuses={})
-        seen = listing.Seen(page=page, wanted=wanted, wrong=wrong, columns=listing.columns(page, wanted, request.query.get("cols")))
+        seen = listing.see(page, wanted, wrong, request.query.get("cols"))
         is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
         title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
-        main = listing.nothing(title) if is_new else listing.runs(seen, title, now)
+        main = listing.nothing(title) if is_new else listing.runs(seen, title, now, drawn=self._context.assets.is_whole)
         return self._page(title, [("Experiments", "/"), (title, None)], main, modules=["list.js" if is_new else "runs.js"], app=True)
 
     async def _is_experiment(self, name: str) -> bool:

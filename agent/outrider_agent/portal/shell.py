@@ -50,6 +50,7 @@ def page(
         head.append(markup.script(assets.import_map, "importmap"))
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
     if assets.is_whole:
+        head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in assets.needed(modules)]
         head += [tag("script", type="module", src=assets.url(name)) for name in modules]
     notice = None if assets.is_whole else tag("p", static.MISSING, class_="notice", role="status")
     body = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from outrider_agent.core import points as packing
-from outrider_agent.store import filtering, origins, progress, queries, reading, records
+from outrider_agent.store import origins, paging, progress, queries, reading, records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -122,36 +122,31 @@ class Browser(origins.Origins):
     def overviews(self) -> list[Overview]:
         """Every experiment, the one that was used last first."""
         with self._snapshots.open() as connection:
-            found = [reading.convert(records.Experiment, row) for row in connection.execute(reading.SQL.experiments)]
-            last = {row["experiment"]: row["run_id"] for row in connection.execute(SQL.last_runs)}
-            statuses: dict[str, dict[str, int]] = {}
-            for row in connection.execute(SQL.statuses):
-                statuses.setdefault(row["experiment"], {})[row["status"]] = row["runs"]
-            overviews = [
-                Overview(experiment=one, statuses=statuses.get(one.name, {}), last=self._one(connection, last[one.name])) for one in found
-            ]
+            of_name: dict[str, list[sqlite3.Row]] = {}
+            for row in connection.execute(SQL.overviews):
+                of_name.setdefault(row["name"], []).append(row)
+            latest = [max(rows, key=lambda row: (row["last_started"], row["run_key"])) for rows in of_name.values()]
+            last = paging.runs(connection, [row["run_key"] for row in latest])
+        overviews = [_overview(rows, run) for rows, run in zip(of_name.values(), last, strict=True)]
         return sorted(overviews, key=lambda one: -(one.experiment.last_started or 0))
 
     def page(self, wanted: Wanted, now: int) -> Page:
         """A page of runs. Raises `language.Wrong` for a query that cannot be read."""
-        condition = filtering.compiled(wanted.query, now)
-        given = {**wanted.asked(), **condition.given, "now": now}
+        statement, given = paging.statement(wanted, now)
         with self._snapshots.open() as connection:
-            found = connection.execute(SQL.page.replace("{condition}", condition.sql), given).fetchall()
-            rows = [row for row in found if row["status"] is None]
+            found = connection.execute(statement, given).fetchall()
+            keys = [row["run_key"] for row in found if row["status"] is None]
             statuses = {row["status"]: int(row["runs"]) for row in found if row["status"] is not None}
             total = sum(statuses.values()) if wanted.status is None else statuses.get(wanted.status, 0)
             names = None if wanted.metrics is None else json.dumps(wanted.metrics)
             series: dict[int, list[records.Series]] = {}
-            for row in connection.execute(SQL.series_of, {"runs": json.dumps([row["run_key"] for row in rows]), "names": names}):
+            for row in connection.execute(SQL.series_of, {"runs": json.dumps(keys), "names": names}):
                 series.setdefault(row["run_key"], []).append(reading.convert(records.Series, row))
-            listed = [self._listed(connection, row, series, now) for row in rows]
+            runs = paging.runs(connection, keys)
+            # How far it is is asked only of those that run.
+            far = [None if run.is_over else progress.of(connection, run, now) for run in runs]
+        listed = [Listed(run=run, series=series.get(key, []), progress=one) for key, run, one in zip(keys, runs, far, strict=True)]
         return Page(runs=listed, total=total, statuses=statuses)
-
-    def _listed(self, connection: sqlite3.Connection, row: sqlite3.Row, series: Mapping[int, Sequence[records.Series]], now: int) -> Listed:
-        run = self._one(connection, row["run_id"])
-        far = None if run.is_over else progress.of(connection, run, now)
-        return Listed(run=run, series=series.get(row["run_key"], []), progress=far)
 
     def names(self, experiment: str | None = None) -> Names:
         """What there is to ask for, in an experiment or in all."""
@@ -238,6 +233,19 @@ class Browser(origins.Origins):
     def _one(self, connection: sqlite3.Connection, run_id: str) -> records.Run:
         row = connection.execute(reading.SQL.run, {"run_id": run_id}).fetchone()
         return self._run(connection, row)
+
+
+def _overview(rows: Sequence[sqlite3.Row], last: records.Run) -> Overview:
+    """Of an experiment's statuses, a row each."""
+    statuses = {row["status"]: int(row["runs"]) for row in rows}
+    experiment = records.Experiment(
+        name=rows[0]["name"],
+        created=rows[0]["created"],
+        runs=sum(statuses.values()),
+        running=statuses.get("Running", 0),
+        last_started=last.started,
+    )
+    return Overview(experiment=experiment, statuses=statuses, last=last)
 
 
 def _newest(connection: sqlite3.Connection, name: str, given: dict[str, Any], limit: int) -> tuple[list[sqlite3.Row], bool]:

@@ -4,7 +4,7 @@ r.{column} {test}
 
 -- name: experiment
 -- The experiment's name.
-e.name {test}
+(SELECT e.name FROM experiments e WHERE e.experiment_key = r.experiment_key) {test}
 
 -- name: duration
 -- Seconds since it began, until its end or until now.
@@ -32,8 +32,8 @@ EXISTS (SELECT 1 FROM properties v WHERE v.run_key = r.run_key AND v.key IN ('az
 (instr(lower(coalesce(r.name, '')), lower({name})) > 0 OR instr(r.run_id, {name}) = 1)
 
 -- name: json_number
--- A JSON value that is a number.
-json_type({json}) IN ('integer', 'real') AND json_extract({json}, '$') {test}
+-- A JSON value that is a number: the only ones that begin with a digit or a sign.
+{json} GLOB '[-0-9]*' AND CAST({json} AS NUMERIC) {test}
 
 -- name: json_text
 -- A JSON value as text: what is no text is compared as it is spelled.

@@ -1,47 +1,8 @@
--- name: last_runs
--- The run of each experiment that started last.
-SELECT e.name AS experiment, r.run_id, max(r.started) AS started FROM runs r JOIN experiments e USING (experiment_key)
-WHERE r.removed IS NULL GROUP BY r.experiment_key;
-
--- name: statuses
--- How many runs of each experiment have which status.
-SELECT e.name AS experiment, r.status, count(*) AS runs FROM runs r JOIN experiments e USING (experiment_key)
-WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status;
-
--- name: page
--- A page of runs in some order, then how many there are by status, those of other statuses too. What has no value comes last. In braces stands a condition of filtering.py.
-WITH found AS (
-    SELECT r.run_id, r.run_key, r.started, r.status,
-           CASE :sort
-               WHEN 'number' THEN r.number
-               WHEN 'started' THEN r.started
-               WHEN 'duration' THEN coalesce(r.ended, :now) - r.started
-               WHEN 'status' THEN r.status
-               WHEN 'name' THEN lower(r.name)
-               WHEN 'experiment' THEN lower(e.name)
-               WHEN 'metric' THEN coalesce(
-                   (SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
-                    FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND s.source = 'call'),
-                   (SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
-                    FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND s.source = 'log'),
-                   (SELECT CASE WHEN json_type(s.last) IN ('integer', 'real') THEN json_extract(s.last, '$') END
-                    FROM series s WHERE s.run_key = r.run_key AND s.name = :by AND NOT EXISTS (
-                        SELECT 1 FROM series o WHERE o.run_key = r.run_key AND o.name = :by AND o.source IN ('call', 'log'))
-                    ORDER BY s.last_time DESC LIMIT 1))
-               WHEN 'param' THEN (SELECT json_extract(p.value, '$') FROM params p WHERE p.run_key = r.run_key AND p.key = :by)
-               WHEN 'tag' THEN (SELECT json_extract(t.value, '$') FROM tags t WHERE t.run_key = r.run_key AND t.key = :by)
-           END AS value
-    FROM runs r JOIN experiments e USING (experiment_key)
-    WHERE (:experiment IS NULL OR e.name = :experiment)
-      AND (:text IS NULL OR instr(lower(coalesce(r.name, '')), lower(:text)) OR instr(r.run_id, :text) = 1)
-      AND (:parent IS NULL OR r.parent_run_id = :parent) AND (r.removed IS NOT NULL) = :removed AND {condition}
-), page AS (
-    SELECT run_id, run_key FROM found WHERE :status IS NULL OR status = :status
-    ORDER BY value IS NULL, CASE WHEN :down THEN value END DESC, CASE WHEN NOT :down THEN value END, started DESC, run_key DESC
-    LIMIT :limit OFFSET :offset
-)
-SELECT run_id, run_key, NULL AS status, NULL AS runs FROM page
-UNION ALL SELECT NULL, NULL, status, count(*) FROM found GROUP BY status;
+-- name: overviews
+-- How many runs of each experiment have which status, and the latest of each: its key stands beside the greatest start.
+SELECT e.name, e.created, r.status, count(*) AS runs, max(r.started) AS last_started, r.run_key
+FROM runs r JOIN experiments e USING (experiment_key)
+WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status ORDER BY e.name;
 
 -- name: series_of
 -- The metrics of several runs (all, or those of a JSON list of names), each in the order they appeared. Runs are a JSON list of keys.
