@@ -78,7 +78,7 @@ CASE WHEN s.last GLOB '[-0-9]*' THEN CAST(s.last AS NUMERIC) END
 -- name: runs
 -- Several runs, whose keys are a JSON list.
 SELECT r.run_key, r.run_id, e.name AS experiment, r.number, r.name, r.status, r.reason, r.exit_code, r.signal, r.started, r.ended,
-       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
+       r.parent_run_id, r.attempt, r.error_type, r.error_message, r.error_code, r.traceback, r.ended_by, r.evidence, r.command, r.cwd, r.host, r.user, r.python, r.outputs,
        r.description, r.type, r.phase, r.inputs, r.removed
 FROM runs r JOIN experiments e USING (experiment_key)
 WHERE r.run_key IN (SELECT value FROM json_each(:runs));
