@@ -69,6 +69,19 @@ def test_f04_a_part_before_and_its_end_after_a_rotation(pods, rig, stopped):
     assert (said["experiment"], said["name"], said["kubernetes.pod"]) == ("jobs", "trainer-0/main", "trainer-0")
 
 
+def test_a_look_between_the_two_steps_of_a_rotation(pods, rig):
+    """The file is renamed, the new one not there yet: the container is not gone, and nothing is read from the start again."""
+    rig.start()
+    pods.write("before")
+    rig.wait_output(RUN, b"before\n")
+    pods.rotate("20261122-054500")
+    rig.collector.tick()
+    pods.write("after")
+    rig.wait_output(RUN, b"after\n")
+    assert rig.output(RUN) == b"before\nafter\n"
+    assert rig.ends(RUN) == []
+
+
 def test_a03_rotations_while_no_agent_ran(pods, rig):
     """Each sibling is read, in the order of its date; what was packed is not."""
     pods.write("1")

@@ -356,3 +356,40 @@ def test_a25_more_rotated_files_than_may_be_held(log):
     assert [lost.size for lost in reader.lost] == [2 * len(line(1))] * 4, "each with its bytes"
     reader.finish()
     assert reader.ids == list(range(9, writer.next))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_f18_a_log_that_is_replaced_where_others_rotate(log, times):
+    """Podman's k8s-file with a max-size: what came and went between two looks nobody saw, and that is said; each file seen is whole."""
+    writer, reader = Writer(log), Reader(log, alone=True)
+    writer.write(5)
+    reader.step(1)
+    writer.write(5)
+    for _ in range(times):
+        writer.close()
+        new = log.with_suffix(".tmp")
+        new.touch()
+        new.rename(log)
+        writer.reopen()
+        writer.write(5)
+    reader.step(2)
+    assert reader.ids == [*range(1, 11), *range(writer.next - 5, writer.next)]
+    (lost,) = reader.lost
+    assert "rotated more often between two looks than files of it are kept" in lost.why
+
+
+def test_f18_no_gap_where_no_other_file_can_have_been(log, monkeypatch):
+    """The one that was replaced is larger than all that can have been written since: the next one is the next one."""
+    monkeypatch.setattr(tail, "MOST_PER_S", 0.0)
+    writer, reader = Writer(log), Reader(log, alone=True)
+    writer.write(5)
+    reader.step(1)
+    writer.close()
+    new = log.with_suffix(".tmp")
+    new.touch()
+    new.rename(log)
+    writer.reopen()
+    writer.write(5)
+    reader.step(3)
+    assert reader.lost == []
+    assert reader.ids == list(range(1, 11))

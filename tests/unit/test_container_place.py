@@ -120,6 +120,14 @@ def test_f18_podman_calls_its_own_files_by_dockers_name(log, driver):
     assert containers.from_inspect(document).driver == driver
 
 
+@pytest.mark.parametrize(("size", "most"), [("2kB", 1), ("0B", None), ("", None), (None, None)])
+def test_f18_podman_says_of_a_log_with_a_size_that_it_is_one_file(size, most):
+    """In a field of its own, which docker has not."""
+    log = {"Type": "json-file", "Path": "/c/userdata/ctr.log", "Size": size}
+    found = containers.from_inspect({"Id": "p" * 64, "State": {"Running": True}, "HostConfig": {"LogConfig": log}})
+    assert (found.driver, found.most_files) == ("k8s-file", most)
+
+
 def test_f18_podman_leaves_fields_out():
     """What is missing is not known; it is no error."""
     found = containers.from_inspect({"Id": "p" * 64, "State": {"Status": "running", "Running": True}, "Config": None, "Mounts": None})

@@ -78,7 +78,7 @@ class Container:
             self._begin_after(before)
         #: Does only the engine have its log?
         self.by_api = not _is_readable(facts)
-        self._tail = None if self.by_api else tail.Tail(facts.log or "", self.place.files, around.roots if facts.pod else ())
+        self._tail = None if self.by_api else _tail(facts, self.place.files, around.roots)
 
     @property
     def trouble(self) -> str | None:
@@ -271,6 +271,11 @@ def _missing_before(facts: containers.Facts, events: list[tail.Event]) -> str | 
         return None
     kept = "1 file" if most == 1 else f"{most} files"
     return f"its engine keeps {kept} of its log: what it wrote before these, if anything, is missing"
+
+
+def _tail(facts: containers.Facts, files: dict[int, tail.Position], roots: tuple[str, ...]) -> tail.Tail:
+    """Reads its log. Podman (conmon) keeps no rotated file: it puts a new one in the place of the one that is full."""
+    return tail.Tail(facts.log or "", files, roots if facts.pod else (), alone=facts.driver == "k8s-file" and not facts.pod)
 
 
 def _style(facts: containers.Facts, data: bytes) -> str:

@@ -44,7 +44,7 @@ class Listing:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._seen = -1
-        self._names: list[str] = []
+        self.last: list[str] = []  #: what was there when it could be listed
         self.trouble: str | None = None  #: why it could not be listed the last time
 
     def now(self) -> list[str] | None:
@@ -52,15 +52,15 @@ class Listing:
         try:
             changed = os.stat(self._folder).st_mtime_ns
             if changed != self._seen:
-                self._names = sorted(os.listdir(self._folder))
+                self.last = sorted(os.listdir(self._folder))
                 self._seen = changed if time.time_ns() - changed > _RACY_NS else -1
         except (FileNotFoundError, NotADirectoryError):
-            self._seen, self._names = -1, []
+            self._seen, self.last = -1, []
         except OSError as exc:
             self.trouble = exc.strerror
             return None
         self.trouble = None
-        return self._names
+        return self.last
 
 
 class DockerFolder:
@@ -103,7 +103,11 @@ class DockerFolder:
 
 
 class PodsFolder:
-    """`/var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log`: a file for each start of a container, rotated by the kubelet."""
+    """
+    `/var/log/pods/<namespace>_<pod>_<uid>/<container>/<n>.log`: a file for each start of a container, rotated by the kubelet.
+
+    It renames the file and then has a new one made: a start is there as long as any of its files is.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -130,7 +134,8 @@ class PodsFolder:
 
     def _logs(self, pod: str, container: str, there: set[str]) -> dict[str, containers.Facts]:
         folder = os.path.join(self.folder, pod, container)
-        logs = [containers.from_pod(pod, container, name, os.path.join(folder, name)) for name in self._names(f"{pod}/{container}", there)]
+        names = sorted({name.partition(".log")[0] + ".log" for name in self._names(f"{pod}/{container}", there) if ".log" in name})
+        logs = [containers.from_pod(pod, container, name, os.path.join(folder, name)) for name in names]
         starts = sorted((one for one in logs if one is not None), key=lambda one: one.number)
         ended = [msgspec.structs.replace(one, running=False, finished=_modified(one.log)) for one in starts[:-1]]
         return {one.id: one for one in (*ended, *starts[-1:])}
@@ -140,7 +145,8 @@ class PodsFolder:
         listing = self._listings.get(below)
         if listing is None:
             listing = self._listings[below] = Listing(os.path.join(self.folder, below))
-        return listing.now() or []
+        found = listing.now()
+        return listing.last if found is None else found
 
 
 def sources(docker: str, pods: str) -> list[Source]:

@@ -81,6 +81,10 @@ class Held:
         """Bytes it has now."""
         return os.fstat(self._fd).st_size
 
+    def deleted_for_s(self) -> float:
+        """For how long it has had no name, at most."""
+        return max(0.0, time.time() - os.fstat(self._fd).st_ctime)
+
     def pending(self) -> int:
         """Bytes that can be read. An end without a newline does not count once it was looked at."""
         status = os.fstat(self._fd)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: So many rotated files of which something is unread are held at once; the oldest is given up beyond that, and the loss is said.
 MOST_HELD = 16
+#: Bytes a second that whoever replaces its file can write at most: conmon has been seen at a tenth of it.
+MOST_PER_S = 200e6
 
 
 class Piece(NamedTuple):
@@ -102,10 +104,14 @@ class Tail:
     """
     One log: the file at `path` and those it was before. `remembered`: what an earlier agent had to `remember`.
 
-    `roots`: folders that a link may lead into; without any, it may lead anywhere.
+    `roots`: folders that a link may lead into; without any, it may lead anywhere. `alone`: whoever writes it replaces it where others
+    rotate, so that one file is all there ever is.
     """
 
-    def __init__(self, path: str, remembered: Mapping[int, Position] | None = None, roots: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: str, remembered: Mapping[int, Position] | None = None, roots: tuple[str, ...] = (), *, alone: bool = False
+    ) -> None:
+        self._alone = alone
         self._path = path
         self._siblings = siblings.Siblings(path, roots)
         self._held: list[held.Held] = []
@@ -201,7 +207,7 @@ class Tail:
         known = {one.identity: one for one in self._held}
         remembered, self._remembered = self._remembered, {}
         _recognize(found, remembered, events)
-        events += _outrun(self._held, found)
+        events += _outrun(self._held, found, alone=self._alone)
         for candidate in found:
             same = known.get(candidate.identity)
             if same is not None:
@@ -324,9 +330,11 @@ def _recognize(found: list[held.Held], remembered: Mapping[int, Position], event
         events += [*([] if told.drained else [Lost(number, None, _gone(told, found))]), Ended(number)]
 
 
-def _outrun(holding: list[held.Held], found: list[held.Held]) -> list[Event]:
+def _outrun(holding: list[held.Held], found: list[held.Held], *, alone: bool) -> list[Event]:
     """Is the newest file that is held not even among the rotated ones any more? Then others may have come and gone since the last look."""
-    if not holding or len(found) < 2 or any(one.identity == holding[-1].identity for one in found):
+    if not holding or not found or any(one.identity == holding[-1].identity for one in found) or len(found) < 2 - alone:
+        return []
+    if alone and holding[-1].size() > holding[-1].deleted_for_s() * MOST_PER_S:  # no time for another one as large
         return []
     why = (
         f"{found[-1].path} was rotated more often between two looks than files of it are kept; what was in between, if anything, is missing"

@@ -294,15 +294,15 @@ def _facts(document: Mapping[str, Any], config: Mapping[str, Any], log: Mapping[
         finished=finished,
         code=None if running or not isinstance(state.get("ExitCode"), int) else state["ExitCode"],
         oom=bool(state.get("OOMKilled")) and not running,
-        most_files=_most_files(_object(log, "Config")),
+        most_files=_most_files(_object(log, "Config"), str(log.get("Size") or "0B")),
         error=error if started is None and not running else None,
     )
 
 
-def _most_files(options: Mapping[str, Any]) -> int | None:
-    """Docker deletes nothing but where a size is set; it keeps one file then, unless more are asked for."""
+def _most_files(options: Mapping[str, Any], size: str) -> int | None:
+    """Nothing is deleted but where a size is set; one file is kept then, unless docker is asked for more. `size`: podman's word for it."""
     if str(options.get("max-size", "-1")) in ("-1", ""):
-        return None
+        return None if size.startswith(("0", "-")) else 1
     most = str(options.get("max-file", "1"))
     return int(most) if most.isdigit() else 1
 
