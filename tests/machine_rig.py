@@ -20,7 +20,8 @@ from waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "build" / "machine"
-PACKAGES = ["systemd", "systemd-sysv", "python3"]
+#: dbus and libpam-systemd: a person's own service manager, which logind starts.
+PACKAGES = ["systemd", "systemd-sysv", "python3", "dbus", "libpam-systemd"]
 
 _BOOT_S = 120.0
 _LEAN = ["force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/locale/*", "path-exclude=/usr/share/man/*"]
@@ -31,10 +32,11 @@ def template():
     TEMPLATE.parent.mkdir(parents=True, exist_ok=True)
     with (TEMPLATE.parent / "machine.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (TEMPLATE / ".made").exists():
+        made, wanted = TEMPLATE / ".made", " ".join(PACKAGES)
+        if not made.exists() or made.read_text() != wanted:
             shutil.rmtree(TEMPLATE, ignore_errors=True)
             _install(TEMPLATE)
-            (TEMPLATE / ".made").touch()
+            made.write_text(wanted)
     return TEMPLATE
 
 

@@ -56,6 +56,8 @@ ALIASES = {"OUTRIDER_MAX_SPOOL_BYTES": "spool.max_bytes", "OUTRIDER_DISK_RESERVE
 #: Variables of other parts whose names begin like a section's.
 NOT_SETTINGS = frozenset({"OUTRIDER_AGENT_AUTOSTART"})
 
+#: The machine's file.
+SYSTEM = Path("/etc/outrider/outrider.toml")
 DEFAULT = "default"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -174,7 +176,10 @@ def merged(old: Settings, new: Settings, keys: Collection[str]) -> Settings:
 
 
 def find_file(config: str | None, environ: Mapping[str, str]) -> Path | None:
-    """The TOML file in force: the one named, else the user's, else the system's, else none. A named one has to exist."""
+    """
+    The TOML file in force: the one named, else the user's, else the system's, else none. A named one has to exist; the system's counts for
+    those that may read it: /etc/outrider is closed to others where the service of the machine was installed.
+    """
     named = config or environ.get("OUTRIDER_CONFIG")
     if named:
         path = Path(named).expanduser()
@@ -184,10 +189,10 @@ def find_file(config: str | None, environ: Mapping[str, str]) -> Path | None:
         return path
     home = Path(environ.get("HOME") or Path.home())
     base = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    for path in (base / "outrider" / "outrider.toml", Path("/etc/outrider/outrider.toml")):
-        if path.is_file():
-            return path
-    return None
+    own = base / "outrider" / "outrider.toml"
+    if own.is_file():
+        return own
+    return SYSTEM if os.access(SYSTEM, os.R_OK) else None
 
 
 def _from_file(path: Path | None, known: Mapping[str, Field]) -> Iterator[tuple[str, Any, str]]:

@@ -28,9 +28,9 @@ _PAGE_HEAD = """\
 # Settings of the agent
 
 One value is looked for in this order: `--set section.key=value` on the command line, the environment variable, the TOML file, the default.
-The file is `$OUTRIDER_CONFIG`, else `~/.config/outrider/outrider.toml`, else `/etc/outrider/outrider.toml`; `systemd/outrider.toml` is the
-full commented example. `outrider config show` prints every value with its origin. An unknown key is an error, so that a misspelled one is
-not silently without effect.
+The file is `$OUTRIDER_CONFIG`, else `~/.config/outrider/outrider.toml`, else `/etc/outrider/outrider.toml` where one may read it;
+`systemd/outrider.toml` is the full commented example. `outrider config show` prints each value with its origin. An unknown key is an error,
+so that a misspelled one is not silently without effect.
 
 Durations are seconds, sizes are bytes; each key says its unit. `OUTRIDER_HOME` (or `--home`) says where everything is kept; it is not in
 the file. `OUTRIDER_MAX_SPOOL_BYTES` and `OUTRIDER_DISK_RESERVE_BYTES`, which the script's side reads, set `spool.max_bytes` and

@@ -16,6 +16,7 @@ from spoolfiles import StreamFiles
 from waiting import until
 
 from outrider import control, spool
+from outrider_agent.cli import agent as commands
 
 
 @pytest.fixture
@@ -213,6 +214,15 @@ def test_doctor_asks_the_agent(made, agent):
     check = next(one for one in made.json("doctor")["checks"] if one["name"] == "agent")
     assert check["result"] == "ok", check
     assert str(agent["pid"]) in check["detail"]
+
+
+def test_an_agent_that_is_just_beginning_is_stopped_too(made, capsys):
+    """It holds the home and does not answer yet: "no agent runs" would be wrong a moment later."""
+    assert control.start_agent(str(made.path))
+    until(lambda: spool.is_locked(str(made.path / "agent.lock")), 60, "the agent did not begin")
+    assert commands.stop(str(made.path), 60.0) == 0
+    assert capsys.readouterr().out.endswith(" has stopped; the spool keeps what comes\n")
+    assert not spool.is_locked(str(made.path / "agent.lock"))
 
 
 def test_stop_drains_and_ends_the_agent(made, agent):

@@ -252,6 +252,38 @@ def test_a_service_that_is_killed_frozen_reloaded_and_upgraded_loses_nothing(mac
     machine("systemctl", "start", "outrider-portal.socket", "outrider-agent.service")
 
 
+def test_a_person_has_an_agent_of_their_own(machine):
+    """Rule: docs/deploy.md for one user, without root: it takes the place of an agent that a command started, is started anew when killed,
+    lives while nobody is logged in; what was collected stays when it is taken away."""
+    (machine.root / "etc/sysusers.d/ada.conf").write_text('u ada - "A person" /home/ada /bin/sh\n')
+    machine("systemd-sysusers")
+    machine("install", "--directory", "--owner=ada", "--group=ada", "/home/ada")
+    machine("loginctl", "enable-linger", "ada")
+    number = machine("id", "--user", "ada")
+    until(lambda: machine("systemctl", "is-active", f"user@{number}", check=False) == "active", 60, "ada has no service manager")
+    became = ["runuser", "--user", "ada", "--", "env", "--chdir=/home/ada", "HOME=/home/ada", f"XDG_RUNTIME_DIR=/run/user/{number}"]
+
+    def ada(*words, **more):
+        return machine(*became, *words, **more)
+
+    def serving():
+        unit = ada("systemctl", "--user", "show", "--property=MainPID", "--value", "outrider-agent.service")
+        asked = json.loads(ada(command, "status", "--json"))["agent"]["pid"]
+        return asked if str(asked) == unit else None
+
+    command = f"{PREFIX}/bin/outrider"
+    ada(command, "run", "--", "/bin/echo", "said by a command")
+    ada(command, "service", "install", "--user")
+    assert ada("systemd-analyze", "--user", "verify", "outrider-agent.service", check=False) == ""
+    first = until(serving, 60, "the agent that answers is not the service's")
+    machine("sh", "-c", f"kill -KILL {first}")
+    until(lambda: serving() not in (None, first), 60, "it was not started again")
+    assert "said by a command" in ada(command, "logs", "latest")
+    ada(command, "service", "uninstall", "--user")
+    assert not (machine.root / "home/ada/.config/systemd/user/outrider-agent.service").exists()
+    assert "said by a command" in ada(command, "logs", "latest", "--no-agent")
+
+
 def test_uninstalling_takes_the_units_and_leaves_what_was_collected(machine):
     """Rule: data is never the price of a removal."""
     machine(f"{PREFIX}/bin/outrider", "service", "uninstall", "--system")

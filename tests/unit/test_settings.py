@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
+import users
 
 from outrider_agent import errors, settings, settings_text
 
@@ -103,6 +107,22 @@ def test_a_file_that_was_named_has_to_exist(tmp_path):
         settings.load(config=str(tmp_path / "none.toml"), environ={})
     with pytest.raises(errors.SettingsError, match="OUTRIDER_CONFIG"):
         settings.load(environ={"OUTRIDER_CONFIG": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, for another user")
+def test_the_systems_file_is_not_for_those_that_may_not_read_it(tmp_path):
+    """`outrider service install --system` makes /etc/outrider for its group; a command of anybody else failed there."""
+    closed = tmp_path / "etc"
+    closed.mkdir(mode=0o750)
+    (closed / "outrider.toml").write_text("[ship]\nbatch_records = 7\n")
+    code = (
+        "import pathlib, sys; from outrider_agent import settings; settings.SYSTEM = pathlib.Path(sys.argv[1]); "
+        "print(settings.load(environ={'HOME': '/nowhere'}).ship.batch_records)"
+    )
+    path = str(closed / "outrider.toml")
+    with users.start(61234, sys.executable, "-c", code, path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.communicate(timeout=60)[0] == f"{settings.Settings().ship.batch_records}\n"
+    assert subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout == "7\n"
 
 
 def test_the_file_of_the_environment_wins_over_the_users(file, tmp_path):

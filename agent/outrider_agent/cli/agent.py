@@ -82,15 +82,15 @@ def agent(args: argparse.Namespace) -> int:
 
 
 def stop(home: str, timeout: float, who: str = "agent") -> int:
-    """Asks the agent (or the server) to end, and waits until it has."""
-    info = control.agent_info(home)
+    """Asks the agent (or the server) to end, and waits until it has; one that is just beginning is waited for first."""
+    lock, deadline = pending.folder(home).parent / "agent.lock", time.monotonic() + timeout
+    while (info := control.agent_info(home)) is None and spool.is_locked(str(lock)) and time.monotonic() < deadline:
+        time.sleep(0.05)
     if info is None:
         output.say(f"no {who} runs for this home")
         return 0
-    lock = pending.folder(home).parent / "agent.lock"
     written = agent_lock.holder(lock)
     control.request(home, "POST", "/stop", {}, timeout=min(10.0, timeout + 1.0))
-    deadline = time.monotonic() + timeout
     while (draining := spool.is_locked(str(lock))) or agent_lock.is_running(written):
         if time.monotonic() >= deadline:
             what = "it is still draining" if draining else "it has let go of this home, but something keeps its process: `kill` may end it"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from outrider import control
+from outrider import spool
 from outrider_agent import errors
 from outrider_agent.cli import agent, fresh, output
 
@@ -73,20 +73,29 @@ def install(args: argparse.Namespace) -> int:
     if args.system:
         for command in (["systemd-sysusers", str(files(args)[-2].target)], ["systemd-tmpfiles", "--create", str(files(args)[-1].target)]):
             _run(command)
-    elif control.agent_info(fresh.home(args)) is not None and _systemctl(args, "is-active", "--quiet", UNIT):
-        agent.stop(fresh.home(args), _STOP_S)  # one that a command started: the service takes its place
+    else:
+        _make_way(args)
     found_units = [SOCKET, UNIT] if args.system else [UNIT]
     failed = _systemctl(args, "daemon-reload") or _systemctl(args, "enable", "--quiet", *found_units)
     if args.system and not failed and _systemctl(args, "is-active", "--quiet", SOCKET):
         # A socket cannot be listened at for a service that runs already without it.
         failed = _systemctl(args, "stop", UNIT) or _systemctl(args, "start", SOCKET)
-    if failed or _systemctl(args, "restart", UNIT):
+    # An agent that a command started may have taken the home only after a look found it free.
+    if failed or (_systemctl(args, "restart", UNIT) and not (_make_way(args) and not _systemctl(args, "restart", UNIT))):
         raise errors.OutriderError(
             "the service was not started; the files are in place, and nothing that was collected is touched: "
             f"`{' '.join(['systemctl', *_scope(args), 'status', UNIT])}` says why"
         )
     output.say("the agent runs as a service; `outrider status` shows what it does")
     return 0
+
+
+def _make_way(args: argparse.Namespace) -> bool:
+    """Ends an agent that a command started, for the service takes its place. Was there one?"""
+    if args.system or not spool.is_locked(f"{fresh.home(args)}/agent.lock") or not _systemctl(args, "is-active", "--quiet", UNIT):
+        return False
+    agent.stop(fresh.home(args), _STOP_S)
+    return True
 
 
 def uninstall(args: argparse.Namespace) -> int:
