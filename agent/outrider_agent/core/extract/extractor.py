@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Of a line no more bytes are looked at.
 MAX_LINE = 16 << 10
+#: After so many lines that a user's rule took too long for, it is left out.
+LATE = 3
 #: So many shapes are remembered; then all are forgotten, which costs time and nothing else.
 SHAPES = 20_000
 #: So many lines above are kept, for a heading over a table.
@@ -68,6 +70,11 @@ class Extractor:
     def unread(self) -> int:
         """How many lines looked like numbers, and no rule read them."""
         return self._context.unread
+
+    @property
+    def left_out(self) -> list[str]:
+        """The user's rules that are asked no more, as they took too long."""
+        return [name for name, count in self._context.late.items() if count >= LATE]
 
     def progress(self, tail: bytes = b"") -> tuple[float, float] | None:
         """How far the run is: (count, total), by the bar that is being drawn in `tail`, else by the newest count of a total."""
@@ -145,12 +152,23 @@ class Extractor:
         text = None
         for rule in self._user:
             text = line[:MAX_LINE].decode("utf-8", "replace") if text is None else text
-            if (found := rule.read(text)) is not None and self._timeline.user(found, rule.name):
+            if (found := self._ruled(rule, text)) is not None and self._timeline.user(found, rule.name):
                 return
         text = line[:MAX_LINE].decode("utf-8", "replace")
         if self._goes_on(text):
             return
         self._read_line(text, line, shape, self._above(lines, place))
+
+    def _ruled(self, rule: rules.Rule, text: str) -> rules.Read | None:
+        """What a user's rule reads; one that took too long for `LATE` lines is asked no more: it would hold up everything else."""
+        late = self._context.late.get(rule.name, 0)
+        if late >= LATE:
+            return None
+        try:
+            return rule.read(text)
+        except TimeoutError:
+            self._context.late[rule.name] = late + 1
+            return None
 
     def _remember(self, shape: bytes, pattern: plan.Pattern | None) -> None:
         if len(self._shapes) >= SHAPES:
