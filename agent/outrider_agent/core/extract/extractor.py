@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
+import zlib
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from outrider_agent.core import frames
-from outrider_agent.core.extract import bars, context, fields, literal, names, plan, prefilter, prefix, separated, tables, tabular, timeline
+from outrider_agent.core.extract import (
+    bars,
+    context,
+    fields,
+    literal,
+    names,
+    numerals,
+    plan,
+    prefilter,
+    prefix,
+    separated,
+    tables,
+    tabular,
+    timeline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -221,7 +236,9 @@ class Extractor:
     def _missed(self, text: str, found: plan.Found, shape: bytes) -> None:
         may_be = [field for field in found.fields if field.is_strong and not names.is_never(field.name)]
         if any(field.is_measured for field in may_be):
-            self._timeline.missed()
+            values = {plan.spelled(one.name): numerals.value_of(text[one.start : one.stop]) for one in plan.learnable(text, found)}
+            if not values or not self._timeline.sighted(values, f"{zlib.crc32(shape):x} "):
+                self._timeline.missed()
         elif not may_be:  # below a heading it could mean something
             self._remember(shape, ROW if separated.may_be_row(text) or tables.may_be_row(text) else DULL)
 
