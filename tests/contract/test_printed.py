@@ -213,3 +213,20 @@ def test_a_projects_file_that_is_none_is_a_note(tmp_path, text, problem):
     assert everything(rig)["loss", "printed"] == [(None, 0.5)]
     (note,) = rig.read.notes("r1")
     assert problem in note.message
+
+
+def test_a_rule_that_takes_too_long_is_left_out_and_told_once(tmp_path):
+    """Its stream is read on without it, by the next agent too; the run's notes name it (law 6)."""
+    rig = StoreRig(tmp_path / "db")
+    rig.head(writer="keeper", own=True)
+    rig.feed(line("run", metrics=[r"slow=q=(a+a+)+b([0-9])"]), writer="keeper")
+    text, offset = ("q=" + "a" * 4_000 + " step 3 loss=0.5\n") * 5, 0
+    for _ in range(3):
+        rig.feed(line("c", f=1, o=offset, d=text), writer="keeper")
+        offset += len(text)
+        rig.sink.close()
+        rig = StoreRig(tmp_path / "db")
+    assert len(everything(rig)["loss", "printed"]) == 15
+    (note,) = rig.read.notes("r1")
+    assert "slow" in note.message
+    assert "left out" in note.message

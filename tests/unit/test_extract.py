@@ -152,6 +152,29 @@ def test_a_name_that_changes_becomes_a_metric():
     ]
 
 
+def test_a_name_among_other_words_is_learned_when_its_line_comes_again():
+    """The second line of a shape, with another value: then the first was a metric too, and is not counted as unread any more."""
+    extractor = extract.Extractor()
+    first = b"shard 1 done: crps=0.52 width=0.11 (3 parts)\n"
+    assert extractor.read(first) == []
+    assert extractor.unread == 1
+    again = extract.Extractor(state=json.loads(json.dumps(extractor.state)))
+    found = again.read(first.replace(b"1 done", b"2 done").replace(b"0.52", b"0.53").replace(b"0.11", b"0.12"), len(first))
+    assert [(one.line, one.step, one.metrics) for one in found] == [
+        (1, 0, {"crps": 0.52}),
+        (1, 0, {"width": 0.11}),
+        (2, 1, {"crps": 0.53, "width": 0.12}),
+    ]
+    assert again.unread == 0
+
+
+def test_the_same_again_or_another_shape_teaches_nothing():
+    """What does not change is a setting told twice; times are no metrics however they change."""
+    assert read(b"using the kernel: width=0.5 now\n" * 3) == []
+    assert read(b"using the kernel: width=0.5 now\nusing no kernel: width=0.6 now\n") == []
+    assert read(b"part done, time taken: 0.5 on host a\npart done, time taken: 0.6 on host a\n") == []
+
+
 def test_the_best_round_told_again_is_no_second_point():
     """What follows "Best iteration is:" was read before."""
     found = read(b"[5]\tvalid_0's auc: 0.9\n[6]\tvalid_0's auc: 0.8\nEarly stopping, best iteration is:\n[5]\tvalid_0's auc: 0.9\n")

@@ -78,3 +78,84 @@ def test_the_command_takes_rules_of_a_file(tmp_path, capsys):
     assert "q=7" in capsys.readouterr().out
     (tmp_path / "bad.toml").write_text("no")
     assert main.main(["extract", str(tmp_path / "log"), "--rules", str(tmp_path / "bad.toml")]) == 1
+
+
+SAGEMAKER = {"AlgorithmSpecification": {"TrainingImage": "x", "MetricDefinitions": [{"Name": "q", "Regex": r"Q is ([0-9\.]+)"}]}}
+KATIB = r"""
+apiVersion: kubeflow.org/v1beta1
+kind: Experiment
+spec:
+  objective: {type: maximize, objectiveMetricName: q}
+  metricsCollectorSpec:
+    source:
+      filter:
+        metricsFormat:
+          - "(q) is ([+-]?\\d*(\\.\\d+)?)"
+    collector: {kind: StdOut}
+"""
+GUILD = r"""
+- config: defaults
+  flags: {lr: 0.1}
+- model: net
+  operations:
+    train:
+      main: train
+      output-scalars:
+        step: 'Bout (\step)'
+        q: 'q is (\value)'
+    test:
+      output-scalars: no
+"""
+GUILD_KEYS = "train:\n  output-scalars:\n    - '(\\key) is (\\value)'\n"
+OURS = '[[metrics]]\nname = "q"\npattern = "q is ([0-9.]+)"\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("guild.yml", GUILD),
+        ("guild.yaml", GUILD_KEYS),
+        ("experiment.yaml", KATIB),
+        ("job.json", json.dumps(SAGEMAKER).replace("Q is", "q is")),
+        ("definitions.yaml", "metric_definitions:\n- Name: q\n  Regex: 'q is ([0-9.]+)'\n"),
+        ("rules.toml", OURS),
+        ("list.json", '[{"name": "q", "pattern": "q is ([0-9.]+)"}]'),
+    ],
+)
+def test_files_of_others_are_taken_as_they_are(tmp_path, capsys, name, text):
+    """Whole: a guild.yml, a Katib experiment, a SageMaker job; the rules are found where they stand in them."""
+    (tmp_path / name).write_text(text)
+    (tmp_path / "log").write_text("Bout 7\nhello\nq is 0.75\n")
+    assert main.main(["extract", str(tmp_path / "log"), "--json", "--rules", str(tmp_path / name)]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["metrics"] for one in found] == [{"q": 0.75}]
+    assert found[0]["step"] == (7 if name == "guild.yml" else None)
+
+
+@pytest.mark.parametrize("text", ["a: b: c: [", "hello", "train:\n  main: train\n", "\x00\x01", "- [[[\n"])
+def test_a_file_without_rules_is_refused(tmp_path, capsys, text):
+    """With what was expected in it."""
+    (tmp_path / "rules.yaml").write_text(text)
+    assert main.main(["extract", "-", "--rules", str(tmp_path / "rules.yaml")]) == 1
+    assert "rule" in capsys.readouterr().err
+
+
+ENDLESS = r"q=(a+a+)+b([0-9])"
+
+
+def test_a_pattern_that_tries_its_ways_without_end_is_left_out():
+    """It must not stop the agent: after a few lines it is asked no more, by this reader and by the next; everything else is read."""
+    line = "q=" + "a" * 4_000 + " step 3 loss=0.5\n"
+    reader = extract.Extractor([rules.Rule(ENDLESS, "q", "user: q"), rules.from_option("z=z is ([0-9]+)")])
+    found = reader.read((line * 50 + "z is 7\n").encode())
+    assert [one.metrics for one in found] == [{"loss": 0.5}] * 50 + [{"z": 7.0}]
+    assert reader.left_out == ["user: q"]
+    again = extract.Extractor([rules.Rule(ENDLESS, "q", "user: q")], json.loads(json.dumps(reader.state)))
+    assert [one.metrics for one in again.read(line.encode())] == [{"loss": 0.5}]
+
+
+def test_the_command_says_which_rule_was_left_out(tmp_path, capsys):
+    """Once, by its name."""
+    (tmp_path / "log").write_text(("q=" + "a" * 4_000 + "\n") * 10)
+    assert main.main(["extract", str(tmp_path / "log"), "--metric", f"q={ENDLESS}"]) == 0
+    assert capsys.readouterr().err.count("was left out") == 1

@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import yaml
+
 from outrider_agent import errors
 from outrider_agent.cli import output
 from outrider_agent.core.extract import Extractor, rules
@@ -45,7 +47,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         "--metric", metavar="RULE", action="append", default=[], help="NAME=PATTERN, the number in brackets; may be repeated"
     )
     parser.add_argument(
-        "--rules", metavar="FILE", action="append", default=[], help="rules of a file (TOML or JSON): docs/reading-output.md"
+        "--rules", metavar="FILE", action="append", default=[], help="rules of a file (TOML, YAML or JSON): docs/reading-output.md"
     )
 
 
@@ -66,6 +68,10 @@ def _one(args: argparse.Namespace, name: str, stream: IO[bytes], found: list[rul
     for reading in _readings(reader, stream):
         count += 1
         output.say(as_json(reading) if args.json else _as_text(reading))
+    for rule in reader.left_out:
+        output.tell(
+            f"the rule “{rule}” took longer than {rules.LIMIT_S:g} s a line, and was left out: its pattern has too many ways to match"
+        )
     if not args.json:
         unread = f"; {reader.unread} more look like numbers" if reader.unread else ""
         output.tell(f"{count} of the lines of {'standard input' if name == '-' else name} hold metrics{unread}")
@@ -103,15 +109,31 @@ def read_rules(options: list[str], files: list[str]) -> list[rules.Rule]:
     """The rules that the command line names. Raises `BadRule`, OSError."""
     found = [rules.from_option(text) for text in options]
     for name in files:
-        text = Path(name).read_text("utf-8")
-        try:
-            content: Any = (
-                json.loads(text) if text.lstrip()[:1] in {"[", "{"} and not text.lstrip().startswith("[[") else tomllib.loads(text)
-            )
-        except ValueError as exc:
-            raise errors.BadRule(f"{name} is neither TOML nor JSON ({exc}); none of its rules was taken.") from exc
-        found += rules.from_settings(content)
+        made = rules.from_settings(_document(name))
+        if not made:
+            raise errors.BadRule(f"{name} holds no rules; it is for [[metrics]] with name and pattern (docs/reading-output.md).")
+        found += made
     return found
+
+
+def _document(name: str) -> Any:
+    """A file's content: TOML, or YAML, of which JSON is a part. Raises `BadRule`, OSError."""
+    text = Path(name).read_text("utf-8", "replace")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        no_toml = exc
+    try:
+        return json.loads(text) if name.endswith(".json") else _documents(text)
+    except (ValueError, yaml.YAMLError, RecursionError) as exc:
+        why = no_toml if name.endswith(".toml") else exc
+        raise errors.BadRule(f"{name} is neither TOML nor YAML nor JSON ({why}); none of its rules was taken.") from exc
+
+
+def _documents(text: str) -> Any:
+    """The documents of a YAML file; where it holds one, that."""
+    found = [one for one in yaml.safe_load_all(text) if one is not None]
+    return found[0] if len(found) == 1 else found
 
 
 def made_rule(pattern: str, name: str | None) -> rules.Rule:

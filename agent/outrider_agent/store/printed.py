@@ -36,6 +36,11 @@ LONGEST_TAIL, KEPT_TAIL = 256 << 10, 64 << 10
 #: While a run is read again, what was found is written after so many bytes.
 REREAD_BYTES = 4 << 20
 
+LEFT_OUT = (
+    "The rule “{name}” took longer than {limit:g} s for several lines of stream {fd}, and was left out there from byte {offset} on: "
+    "its pattern has too many ways to match. The output is kept whole; mend the pattern, and `outrider reread` reads it again."
+)
+
 
 class Source(NamedTuple):
     """A console stream: `stream_key` is that of the writer which brought it."""
@@ -75,6 +80,7 @@ class StreamReader:
         self.drawn = drawing.Drawing(known.pop("drawn", None), tail)
         self.extractor = extract.Extractor(self._user, known or None)
         self.trouble: str | None = None  # what a rule did that it must not
+        self.told = set(self.extractor.left_out)  # the rules that the run's notes say are left out
         self.offset, self.tail = offset, tail
 
     @property
@@ -198,6 +204,10 @@ class PrintedWriter:
             self._connection.execute(SQL.add_origin, (*first, len(columns), points.json_text(columns.places), points.json_text(texts)))
 
     def _tell(self, source: Source, reader: StreamReader, chunks: list[Chunk]) -> None:
+        for name in sorted({*reader.extractor.left_out} - reader.told):
+            reader.told.add(name)
+            text = LEFT_OUT.format(name=name, limit=rules.LIMIT_S, fd=source.fd, offset=reader.offset)
+            self._connection.execute(SQL.add_note, (source.run_key, chunks[-1].time, 30, text))
         if reader.trouble is None:
             return
         message = (

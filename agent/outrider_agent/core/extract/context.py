@@ -53,6 +53,7 @@ class Context(msgspec.Struct):
     implied: int = 0
     implied_names: list[str] = []
     candidates: dict[str, Candidate] = {}
+    late: dict[str, int] = {}  # the user's rules by name: how many lines each took too long for
 
     @property
     def is_open(self) -> bool:

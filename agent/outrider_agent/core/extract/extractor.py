@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
+import zlib
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from outrider_agent.core import frames
-from outrider_agent.core.extract import bars, context, fields, literal, names, plan, prefilter, prefix, separated, tables, tabular, timeline
+from outrider_agent.core.extract import (
+    bars,
+    context,
+    fields,
+    literal,
+    names,
+    numerals,
+    plan,
+    prefilter,
+    prefix,
+    separated,
+    tables,
+    tabular,
+    timeline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Of a line no more bytes are looked at.
 MAX_LINE = 16 << 10
+#: After so many lines that a user's rule took too long for, it is left out.
+LATE = 3
 #: So many shapes are remembered; then all are forgotten, which costs time and nothing else.
 SHAPES = 20_000
 #: So many lines above are kept, for a heading over a table.
@@ -68,6 +85,11 @@ class Extractor:
     def unread(self) -> int:
         """How many lines looked like numbers, and no rule read them."""
         return self._context.unread
+
+    @property
+    def left_out(self) -> list[str]:
+        """The user's rules that are asked no more, as they took too long."""
+        return [name for name, count in self._context.late.items() if count >= LATE]
 
     def progress(self, tail: bytes = b"") -> tuple[float, float] | None:
         """How far the run is: (count, total), by the bar that is being drawn in `tail`, else by the newest count of a total."""
@@ -145,12 +167,23 @@ class Extractor:
         text = None
         for rule in self._user:
             text = line[:MAX_LINE].decode("utf-8", "replace") if text is None else text
-            if (found := rule.read(text)) is not None and self._timeline.user(found, rule.name):
+            if (found := self._ruled(rule, text)) is not None and self._timeline.user(found, rule.name):
                 return
         text = line[:MAX_LINE].decode("utf-8", "replace")
         if self._goes_on(text):
             return
         self._read_line(text, line, shape, self._above(lines, place))
+
+    def _ruled(self, rule: rules.Rule, text: str) -> rules.Read | None:
+        """What a user's rule reads; one that took too long for `LATE` lines is asked no more: it would hold up everything else."""
+        late = self._context.late.get(rule.name, 0)
+        if late >= LATE:
+            return None
+        try:
+            return rule.read(text)
+        except TimeoutError:
+            self._context.late[rule.name] = late + 1
+            return None
 
     def _remember(self, shape: bytes, pattern: plan.Pattern | None) -> None:
         if len(self._shapes) >= SHAPES:
@@ -203,7 +236,9 @@ class Extractor:
     def _missed(self, text: str, found: plan.Found, shape: bytes) -> None:
         may_be = [field for field in found.fields if field.is_strong and not names.is_never(field.name)]
         if any(field.is_measured for field in may_be):
-            self._timeline.missed()
+            values = {plan.spelled(one.name): numerals.value_of(text[one.start : one.stop]) for one in plan.learnable(text, found)}
+            if not values or not self._timeline.sighted(values, f"{zlib.crc32(shape):x} "):
+                self._timeline.missed()
         elif not may_be:  # below a heading it could mean something
             self._remember(shape, ROW if separated.may_be_row(text) or tables.may_be_row(text) else DULL)
 

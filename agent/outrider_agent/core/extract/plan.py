@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from outrider_agent.core.extract import fields, literal, names, numerals, prefix
+from outrider_agent.core.extract import fields, literal, names, numerals, prefix, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +128,18 @@ def _may_stand(field: fields.Field) -> bool:
 
 def _candidates(named: list[fields.Field]) -> list[fields.Field]:
     """Names that may prove themselves by changing: nothing but `name: 1.5` on the line."""
-    return [field for field in named if field.is_strong and field.is_measured and _may_stand(field) and not names.is_setting(field.name)]
+    return [field for field in named if field.is_strong and field.is_measured and _may_stand(field) and not _is_aside(field.name)]
+
+
+def _is_aside(name: str) -> bool:
+    return names.is_setting(name) or tables.is_aside(name)
+
+
+def learnable(text: str, found: Found) -> list[fields.Field]:
+    """Of a line of words that nothing knows: the values that may turn out to be measured, when a line of this shape comes again."""
+    if found.rule != "kv" or found.axes or _DUMP.search(text):
+        return []
+    return [field for field in _candidates(list(found.fields)) if not field.unit and not field.is_element]
 
 
 def _is_all(text: str, found: Found, kept: list[fields.Field]) -> bool:

@@ -12,6 +12,8 @@ import tomllib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import regex
+
 from outrider_agent import errors
 
 if TYPE_CHECKING:
@@ -26,8 +28,12 @@ _GUILD = {
 }
 #: Where rules stand in documents of ours and of others.
 DOCUMENTS = ("metrics", "metric_definitions", "MetricDefinitions", "output-scalars", "source", "filter", "metricsFormat")
+#: So many seconds a pattern may look at one line. One that tries its ways without end takes longer on some line, whatever the limit is.
+LIMIT_S = 0.05
 #: A project's file has no more.
 FILE_BYTES = 64 << 10
+#: A document has no more levels.
+DEEPEST = 20
 _NAME = re.compile(r"[\w@/.:#% -]+$")
 
 
@@ -39,8 +45,8 @@ class Rule:
 
     def __init__(self, pattern: str, metric: str | None = None, name: str = "user") -> None:
         try:
-            self._pattern = re.compile(pattern)
-        except re.error as exc:
+            self._pattern = regex.compile(pattern)
+        except (regex.error, OverflowError, MemoryError) as exc:
             raise errors.BadRule(f"The rule {pattern!r} is no regular expression ({exc}); nothing was read by it. Mend it.") from exc
         groups = set(self._pattern.groupindex)
         self._is_named = bool(groups - {"step", "epoch"})
@@ -49,10 +55,10 @@ class Rule:
         self.metric, self.name, self.pattern = metric, name, pattern
 
     def read(self, text: str) -> Read | None:
-        """What the rule finds in a line: metrics, step, epoch. None: nothing."""
+        """What the rule finds in a line: metrics, step, epoch. None: nothing. Raises TimeoutError past the limit."""
         metrics: dict[str, float] = {}
         axes: dict[str, float | None] = {"step": None, "epoch": None}
-        for match in self._pattern.finditer(text):
+        for match in self._pattern.finditer(text, timeout=LIMIT_S):
             for key, value in self._values(match):
                 if (found := _number(value)) is not None:
                     if key in axes:
@@ -61,7 +67,7 @@ class Rule:
                         metrics[key] = found
         return (metrics, axes["step"], axes["epoch"]) if metrics or axes["step"] is not None or axes["epoch"] is not None else None
 
-    def _values(self, match: re.Match[str]) -> Iterable[tuple[str, str | None]]:
+    def _values(self, match: regex.Match[str]) -> Iterable[tuple[str, str | None]]:
         named = match.groupdict()
         if self._is_named:
             return named.items()
@@ -88,7 +94,9 @@ def from_option(text: str) -> Rule:
 
 
 def from_settings(found: Any) -> list[Rule]:
-    """Rules of a file: a list of tables, each ours, SageMaker's, or one of a filter; or Guild's mapping."""
+    """Rules of a file: a list of tables, each ours, SageMaker's, or one of a filter; Guild's mapping; or a document that holds them."""
+    if isinstance(found, dict | list) and (inner := _within(found)):
+        return inner
     if isinstance(found, dict):
         return _from_mapping(found)
     if isinstance(found, str):
@@ -107,10 +115,26 @@ def _from_mapping(one: Mapping[str, Any]) -> list[Rule]:
     if "pattern" in one:
         metric = one.get("name")
         return [_guild(str(metric) if metric else None, str(one["pattern"]))]
-    for key in DOCUMENTS:
-        if key in one:  # whole documents of theirs, down to the rules
-            return from_settings(one[key])
+    if set(one) & set(DOCUMENTS):
+        raise errors.BadRule("Rules are a list: [[metrics]] with name and pattern; none was taken.")
+    if any(not isinstance(pattern, str) for pattern in one.values()):
+        return []
     return [_guild(str(metric), str(pattern)) for metric, pattern in one.items()]
+
+
+def _within(found: Any, depth: int = 0) -> list[Rule]:
+    """The rules of a document, wherever they stand in it: in an operation of a guild.yml, in the spec of a Katib experiment."""
+    made: list[Rule] = []
+    if depth < DEEPEST and isinstance(found, dict):
+        for key, value in found.items():
+            if key in DOCUMENTS and isinstance(value, (dict, list, str) if key == "output-scalars" else (dict, list)):
+                made += from_settings(value)
+            elif isinstance(value, dict | list):
+                made += _within(value, depth + 1)
+    elif depth < DEEPEST and isinstance(found, list):
+        for one in found:
+            made += _within(one, depth + 1)
+    return made
 
 
 def _guild(metric: str | None, pattern: str) -> Rule:
