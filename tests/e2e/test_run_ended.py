@@ -141,7 +141,7 @@ def test_a_canceled_command_is_canceled_whatever_else_was_killed(home, tmp_path,
         assert front.stdout.readline() == b"ready\n"
         (run,) = [path for path in (home / "spool").iterdir() if path.is_dir()]
         (run / "cancel").write_text(json.dumps({"by": "ann"}))
-        assert front.wait(timeout=20) == -signal.SIGKILL
+        assert front.wait(timeout=60) == -signal.SIGKILL
     gone(home)
     assert (end(home)["reason"], end(home)["by"]) == ("canceled", "ann")
 
@@ -152,7 +152,7 @@ def kill_keeper_and_command(home):
         keeper = int(front.stdout.readline())
         for pid in [keeper, *(pid for pid in of_home(home) if pid not in (front.pid, keeper))]:
             os.kill(pid, signal.SIGKILL)
-        front.wait(timeout=20)
+        front.wait(timeout=60)
     gone(home)
 
 

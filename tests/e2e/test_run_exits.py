@@ -81,7 +81,7 @@ def test_a_background_process_that_holds_the_pipe_does_not_hold_up_the_front(hom
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with subprocess.Popen([*RUN, "sh", "-c", f"(cat {fifo}) & echo now"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as front:
-        assert front.wait(timeout=20) == 0
+        assert front.wait(timeout=60) == 0
         assert end(home)["status"] == "Completed"
         fifo.write_bytes(b"later\n")
         assert front.stdout.read() == b"now\nlater\n"

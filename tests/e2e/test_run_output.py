@@ -131,7 +131,7 @@ except BrokenPipeError:
         front.stdin.close()
         assert front.stderr.read() == b"broken"
         front.stderr.close()
-        front.wait(timeout=20)
+        front.wait(timeout=60)
 
 
 def children(pid):
@@ -188,7 +188,7 @@ def test_other_descriptors_reach_the_command_and_only_the_command(tmp_path):
         os.close(write)
         with os.fdopen(read, "rb") as reader:
             assert reader.read() == b"through\n"
-        assert front.wait(timeout=20) == 0
+        assert front.wait(timeout=60) == 0
         fifo.write_bytes(b"")
 
 

@@ -234,7 +234,7 @@ def test_an_attempt_that_vanished_is_over_when_the_next_one_begins(home):
         keeper = int(front.stdout.readline())
         for pid in [keeper, *(pid for pid in of_home(home) if pid not in (front.pid, keeper))]:
             os.kill(pid, signal.SIGKILL)
-        front.wait(timeout=20)
+        front.wait(timeout=60)
     gone(home)
     assert result([*RESUME, "true"])[0] == 0
     assert attempts(shown()) == [(1, "Failed", "keeper-lost", None), (2, "Completed", "completed", 0)]
@@ -250,7 +250,7 @@ def test_liveness_judges_a_resumed_run_by_its_newest_attempt(home):
         agent = json.loads((home / "agent.json").read_text())["pid"]
         for pid in [keeper, *(pid for pid in of_home(home) if pid not in (front.pid, keeper, agent))]:
             os.kill(pid, signal.SIGKILL)
-        front.wait(timeout=20)
+        front.wait(timeout=60)
     until(lambda: shown()["status"] == "Failed", message="the agent judges the second attempt")
     assert attempts(shown()) == [(1, "Failed", "exit-code", 1), (2, "Failed", "keeper-lost", None)]
 
@@ -261,7 +261,7 @@ def test_marks_of_an_earlier_attempt_are_not_about_the_new_one(home):
         assert front.stdout.readline() == b"ready\n"
         (folder,) = run_folders(home)
         (folder / "cancel").write_text(json.dumps({"by": "ann"}))
-        front.wait(timeout=20)
+        front.wait(timeout=60)
     gone(home)
     (folder / ".exception-7").write_text("{}")
     assert result([*RESUME, "sh", "-c", "echo on"])[:2] == (0, b"on\n")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from tracked import RUN, end, gone
+from tracked import RUN, cmdline, end, gone, of_home
 from waiting import until
 
 COUNTS = """
@@ -44,7 +44,7 @@ def finish(front, pid):
     """Ends the counting script, and says what it saw until then. USR1 comes last, sent to it alone."""
     os.kill(pid, signal.SIGUSR1)
     rest = front.stdout.read().split(b"\n")
-    assert front.wait(timeout=20) == 0
+    assert front.wait(timeout=60) == 0
     front.stdout.close()
     return [int(line.split()[1]) for line in rest if line.startswith(b"got ")][:-1]
 
@@ -97,7 +97,7 @@ def test_a_script_that_catches_the_signal_decides_itself(home):
         assert front.stdout.readline() == b"ready\n"
         front.terminate()
         assert front.stdout.read() == b"caught\n"
-        assert front.wait(timeout=20) == 5
+        assert front.wait(timeout=60) == 5
     assert (end(home)["reason"], end(home)["code"]) == ("exit-code", 5)
 
 
@@ -154,7 +154,7 @@ def test_a_killed_front_costs_nothing(home):
     """The command goes on, what it prints later is kept and echoed, and how it ended is known."""
     front, pid = start()
     front.kill()
-    front.wait(timeout=20)
+    front.wait(timeout=60)
     os.kill(pid, signal.SIGTERM)
     assert front.stdout.readline() == b"got %d\n" % signal.SIGTERM
     os.kill(pid, signal.SIGUSR1)
@@ -170,26 +170,13 @@ def test_the_death_of_a_command_whose_reader_sleeps_is_told_at_once(home):
         front.stdout.read(2)
 
         def stuck():
-            return [pid for pid in of_command("yes") if "pipe" in wait_channel(pid)]
+            return [pid for pid in of_home(home) if cmdline(pid) == b"yes\0" and "pipe" in wait_channel(pid)]
 
         until(stuck, message="yes waits for a reader")
         front.terminate()
         assert front.wait(timeout=60) == -signal.SIGTERM
     gone(home)
     assert (end(home)["reason"], end(home)["sig"]) == ("signal", signal.SIGTERM)
-
-
-def of_command(name):
-    """Pids by program name."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/comm") as file:
-                if file.read().strip() == name:
-                    found.append(int(pid))
-        except OSError:
-            continue
-    return found
 
 
 def wait_channel(pid):
