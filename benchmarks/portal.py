@@ -29,7 +29,22 @@ QUERIES = [
     ("min(metrics.train/loss) < 0.2 and params.optimizer in (adamw, lion)", "param:lr"),
 ]
 CHUNK = 64 << 10
-PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+#: When the element is there and the frame that shows it is made; the page has begun when this is asked, so it looks at once too.
+SHOWN = """(selector) => new Promise((shown) => {
+  const look = () => {
+    if (!document.querySelector(selector)) return false;
+    watch.disconnect();
+    requestAnimationFrame(() => setTimeout(() => shown(performance.now())));
+    return true;
+  };
+  const watch = new MutationObserver(look);
+  if (!look()) watch.observe(document, { childList: true, subtree: true });
+})"""
+#: The first paint is told a little after it was made.
+PAINTED = """() => new Promise((told) => {
+  const first = (list) => list.getEntriesByName("first-contentful-paint")[0]?.startTime;
+  new PerformanceObserver((list) => first(list) && told(first(list))).observe({ type: "paint", buffered: true });
+})"""
 LIVE = """
 import outrider, sys, time
 run = outrider.start_run("live")
@@ -71,11 +86,20 @@ def window(url, key):
 
 
 def usable(page, address, selector):
-    """Milliseconds from asking for a page to the first such element, and to the first paint."""
-    began = time.monotonic()
-    page.goto(address)
-    page.locator(selector).first.wait_for()
-    return (time.monotonic() - began) * 1000, page.evaluate(PAINTED)
+    """Milliseconds from asking for a page to the first such element, by the page's own clock, and to the first paint."""
+    page.goto(address, wait_until="commit")
+    return page.evaluate(SHOWN, selector), page.evaluate(PAINTED)
+
+
+def anew(page, address, selector, rounds):
+    """That of some rounds, the median of each: every round has a browser's first look, with nothing kept."""
+    found = []
+    for _ in range(rounds):
+        session = page.context.new_cdp_session(page)
+        session.send("Network.clearBrowserCache")
+        session.detach()
+        found.append(usable(page, address, selector))
+    return [median(column) for column in zip(*found, strict=True)]
 
 
 def weight(url, key, path):
@@ -116,16 +140,17 @@ def lists(short):
         many.fill(f"{home}/outrider.db")
         slowest = queried(home)
         with served(home) as (url, key), window(url, key) as page:
-            rounds = range(2 if short else 5)
-            first = [usable(page, url, "main h1") for _ in rounds]
-            listed = [usable(page, f"{url}runs", ".virtual tbody a.main") for _ in rounds]
+            rounds = 3 if short else 9
+            bare, _ = anew(page, f"{url}help", "main h1", rounds)
+            _, painted = anew(page, url, "main h1", rounds)
+            listed, _ = anew(page, f"{url}runs", ".virtual tbody a.main", rounds)
         with served(home) as (url, key):
             kilobytes = weight(url, key, "") / 1000
     return [
         Figure("first page: scripts and styles, gzipped", kilobytes, "kB", 60),
-        Figure("first page: first contentful paint", median([painted for _, painted in first]), "ms", 300),
+        Figure("first page: first contentful paint", painted, "ms", 300),
         Figure("10,000 runs of 30 columns: the slowest of four queries", slowest, "ms", 50),
-        Figure("10,000 runs: the list usable", median([took for took, _ in listed]), "ms", 400),
+        Figure("10,000 runs: the list usable", listed, "ms", 400, bare, "a page of text"),
     ]
 
 
@@ -150,11 +175,13 @@ def long_log(short):
             asked = [answered(f"{url}api/v1/runs/{run}/lines?limit=400", key) for _ in range(5)]
             searched = found(url, key, run)
             with window(url, key) as page:
-                opened = [usable(page, f"{url}runs/{run}?tab=logs", ".panel-logs .log .line")[0] for _ in range(2 if short else 5)]
+                rounds = 3 if short else 9
+                bare, _ = anew(page, f"{url}help", "main h1", rounds)
+                opened, _ = anew(page, f"{url}runs/{run}?tab=logs", ".panel-logs .log .line", rounds)
     gigabytes = size / (1 << 30)
     return [
         Figure(f"a log of {gigabytes:g} GiB: its last 400 lines", median(asked), "ms", 300),
-        Figure(f"a log of {gigabytes:g} GiB: the page opened at its end", median(opened), "ms"),
+        Figure(f"a log of {gigabytes:g} GiB: the page opened at its end", opened, "ms", 300, bare, "a page of text"),
         Figure("a log searched whole, a GiB", searched / gigabytes, "s", 3),
     ]
 

@@ -1,6 +1,6 @@
 // One chart as a card: title, what the pointer reads, the plot, a legend, notes, a menu, and the same as a table.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Chart } from "./chart.js";
+import { Chart, ready } from "./chart.js";
 import { csv, png, svg } from "./chart-save.js";
 import { figure, grouped, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
@@ -230,7 +230,7 @@ function useChart(box, how) {
   }, [axis, log, logX, smooth, skin, isTable]);
   const zoomed = across || !range ? "" : `${axis} ${range.join()} ${lines.some((line) => line.curve.hasSteps)}`;
   useEffect(() => {
-    if (isSeen) Promise.all(lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))).then(() => again((one) => one + 1), () => again((one) => one + 1));
+    if (isSeen) Promise.all([ready(), ...lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
   }, [isSeen && zoomed, isSeen, keys]);
   useEffect(() => {
     if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;

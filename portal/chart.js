@@ -27,6 +27,22 @@ const CLICK_PX = 4;
 /** Steps are whole numbers. */
 const WHOLE = Array.from({ length: 40 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
 
+/** @type {Promise<unknown> | null} */
+let coming = null;
+
+/** uPlot, asked for when the first chart is seen: a page that shows none, a log, is there sooner without it. */
+export function ready() {
+  if ("uPlot" in globalThis) return Promise.resolve();
+  coming ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = new URL("./vendor/uplot.js", import.meta.url).href;
+    script.onload = done;
+    script.onerror = failed;
+    document.head.append(script);
+  });
+  return coming;
+}
+
 export class Chart {
   /** @param {HTMLElement} box @param {Scales} scales @param {Told} told */
   constructor(box, scales, told) {
@@ -54,12 +70,13 @@ export class Chart {
     return { width: Math.max(160, this.box.clientWidth), height: this.box.clientHeight || HEIGHT };
   }
 
-  /** @param {Line[]} lines @param {Range | null} range @param {Range | null} [upwards] */
+  /** Draws nothing before uPlot is there. @param {Line[]} lines @param {Range | null} range @param {Range | null} [upwards] */
   draw(lines, range, upwards = null) {
     this.lines = lines;
     this.range = range;
     this.upwards = upwards;
     this.over = aligned(lines.map((line) => this.fit(line.drawn)), range);
+    if (!("uPlot" in globalThis)) return; // whoever waits for `ready` draws again
     const shape = lines.map((line) => `${line.place}`).join() + (this.hasBands ? "b" : "") + (this.scales.smooth ? "s" : "");
     const columns = /** @type {any} */ (this.columns());
     if (this.plot && shape === this.shape) this.plot.setData(columns, true);

@@ -135,3 +135,15 @@ def test_a_phone_shows_the_list_without_scrolling_sideways(portal, window):
     page.locator("tr[aria-rowindex='2'] a.main").wait_for()
     assert not seen.is_too_wide()
     seen.shot("list-phone")
+
+
+def test_without_scripts_the_whole_page_of_the_list_is_told(portal, browser):
+    """Scripts draw the list anew, so few of its rows are laid out before; who has none reads all 50 and goes on by links."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(portal.entry)
+    page.goto(f"{portal.url}/runs")
+    assert page.locator("tbody tr:visible a.main").count() == 50
+    page.click("a[rel=next]")
+    assert "51 to 100" in page.inner_text("main")
+    context.close()

@@ -94,6 +94,27 @@ def test_a_long_logs_end_is_told_as_within_the_whole(home):
             assert [(one.id, one.echo) for one in ending.entries] == [(one.id, one.echo) for one in whole[-count:]]
 
 
+def test_the_end_of_a_loud_log_is_found_in_a_few_of_its_chunks(home):
+    """A chunk may hold hundreds of lines: no more of them are read than the end needs, or a page of a loud run opens slowly."""
+    made = Home(home)
+    text = "".join(f"line {number:09d} of a loud run\n" for number in range(2000))
+    for number in range(40):
+        made.write("loud", "keeper-1-aaaaaaaa", {"k": "c", "t": START + number, "f": 1, "o": number * len(text), "d": text}, own=False)
+    made.ingest()
+    read = []
+
+    class Counting(browsing.Browser):
+        def console(self, *arguments, **more):
+            found = super().console(*arguments, **more)
+            read.extend(found)
+            return found
+
+    with Counting(made.path / "outrider.db") as store:
+        found = journal.ending(store, "loud", 400, with_echoes=True)
+    assert [one.text for one in found.entries] == text.splitlines()[-400:]
+    assert len(read) <= 4
+
+
 def test_who_follows_is_told_a_record_before_its_own_print(home):
     """Though the print was committed first: what comes is held a moment."""
     made = Home(home)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = 2_000
 WINDOW = 100_000
 #: So many chunks are read at first where the end of a console is looked for.
-FEW_CHUNKS = 32
+FEW_CHUNKS = 4
 #: How long somebody who follows waits for what belongs before a line.
 HOLD_S = 0.3
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: What of the log comes with the page.
 LINES = 400
+#: Of these, so many are in the page itself where scripts draw the rest.
+SCREEN = 60
 #: So many files are listed at once; a script shows the rest.
 FILES = 500
 
@@ -51,9 +53,9 @@ def look(store: browsing.Browser, run_id: str, attempt: int | None = None) -> Se
     )
 
 
-def page(seen: Seen, now: int) -> Safe:
-    """All of it."""
-    still = join((_head(seen, now), tag("div", _main(seen), _side(seen), class_="columns")))
+def page(seen: Seen, now: int, *, drawn: bool) -> Safe:
+    """All of it. `drawn`: scripts will draw the log."""
+    still = join((_head(seen, now), tag("div", _main(seen, drawn=drawn), _side(seen), class_="columns")))
     return join((tag("div", still, id="app"), markup.data("data", start(seen))))
 
 
@@ -89,7 +91,7 @@ def _head(seen: Seen, now: int) -> Safe:
     return join((tag("div", title, shell.run_pill(run), class_="heading"), about, facts, command, failed))
 
 
-def _main(seen: Seen) -> Safe:
+def _main(seen: Seen, *, drawn: bool) -> Safe:
     rows = [_series(one) for one in seen.series]
     heads = [
         tag("th", text, scope="col", class_=kind)
@@ -101,7 +103,9 @@ def _main(seen: Seen) -> Safe:
         none, silent = ("No metric was logged.", "Nothing was logged or printed.")
     nothing = tag("p", f'{none} A script logs one by extra={{"metrics": {{"loss": 0.3}}}} or run.log("loss", 0.3).', class_="dim pad")
     lines = [line for entry in seen.log.entries if entry.echo is None for line in _line(entry)]
-    log = tag("pre", *lines, class_="log") if lines else tag("p", silent, class_="dim pad")
+    first = max(0, len(lines) - SCREEN) if drawn else 0
+    earlier = tag("noscript", *lines[:first]) if first else None
+    log = tag("pre", earlier, *lines[first:], class_="log") if lines else tag("p", silent, class_="dim pad")
     raw = tag("a", "The whole console", href=f"/api/v1/runs/{seen.run.run_id}/console.txt", class_="button")
     return tag(
         "div",

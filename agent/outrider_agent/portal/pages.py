@@ -67,7 +67,7 @@ class Pages:
         if run_id != given:
             raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", **{**request.query, "attempt": attempt}))
         seen = await self._context.read(onerun.look, store, run_id, attempt)
-        main = onerun.page(seen, time.time_ns())
+        main = onerun.page(seen, time.time_ns(), drawn=self._context.assets.is_whole)
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
         crumbs = [
             ("Experiments", "/"),

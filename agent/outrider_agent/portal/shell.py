@@ -45,7 +45,7 @@ def page(
     ]
     if charts and assets.is_whole:
         head += [tag("link", rel="stylesheet", href=assets.url(name)) for name in ("vendor/uplot.css", "chart.css")]
-        head.append(tag("script", src=assets.url("vendor/uplot.js"), defer=True))
+        head.append(tag("link", rel="prefetch", href=assets.url("vendor/uplot.js"), as_="script"))
     if (charts or app) and assets.is_whole:
         head.append(markup.script(assets.import_map, "importmap"))
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
