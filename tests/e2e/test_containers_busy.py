@@ -1,12 +1,14 @@
 """
-Containers as an engine writes them down on a busy machine: a start that is stamped after its end, a last line that is stamped after it.
+Containers by the files of an engine, written here as docker 20.10 writes them.
 
-Its files are written here as docker 20.10 wrote them under load, with its time stamps.
+On a busy machine: a start that is stamped after its end, a last line that is stamped after it. A disk that is unmounted and comes back.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 
 import pytest
@@ -139,3 +141,42 @@ def test_a_whole_start_between_two_looks_is_an_attempt(engine, begin):
     first, second = (line["t"] for line in rig.lines(RUN, "end"))
     assert first < BASE + 5 * _S < second
     assert [rig.output(RUN, attempt=number) for number in (1, 2)] == [b"first\n", b"second\n"]
+
+
+@pytest.mark.parametrize(
+    "emptied",
+    [False, pytest.param(True, marks=pytest.mark.skipif(os.getuid() != 0, reason="only root may mount"))],
+    ids=["gone", "mount-point"],
+)
+@pytest.mark.parametrize("restarted", [False, True], ids=["one-agent", "restarted"])
+def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, tmp_path, emptied, restarted):
+    """No container is gone because nobody can see it; when it is back, each is read on where it stood. The other disk is a tmpfs."""
+    engine.line("before", 1.0)
+    engine.state(1.0, None, running=True)
+    rig = begin()
+    rig.wait_output(RUN, b"before\n")
+    folder, away = tmp_path / "containers", tmp_path / "away"
+    folder.rename(away)
+    if emptied:
+        folder.mkdir()
+        mount(folder)
+    if restarted:
+        rig.close()
+        rig = begin()
+    else:
+        until(lambda: any("unmounted" in one for one in rig.collector.statistics().folders))
+    rig.collector.tick()
+    assert rig.ends(RUN) == []
+    if emptied:
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+    away.rename(folder)
+    engine.line("after", 9.0)
+    rig.wait_output(RUN, b"after\n")
+    assert rig.output(RUN) == b"before\nafter\n"
+    assert (rig.ends(RUN), attempts(rig)[0]) == ([], 1)
+
+
+def mount(folder):
+    """Something else lies there."""
+    subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)

@@ -228,8 +228,10 @@ class ContainersCollector:
     def _is_observed(self, told: containerbook.Resumed) -> bool:
         """Can it be said of this container that it is gone: was the folder that it was in looked at, or its engine asked?"""
         folders = {os.path.dirname(position.path) for position in told.place.files.values()}  # noqa: PTH120
-        if any(folder.startswith(f"{root}/") for folder in folders for root in self._roots):
-            return not any(map(os.path.exists, folders))
+        devices = {position.mark.identity.device for position in told.place.files.values()}
+        for root in self._roots:
+            if any(folder.startswith(f"{root}/") for folder in folders):
+                return not any(map(os.path.exists, folders)) and enginefiles.device_of(root) in devices  # else it is unmounted
         return bool(self._apis) and all(api.connected for api in self._apis)
 
     def _note_deaths(self) -> None:

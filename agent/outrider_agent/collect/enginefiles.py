@@ -63,12 +63,31 @@ class Listing:
         return self.last
 
 
+class Root(Listing):
+    """An engine's folder. Gone as a whole, or with another file system in its place and empty, it was unmounted: nobody removed all."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self._device: int | None = None
+
+    def now(self) -> list[str] | None:
+        """None too while what was there is not to be seen."""
+        before, found, device = self.last, super().now(), device_of(self._folder)
+        if found == [] and before and device != self._device:
+            self._seen, self.last = -1, before
+            self.trouble = "is not there any more, as if it were unmounted; what was followed in it is held until it is back"
+            return None
+        if found:
+            self._device = device
+        return found
+
+
 class DockerFolder:
     """`/var/lib/docker/containers`: a folder each, in it what docker knows of the container, and its json-file."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._listing = Listing(folder)
+        self._listing = Root(folder)
         self._known: dict[str, tuple[tuple[int, ...], containers.Facts | None]] = {}
 
     @property
@@ -111,7 +130,7 @@ class PodsFolder:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._pods = Listing(folder)
+        self._pods = Root(folder)
         self._listings: dict[str, Listing] = {}
 
     @property
@@ -153,6 +172,14 @@ def sources(docker: str, pods: str) -> list[Source]:
     """Those that are set; an empty path is none."""
     kinds: list[tuple[str, Callable[[str], Source]]] = [(docker, DockerFolder), (pods, PodsFolder)]
     return [kind(folder) for folder, kind in kinds if folder]
+
+
+def device_of(path: str) -> int | None:
+    """Which file system it is on; None where it is not there."""
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return None
 
 
 def _modified(path: str | None) -> int:
