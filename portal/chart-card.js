@@ -6,24 +6,27 @@ import { figure, grouped, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
 import { html } from "./html.js";
 import { ownOf } from "./own.js";
-import { trend } from "./lines.js";
+import { spread, trend } from "./lines.js";
 import { classOf } from "./palette.js";
 
 /** @import { Hover, Line } from "./chart.js" */
 /** @import { Look, Range } from "./chart-look.js" */
-/** @import { Drawn, Span } from "./curve.js" */
+/** @import { Axis, Curve, Drawn, Span } from "./curve.js" */
 /** @import { Series } from "./types" */
 /**
  * What can be drawn: a series of a run, or columns.
- * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: "step" | "time", range: Range | null, started: number) => Span | null, drawn: (axis: "step" | "time", started: number) => Drawn }} Source
+ * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: Axis, range: Range | null, started: number) => Span | null, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
  */
-/** @typedef {{ curve: Source, label: string, place: number, started: number }} Given */
+/** `epochs`: the run's series that tells them. @typedef {{ curve: Source, label: string, place: number, started: number, epochs?: Curve | undefined }} Given */
 
 /** A chart is drawn so often at most. */
 const REDRAW_MS = 400;
 const TIP_ROWS = 12;
 const TABLE_ROWS = 500;
 const LEGEND = 40;
+/** From so many lines on they can be drawn as their spread; of more than so many they always are. */
+export const FEWEST = 3;
+const MOST_LINES = 300;
 
 /**
  * @param {{ title: string, lines: Given[], look: Look, count?: number, across?: string, best?: number | null, more?: any }} props
@@ -95,7 +98,7 @@ function Tip({ read }) {
   const from = Math.max(0, Math.min(near - TIP_ROWS / 2, rows.length - TIP_ROWS));
   const side = read.left > 0.5 ? "left: 4rem" : "right: 0.6rem";
   return html`<div class="tip" style=${`${side}; top: 2.4rem`} aria-hidden="true"><table><tbody>
-    ${rows.slice(from, from + TIP_ROWS).map((row) => html`<tr class=${row.line === read.near ? "near" : ""}><td><span class=${`key ${classOf(row.line.place)}`}></span><bdi>${row.line.label}</bdi></td><td class="right figure">${value(row.value)}</td></tr>`)}
+    ${rows.slice(from, from + TIP_ROWS).map((row) => html`<tr class=${row.line === read.near ? "near" : ""}><td><span class=${`key ${classOf(row.line.place)}`}></span><bdi>${row.line.label}</bdi></td><td class="right figure">${value(row.value)}${rows.length === 1 && row.least !== null && row.least !== row.most && html` <span class="dim">${value(row.least)} to ${value(row.most)}</span>`}</td></tr>`)}
   </tbody></table>${rows.length > TIP_ROWS && html`<span class="dim">${rows.length - TIP_ROWS} more</span>`}</div>`;
 }
 
@@ -111,6 +114,7 @@ function Legend({ lines, hidden, hide }) {
 function Notes({ lines, chart, look, across }) {
   const notes = [plural(lines.reduce((sum, { curve }) => sum + curve.series.count, 0), "point")];
   if (lines.length > 1) notes.unshift(plural(lines.length, "line"));
+  if (isSummed(lines, look)) notes.push("drawn as their median, and from the 5th to the 95th percentile");
   const drawn = chart?.lines ?? [];
   const bad = drawn.reduce((sum, line) => sum + line.drawn.bad.reduce((all, one) => all + one, 0), 0);
   const first = drawn.flatMap((line) => line.drawn.badAt.find((one) => one !== null) ?? []);
@@ -119,8 +123,9 @@ function Notes({ lines, chart, look, across }) {
   const isBelow = look.log.value && lines.some(({ curve }) => curve.series.min !== null && curve.series.min <= 0);
   const [low, high] = across ? [null, null] : look.range.value ?? [null, null];
   const isOutside = low !== null && drawn.length > 0 && drawn.every((line) => !line.drawn.x.some((at) => at >= low && at <= (high ?? at)));
+  const isBare = !across && look.axis.value === "epoch" && drawn.length > 0 && drawn.every((line) => !line.drawn.x.length);
   const isLeft = look.logX.value && drawn.some((line) => line.drawn.x.some((at) => at <= 0));
-  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="A mark on the axis is NaN; a triangle at the upper or lower edge an infinity">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}${which && `: ${which}`}`}${isOutside && " · nothing within this range"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
+  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="A mark on the axis is NaN; a triangle at the upper or lower edge an infinity">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}${which && `: ${which}`}`}${isOutside && " · nothing within this range"}${isBare && " · the epoch of none of these points is known"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
 }
 
 /** The same in words. @param {string} title @param {Given[]} lines @param {Look} look */
@@ -147,8 +152,8 @@ function keys(event, chart, look) {
 
 /** @param {{ lines: Given[], look: Look, axis: string }} props */
 function Table({ lines, look, axis }) {
-  const rows = lines.flatMap(({ curve, label, started }) => {
-    const { x, last, min, max } = curve.drawn(look.axis.value, started);
+  const rows = lines.flatMap(({ curve, label, started, epochs }) => {
+    const { x, last, min, max } = curve.drawn(look.axis.value, started, epochs);
     return x.map((at, place) => [label, at, last[place], min[place], max[place]]);
   });
   const isSeveral = lines.length > 1;
@@ -200,6 +205,11 @@ export function useSkin() {
   return skin;
 }
 
+/** Are the lines drawn as their median and how far they spread? @param {Given[]} lines @param {Look} look */
+function isSummed(lines, look) {
+  return lines.length > MOST_LINES || (look.spread.value && lines.length >= FEWEST);
+}
+
 /**
  * Loads and draws, not more often than an eye follows.
  * @param {{ current: HTMLElement | null }} box
@@ -217,6 +227,7 @@ function useChart(box, how) {
   const [own, setOwn] = useState(/** @type {{ range: Range | null, upwards: Range | null }} */ ({ range: null, upwards: null }));
   const [range, upwards, pinned] = [across ? own.range : look.range.value, across ? own.upwards : ownOf(look.boxes.value, title) ?? null, across ? null : look.pinned.value];
   const keys = lines.map((line) => line.curve.key + line.label).join();
+  const isSpread = isSummed(lines, look);
   useEffect(() => {
     if (!box.current || isTable) return undefined;
     const made = new Chart(box.current, { whole: axis === "step" && !across, log, logX, smooth, sync: across ?? axis }, {
@@ -230,18 +241,20 @@ function useChart(box, how) {
   }, [axis, log, logX, smooth, skin, isTable]);
   const zoomed = across || !range ? "" : `${axis} ${range.join()} ${lines.some((line) => line.curve.hasSteps)}`;
   useEffect(() => {
-    if (isSeen) Promise.all([ready(), ...lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
-  }, [isSeen && zoomed, isSeen, keys]);
+    const epochs = axis === "epoch" ? lines.map((line) => (line.epochs?.isLoaded ? null : line.epochs?.load(null))) : [];
+    if (isSeen) Promise.all([ready(), ...epochs, ...lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
+  }, [isSeen && zoomed, isSeen, keys, axis === "epoch", across ? null : lines[0]?.curve]);
   useEffect(() => {
     if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;
     const timer = setTimeout(() => {
       due.current = Date.now() + REDRAW_MS;
-      const drawn = lines.map(({ curve, label, place, started }) => /** @type {Line} */ ({ label: plain(label), place, drawn: curve.drawn(axis, started) }));
+      const drawn = lines.map(({ curve, label, place, started, epochs }) => /** @type {Line} */ ({ label: plain(label), place, drawn: curve.drawn(axis, started, epochs) }));
+      const shown = isSpread ? [{ label: `median of ${drawn.length}`, place: 0, drawn: spread(drawn.map((line) => line.drawn), range) }] : drawn;
       if (chart.current) chart.current.pinned = pinned;
-      chart.current?.draw(drawn, range, upwards);
+      chart.current?.draw(shown, range, upwards);
       redrawn((one) => one + 1);
     }, Math.max(0, due.current - Date.now()));
     return () => clearTimeout(timer);
-  }, [isSeen, isTable, loaded, keys, count, axis, log, logX, smooth, skin, range, upwards, pinned]);
+  }, [isSeen, isTable, loaded, keys, count, axis, log, logX, smooth, skin, range, upwards, pinned, isSpread]);
   return chart.current;
 }

@@ -4,10 +4,10 @@ import { figure } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
 
-/** @typedef {"step" | "time"} Axis */
+/** @import { Axis } from "./curve.js" */
 /** @typedef {[number, number]} Range */
 
-const OURS = ["x", "y", "axis", "log", "logx", "smooth", "pin"];
+const OURS = ["x", "y", "axis", "log", "logx", "smooth", "pin", "spread"];
 
 export class Look {
   constructor() {
@@ -15,6 +15,8 @@ export class Look {
     this.log = signal(false);
     this.logX = signal(false);
     this.smooth = signal(0);
+    /** Are several lines of a chart drawn as their median and how far they spread? */
+    this.spread = signal(false);
     /** What all charts show along the axis. */
     this.range = signal(/** @type {Range | null} */ (null));
     /** Of single charts: what they show upwards, by their name. */
@@ -45,7 +47,7 @@ export class Look {
     this.toAddress();
   }
 
-  /** @param {Partial<{ log: boolean, logX: boolean, smooth: number, pinned: number | null }>} change */
+  /** @param {Partial<{ log: boolean, logX: boolean, spread: boolean, smooth: number, pinned: number | null }>} change */
   choose(change) {
     for (const [name, value] of Object.entries(change)) /** @type {any} */ (this)[name].value = value;
     this.toAddress();
@@ -55,11 +57,12 @@ export class Look {
   toAddress(isStep = false) {
     const span = (/** @type {Range} */ range) => range.map((at) => figure(at)).join("..");
     const parts = without(...OURS);
-    if (this.axis.peek() === "time") parts.push("axis=time");
+    if (this.axis.peek() !== "step") parts.push(`axis=${this.axis.peek()}`);
     if (this.range.peek()) parts.unshift(`x=${span(/** @type {Range} */ (this.range.peek()))}`);
     for (const [name, range] of Object.entries(this.boxes.peek())) parts.push(`y=${encodeURIComponent(name)}:${span(range)}`);
     if (this.log.peek()) parts.push("log=1");
     if (this.logX.peek()) parts.push("logx=1");
+    if (this.spread.peek()) parts.push("spread=1");
     if (this.smooth.peek()) parts.push(`smooth=${this.smooth.peek()}`);
     if (this.pinned.peek() !== null) parts.push(`pin=${figure(this.pinned.peek() ?? 0)}`);
     put(parts, isStep);
@@ -78,11 +81,12 @@ export class Look {
       if (range) boxes[decoded(value.slice(0, cut))] = range;
       else given[name] = value;
     }
-    this.axis.value = given.axis === "time" ? "time" : "step";
+    this.axis.value = given.axis === "time" || given.axis === "epoch" ? given.axis : "step";
     this.range.value = spanOf(given.x ?? "");
     this.boxes.value = boxes;
     this.log.value = given.log === "1";
     this.logX.value = given.logx === "1";
+    this.spread.value = given.spread === "1";
     const smooth = Number(given.smooth ?? 0);
     this.smooth.value = smooth >= 0 && smooth < 1 ? smooth : 0;
     this.pinned.value = given.pin && Number.isFinite(Number(given.pin)) ? Number(given.pin) : null;
@@ -105,14 +109,18 @@ function decoded(text) {
   }
 }
 
-/** One toolbar for all charts. @param {{ look: Look, hasSteps?: boolean }} props */
-export function LookTools({ look }) {
-  const axes = /** @type {const} */ ([["step", "Step"], ["time", "Time"]]);
+/** One toolbar for all charts. @param {{ look: Look, isSeveral?: boolean, hasEpochs?: boolean }} props `isSeveral`: the charts have lines enough to be summed up */
+export function LookTools({ look, isSeveral = false, hasEpochs = false }) {
+  const axes = /** @type {[Axis, string][]} */ ([["step", "Step"], ...(hasEpochs || look.axis.value === "epoch" ? [["epoch", "Epoch"]] : []), ["time", "Time"]]);
   return html`
     ${look.isZoomed && html`<button type="button" onClick=${() => look.zoom(null)}>Whole range</button>`}
     ${look.pinned.value !== null && html`<button type="button" onClick=${() => look.choose({ pinned: null })}>Unpin</button>`}
     <label class="slider small"><span>Smoothing</span> <input type="range" min="0" max="0.99" step="0.01" value=${look.smooth.value} aria-label="Smoothing"
       onInput=${(/** @type {any} */ event) => look.choose({ smooth: Number(event.target.value) })} /> <output class="figure">${look.smooth.value.toFixed(2)}</output></label>
+    ${isSeveral && html`<div class="choice" role="group" aria-label="What is drawn of several runs">
+      <button type="button" aria-pressed=${!look.spread.value} onClick=${() => look.choose({ spread: false })} title="A line a run">Lines</button>
+      <button type="button" aria-pressed=${look.spread.value} onClick=${() => look.choose({ spread: true })} title="The median of all runs, and from the 5th to the 95th percentile">Spread</button>
+    </div>`}
     <div class="choice" role="group" aria-label="Scales">
       <button type="button" aria-pressed=${look.logX.value} onClick=${() => look.choose({ logX: !look.logX.value })} title="Logarithmic scale along the axis">log x</button>
       <button type="button" aria-pressed=${look.log.value} onClick=${() => look.choose({ log: !look.log.value })} title="Logarithmic scale">log y</button>

@@ -2,16 +2,16 @@
 // Made for the run's page and for the comparison; loaded when it is looked at.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { hasModelCharts, labelOf, ModelCharts } from "./automl.js";
-import { ChartCard } from "./chart-card.js";
+import { ChartCard, FEWEST } from "./chart-card.js";
 import { Look, LookTools } from "./chart-look.js";
 import { TableCharts } from "./chart-tables.js";
 import { Texts, Tiles } from "./chart-tiles.js";
-import { Curve } from "./curve.js";
+import { Curve, isEpochs } from "./curve.js";
 import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
-import { several } from "./source.js";
+import { age, several } from "./source.js";
 
 /** @import { Child, File, Run, Series } from "./types" */
 /** @typedef {Partial<Run> & { run_id: string, files?: File[] }} Known `files`: where they were read already */
@@ -19,8 +19,6 @@ import { several } from "./source.js";
 
 /** So many iterations of a search lie over one another unasked. */
 const UNASKED = 3;
-/** So many lines are drawn in one chart; how many are not is said. */
-const MOST_LINES = 300;
 
 /**
  * @param {{ run?: Known, runs?: Known[], series?: boolean, look?: Look }} props one run or several, as the API gives them, or by their ids alone.
@@ -71,7 +69,7 @@ function Iterations({ iterations, chosen, choose }) {
 /** Runs with what their charts need. @param {Known[]} runs @param {boolean} hasSeries @returns {Read[] | string | null} */
 function useRuns(runs, hasSeries) {
   const [found, setFound] = useState(/** @type {Read[] | string | null} */ (null));
-  const key = runs.map((run) => `${run.run_id}:${run.figures?.length ?? ""}:${Object.values(run.tables ?? {}).map((table) => table.count)}`).join("|") + hasSeries;
+  const key = runs.map((run) => `${run.run_id}:${run.figures?.length ?? ""}:${Object.values(run.tables ?? {}).map((table) => table.count)}`).join("|") + hasSeries + age;
   useEffect(() => {
     let isWanted = true;
     const isKnown = !hasSeries && runs.every((run) => run.figures && run.tables);
@@ -89,7 +87,7 @@ function Shown({ whole, look, hasSeries, isOwnLook, isIteration }) {
   const isNothing = !hasTables && !whole.some(({ run, series }) => hasModelCharts(/** @type {any} */ (run)) || (hasSeries && series.length));
   return html`
     <${ModelCharts} runs=${whole.map(({ run }) => /** @type {any} */ (run))} />
-    ${(hasTables || hasSeries) && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} /></div></div>`}
+    ${(hasTables || hasSeries) && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} isSeveral=${whole.length >= FEWEST} hasEpochs=${whole.some(({ series }) => series.some(isEpochs))} /></div></div>`}
     ${hasSeries && html`<${Overlaid} whole=${whole} look=${look} />`}
     ${hasTables && html`<div class="charts"><${TableCharts} owners=${owners} look=${look} /></div>`}
     ${isNothing && html`<${None} of="chart" isOver=${whole.every(({ run }) => run.ended)} />`}`;
@@ -103,20 +101,22 @@ function Overlaid({ whole, look }) {
   const texts = [...lines].filter(([, of]) => of.some(({ curve }) => curve.series.kind === "text"));
   return html`
     <${Tiles} tiles=${single.map(([name, of]) => ({ name, rows: of.map(({ label, place, curve }) => ({ label: whole.length > 1 ? label : "", place, value: curve.series.last })) }))} />
-    <div class="charts">${charts.map(([name, of]) => html`<${ChartCard} key=${name} title=${name} lines=${of.slice(0, MOST_LINES)} look=${look} />${of.length > MOST_LINES && html`<p class="dim small">${of.length - MOST_LINES} runs are not drawn in this chart.</p>`}`)}</div>
+    <div class="charts">${charts.map(([name, of]) => html`<${ChartCard} key=${name} title=${name} lines=${of} look=${look} />`)}</div>
     <${Texts} texts=${texts.flatMap(([name, of]) => of.map(({ label, run_id, curve }) => ({ name: whole.length > 1 ? `${name} · ${label}` : name, run_id, series: curve.series })))} />`;
 }
 
 /** @param {Read[]} whole */
 function byName(whole) {
-  /** @type {Map<string, { curve: Curve, label: string, place: number, started: number, run_id: string }[]>} */
+  /** @type {Map<string, { curve: Curve, label: string, place: number, started: number, epochs: Curve | undefined, run_id: string }[]>} */
   const found = new Map();
   whole.forEach(({ run, series }, place) => {
+    const told = series.find(isEpochs);
+    const epochs = told && new Curve(run.run_id, { ...told, best: null });
     for (const one of series) {
       const isOwn = one.source === "call" || one.source === "log";
       const name = plain(isOwn ? one.name : `${one.name} (${one.source})`);
       const curve = new Curve(run.run_id, { ...one, best: one.best ?? null });
-      found.set(name, [...(found.get(name) ?? []), { curve, label: labelOf(/** @type {any} */ (run)), place, started: Date.parse(run.started ?? ""), run_id: run.run_id }]);
+      found.set(name, [...(found.get(name) ?? []), { curve, label: labelOf(/** @type {any} */ (run)), place, started: Date.parse(run.started ?? ""), epochs, run_id: run.run_id }]);
     }
   });
   return found;

@@ -1,7 +1,7 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
 import { ownOf } from "./own.js";
-import { bucketsOf, isOffline, json } from "./source.js";
+import { age, bucketsOf, isOffline, json } from "./source.js";
 
 /** @import { NewPoints, Series, Value } from "./types" */
 
@@ -44,6 +44,13 @@ export function oddOf(given) {
   return ownOf({ NaN: "N", Infinity: "+", "-Infinity": "-" }, String(given)) ?? "";
 }
 
+/** @typedef {"step" | "epoch" | "time"} Axis */
+
+/** Is it what a run logs of its epochs: at which step which began, or how much of one was done? @param {Series} series */
+export function isEpochs({ name, kind, count }) {
+  return /(^|\/)epoch$/i.test(name) && kind !== "text" && count > 1;
+}
+
 export class Curve {
   /** @param {string} run @param {Series} series */
   constructor(run, series) {
@@ -54,10 +61,13 @@ export class Curve {
     /** How many points the buckets stand for, from the first on. */
     this.end = 0;
     this.isLoaded = false;
+    this.age = age;
     /** What is being read, and of which range. @type {Promise<void> | null} */
     this.loading = null;
     this.reading = "";
     this.isStepped = false;
+    /** Of a series that tells epochs: its points by step. @type {Bucket[] | null} */
+    this.epochs = null;
   }
 
   get key() {
@@ -66,7 +76,7 @@ export class Curve {
 
   /** Reads the buckets, all of them or of a span. @param {Span | null} range */
   load(range) {
-    if (isOffline && this.isLoaded) return Promise.resolve(); // what is in the page is all there is
+    if (isOffline && this.isLoaded && this.age === age) return Promise.resolve(); // what is in the page is all there is
     const key = JSON.stringify(range);
     if (this.loading && this.reading === key) return this.loading;
     const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {
@@ -84,6 +94,7 @@ export class Curve {
     const { buckets, end } = unpack(await bucketsOf(this.run, query));
     await this.lookInto(buckets);
     this.buckets = buckets;
+    this.epochs = null;
     this.end = range ? this.series.count : end;
     this.isLoaded = true;
     this.isStepped ||= buckets.some((bucket) => bucket.step !== null);
@@ -115,6 +126,7 @@ export class Curve {
       const bad = number === null ? 1 : 0;
       this.buckets.push({ step: news.steps[place] ?? null, time: news.times[place] ?? 0, min: number, max: number, last: number, bad, odd: oddOf(given), ordinal: news.first + place, count: 1 });
     }
+    this.epochs = null;
     this.end = news.first + news.values.length;
     return this.end === series.count;
   }
@@ -124,17 +136,33 @@ export class Curve {
     return (this.isStepped ||= this.buckets.some((bucket) => bucket.step !== null));
   }
 
-  /** What of the series lies within a range of the axis; null: all of it. @param {"step" | "time"} axis @param {[number, number] | null} range @param {number} started milliseconds @returns {Span | null} */
+  /** The epoch at a step, in proportion between two points of a series that tells epochs, and beyond its ends as at these. @param {number | null} step */
+  epochAt(step) {
+    const known = (this.epochs ??= this.buckets.filter((bucket) => bucket.step !== null && bucket.last !== null).sort((one, other) => (one.step ?? 0) - (other.step ?? 0)));
+    if (step === null) return null;
+    let [from, to] = [0, known.length - 1];
+    while (to - from > 1) {
+      const middle = (from + to) >> 1;
+      if ((known[middle]?.step ?? 0) <= step) from = middle;
+      else to = middle;
+    }
+    const [low, high] = [known[from], known[to]];
+    if (!low || !high) return null;
+    const share = high.step === low.step ? 0 : (step - (low.step ?? 0)) / ((high.step ?? 0) - (low.step ?? 0));
+    return (low.last ?? 0) + ((high.last ?? 0) - (low.last ?? 0)) * share;
+  }
+
+  /** What of the series lies within a range of the axis; null: all of it. @param {Axis} axis @param {[number, number] | null} range @param {number} started milliseconds @returns {Span | null} */
   span(axis, range, started) {
-    if (range === null || (axis === "step" && !this.hasSteps)) return null;
+    if (range === null || axis === "epoch" || (axis === "step" && !this.hasSteps)) return null;
     const [low, high] = range;
     return axis === "step" ? { from: low, to: high } : { from_time: started + low * 1000, to_time: started + high * 1000 };
   }
 
-  /** Columns in the order of x. @param {"step" | "time"} axis @param {number} started milliseconds @returns {Drawn} */
-  drawn(axis, started) {
+  /** Columns in the order of x. @param {Axis} axis @param {number} started milliseconds @param {Curve} [epochs] the run's series of epochs @returns {Drawn} */
+  drawn(axis, started, epochs) {
     const bySteps = axis === "step" && this.hasSteps;
-    const along = (/** @type {Place} */ { step, time, ordinal }) => (axis === "time" ? (time - started) / 1000 : bySteps ? step : ordinal);
+    const along = (/** @type {Place} */ { step, time, ordinal }) => (axis === "time" ? (time - started) / 1000 : axis === "epoch" ? (epochs?.epochAt(step) ?? null) : bySteps ? step : ordinal);
     const placed = this.buckets.map((bucket) => ({ x: along({ ...bucket, ordinal: bucket.ordinal + bucket.count - 1 }), bucket }));
     const usable = /** @type {{ x: number, bucket: Bucket }[]} */ (placed.filter((one) => one.x !== null));
     usable.sort((one, other) => one.x - other.x);

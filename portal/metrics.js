@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { ChartCard } from "./chart-card.js";
 import { Look, LookTools } from "./chart-look.js";
-import { Curve, keyOf } from "./curve.js";
+import { Curve, isEpochs, keyOf } from "./curve.js";
 import { TableCharts } from "./chart-tables.js";
 import { Texts, Tiles } from "./chart-tiles.js";
 import { None } from "./empty.js";
@@ -23,6 +23,11 @@ export class Metrics {
     this.moved = signal(/** @type {Map<string, number>} */ (new Map()));
     this.shown = computed(() => [...this.curves.value.values()].filter((curve) => curve.series.name.toLowerCase().includes(this.search.value.toLowerCase())));
     this.learn(series);
+  }
+
+  /** The series that tells the run's epochs. */
+  get epochs() {
+    return [...this.curves.value.values()].find((curve) => isEpochs(curve.series));
   }
 
   /** @param {Series[]} series */
@@ -106,7 +111,7 @@ function isLine({ series }) {
 function Tools({ metrics }) {
   return html`<div class="tools">
     ${metrics.curves.value.size > 6 && html`<input type="search" placeholder="Find a metric" aria-label="Find a metric" onInput=${(/** @type {any} */ event) => (metrics.search.value = event.target.value)} />`}
-    <${LookTools} look=${metrics.look} />
+    <${LookTools} look=${metrics.look} hasEpochs=${metrics.epochs !== undefined} />
   </div>`;
 }
 
@@ -120,7 +125,7 @@ function title(curve) {
 function Chart({ curve, metrics, run }) {
   const { series } = curve;
   const best = series.best && series[series.best] !== null ? series[series.best] : null;
-  const lines = [{ curve, label: title(curve), place: 0, started: Date.parse(run.started) }];
+  const lines = [{ curve, label: title(curve), place: 0, started: Date.parse(run.started), epochs: metrics.epochs }];
   const isStepped = metrics.look.axis.value === "step";
   const more = series.source === "printed" && isStepped && html`<${Where} run=${run.run_id} name=${series.name} step=${metrics.look.pinned.value} />`;
   return html`<${ChartCard} title=${title(curve)} lines=${lines} look=${metrics.look} count=${metrics.moved.value.get(curve.key) ?? 0} best=${best} more=${more || null} />`;

@@ -1,7 +1,7 @@
 // Where data comes from: the portal's API, or, in a page that was exported, what is in the page itself. Nothing else of the charts fetches.
 
 /** What an exported page holds: answers of the API by their address. @type {Record<string, any> | null} */
-const kept = await unpacked(document.getElementById("kept")?.textContent ?? "");
+let kept = await unpacked(document.getElementById("kept")?.textContent ?? "");
 
 /** @param {string} packed gzip in base64; empty: this page was not exported */
 async function unpacked(packed) {
@@ -14,6 +14,14 @@ async function unpacked(packed) {
 const BUCKET_COLUMNS = 11;
 
 export const isOffline = kept !== null;
+/** How often what the page holds was replaced: a notebook tells its frame what came. */
+export let age = 0;
+
+/** Holds this from now on. @param {string} packed */
+export async function renew(packed) {
+  kept = await unpacked(packed);
+  age += 1;
+}
 
 export class Unread extends Error {}
 

@@ -30,6 +30,7 @@ for name, scale in (("first", 1.0), ("second", 0.6)):
         random.seed(3)
         for step in range(3000):
             noisy = scale * math.exp(-step / 700) + random.gauss(0, 0.05)
+            if step % 100 == 0: run.log("epoch", step / 100, step=step)
             run.log("loss", math.nan if step in (900, 901) else math.inf if step == 1500 else noisy, step=step)
         for number in range(3):
             png("picture.png", 80 * number)

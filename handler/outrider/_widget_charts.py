@@ -1,5 +1,5 @@
 """
-The charts of a run that has ended, as a frame of its own below what `_widget_page` shows: the page that `outrider export --html` writes.
+A run's charts, as a frame of its own below what `_widget_page` shows: the page that `outrider export --html` writes.
 
 For front ends that run scripts; elsewhere the frame is empty or taken away, and what stands above it is whole without. The page is packed:
 what it adds to a saved notebook is about a hundred kilobytes, and what the run's own points and pictures take.
@@ -30,28 +30,39 @@ def fragment(home: str, run_id: str) -> str:
     from gzip import compress
 
     page = _page(home, run_id) if control.can_start_agent() else b""
-    packed = compress(page, 9) if page else b""
-    if not packed or len(packed) > _MOST_BYTES:
+    return frame(b64encode(compress(page, 9)).decode()) if page else ""
+
+
+def frame(packed: str, name: str = "") -> str:
+    """The frame of a page that is packed by gzip and spelled in base64; empty where that is too large for a notebook."""
+    if len(packed) * 3 // 4 > _MOST_BYTES:
         return ""
-    frame = escape(_LOADER % b64encode(packed).decode(), quote=True)
+    loader = escape(_LOADER % packed, quote=True)
     return (
-        '<details class="outrider-charts" open><summary>Charts</summary><iframe title="Charts of the run" loading="lazy" '
-        f'sandbox="allow-scripts allow-downloads" style="width:100%;height:{_HEIGHT_PX}px;border:0" srcdoc="{frame}"></iframe></details>'
+        '<details class="outrider-charts" open><summary>Charts</summary><iframe title="Charts of the run" '
+        f'name="{escape(name)}" loading="lazy" '
+        f'sandbox="allow-scripts allow-downloads" style="width:100%;height:{_HEIGHT_PX}px;border:0" srcdoc="{loader}"></iframe></details>'
     )
 
 
-def _page(home: str, run_id: str) -> bytes:
-    """The page, made by a process of its own: it needs the agent's part, which a script's process never imports."""
-    import subprocess
+def command(home: str, run_id: str) -> list[str]:
+    """What writes the page to stdout: a process of its own, for it needs the agent's part, which a script's process never imports."""
+    return [sys.executable, "-m", "outrider", "export", run_id, "--html", "-o", "-", "--home", home]
 
-    # What is said of a run to processes that track must not reach one that only reads.
+
+def environment() -> dict[str, str]:
+    """That process's environment: what is said of a run to processes that track must not reach one that only reads."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("OUTRIDER_RUN_")}
     environ.update(OUTRIDER_DISABLED="1", OUTRIDER_AGENT_AUTOSTART="0", PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
-    command = [sys.executable, "-m", "outrider", "export", run_id, "--html", "-o", "-", "--home", home]
+    return environ
+
+
+def _page(home: str, run_id: str) -> bytes:
+    import subprocess
+
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "env": environment(), "cwd": "/", "timeout": _PATIENCE_S}
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, cwd="/", timeout=_PATIENCE_S, check=False
-        )
+        done = subprocess.run(command(home, run_id), check=False, **options)  # type: ignore[call-overload] # by name
     except (OSError, subprocess.SubprocessError):
         return b""
-    return done.stdout if done.returncode == 0 else b""
+    return bytes(done.stdout) if done.returncode == 0 else b""

@@ -3,9 +3,9 @@ RunDetails: a run in a cell of a notebook, kept up to date until the run ends; o
 
     outrider.RunDetails(run).show()
 
-What is shown is plain HTML, so that it stays in the saved notebook and in what is converted from it; the charts of a run that has ended
-come below it in a frame, for front ends that run scripts. It is drawn anew by one daemon thread a `show()`, and only in a notebook: a cell
-that waits, or trains, holds back nothing (decisions/0014).
+What is shown is plain HTML, so that it stays in the saved notebook and in what is converted from it. Its charts come below it in a frame,
+for front ends that run scripts, and follow the run where an agent takes in what it logs. It is drawn anew by one daemon thread a `show()`,
+and only in a notebook: a cell that waits, or trains, holds back nothing (decisions/0014, 0025).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from time import perf_counter, time_ns
 
-from outrider import _widget_charts, _widget_data, _widget_page, record
+from outrider import _widget_charts, _widget_data, _widget_live, _widget_page, record
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class RunDetails:
     def show(self, render_lib: Any = None, widget_settings: Any = None, *, charts: bool = True) -> None:  # noqa: ARG002 -- the arguments of old scripts
         """
         Shows status, metrics, child runs and last lines. In a notebook they are drawn anew until the run has ended, at most 2 s apart (for
-        runs that take longer than 0.2 s to read at most 10 s); elsewhere they are printed once. Returns at once. When the run has ended its
-        charts are added, where the agent is installed: without `charts`, not. The first two arguments are for scripts of the old SDK, and
-        mean nothing.
+        runs that take longer than 0.2 s to read at most 10 s); elsewhere they are printed once. Returns at once. Below are its charts: as
+        it goes on where an agent runs, else when it has ended, where the agent is installed; without `charts`, not. The first two arguments
+        are for scripts of the old SDK, and mean nothing.
         """
         look = _Look(self.run, has_charts=charts)
         shell = _notebook()
@@ -53,7 +53,8 @@ class RunDetails:
         display_it: Any = display.display  # it has no types
         handle = display_it(look.bundle(), raw=True, display_id=True)
         if not look.is_whole:
-            self._live = _Live(look, handle, shell)
+            live_charts = _widget_live.begun(self.run._home or "", self.run.id, display_it) if charts else None  # noqa: SLF001 -- as below
+            self._live = _Live(look, handle, shell, live_charts)
             self._live.start()
 
     def _ipython_display_(self) -> None:
@@ -93,6 +94,12 @@ class _Look:
         if self._charts is None:
             self._charts = _widget_charts.fragment(self.run._home or "", self.run.id)  # noqa: SLF001 -- where its records are
 
+    def taken_charts(self) -> str:
+        """The same, for who shows them: they are not part of the bundle then."""
+        self.draw_charts()
+        found, self._charts = self._charts or "", ""
+        return found
+
     @property
     def pause(self) -> float:
         """Seconds until the next look."""
@@ -120,10 +127,10 @@ class _Look:
 class _Live:
     """A view that is drawn anew until the run has ended, by a thread of its own. The end is drawn within the cell that ended the run."""
 
-    def __init__(self, look: _Look, handle: Any, shell: Any) -> None:
+    def __init__(self, look: _Look, handle: Any, shell: Any, charts: _widget_live.LiveCharts | None) -> None:
         from threading import Event, Thread
 
-        self._look, self._handle, self._shell = look, handle, shell
+        self._look, self._handle, self._shell, self._charts = look, handle, shell, charts
         self._wake = Event()
         self._stopped = False
         self._thread = Thread(target=self._go_on, name="outrider-widget", daemon=True)
@@ -143,12 +150,26 @@ class _Live:
             self._wake.wait(self._look.pause)
             self._wake.clear()
             if self._stopped:
-                return
+                break
             self._look.again()
             self._handle.update(self._look.bundle(), raw=True)
-        if not self._look.is_whole and not self._stopped:
-            self._look.draw_charts()
-            self._handle.update(self._look.bundle(), raw=True)
+            if self._charts is not None:
+                self._charts.look()
+        self._end()
+
+    def _end(self) -> None:
+        """Of a run that has ended, its charts as they stay: where those of the running one are, else below the rest."""
+        if self._stopped:
+            if self._charts is not None:
+                self._charts.close()
+            return
+        if self._look.is_whole:
+            return
+        if self._charts is not None:
+            self._charts.end(self._look.taken_charts())
+            return
+        self._look.draw_charts()
+        self._handle.update(self._look.bundle(), raw=True)
 
     def _cell_ended(self, *_: Any) -> None:
         if self._thread.is_alive() and self._look.run.status in record.TERMINAL:

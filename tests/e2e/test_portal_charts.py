@@ -108,6 +108,22 @@ def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
     assert max(found["count"]) < max(whole["count"])
 
 
+def test_a_run_that_logs_its_epochs_has_an_axis_of_them(portal, window):
+    """Each point stands at the epoch that was told at its step, in proportion between two that were."""
+    seen = window()
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
+    drawn(seen, 3)
+    page.click("button:text-is('Epoch')")
+    page.focus(f"{card('loss')} .plot")
+    page.keyboard.press("ArrowLeft")
+    seen.wait("document.querySelector('article[aria-label=loss] .readout').innerText.startsWith('epoch 29.99 ')")
+    assert "axis=epoch" in page.url
+    assert "the epoch of none of these points is known" in page.inner_text(card("again")), "it was logged without steps"
+    page = seen.open(f"/runs/{run_id(portal, 'strong')}?tab=metrics")
+    page.wait_for_selector(".tile")
+    assert page.locator("button:text-is('Epoch')").count() == 0
+
+
 def test_a_chart_is_read_by_keys_and_as_a_table(portal, window):
     """Arrows move the crosshair and the value is told; the table has the same numbers."""
     seen = window()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import struct
 
 import pytest
+from chart_rig import downloaded
 from portal_rig import Portal
 
 COUNT = 60
@@ -64,6 +66,14 @@ def test_a_comparison_of_many_runs_asks_a_few_times(portal, window):
     seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.startsWith('59 lines · 1,180 points')")
     asked = [url for url in seen.asked[before:] if "/api/" in url and not url.endswith("/events")]
     assert len(asked) == 4, asked
+    page.click("button:text-is('Spread')")
+    seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.includes('median')")
+    assert "spread=1" in page.url
+    numbers = downloaded(page, "loss", "CSV")[1]
+    rows = list(csv.DictReader(numbers.decode().splitlines()))
+    # At step 3 the runs have 0.3, 1.3 … 58.3.
+    assert [float(rows[3][column]) for column in ("value", "min", "max")] == pytest.approx([29.3, 3.2, 55.4])
+    page.click("button:text-is('Lines')")
     page.click("article[aria-label=loss] summary")
     page.click("article[aria-label=loss] .menu button:has-text('Show as table')")
     assert page.inner_text("article[aria-label=loss] tbody tr:nth-child(21)").split()[:4] == ["run", "1", "0", "1"]

@@ -149,6 +149,33 @@ def test_nbconvert_keeps_the_last_state_as_static_html(tmp_path):
     assert 'class="outrider-run"' in converted(saved, tmp_path, "--to", "html").read_text()
 
 
+def drawn(charts):
+    """How many points of `loss` the frame has drawn."""
+    label = charts.locator("article[aria-label='loss'] .plot")
+    found = re.match(r"loss: (\d+) points", (label.get_attribute("aria-label") or "") if label.count() else "")
+    return int(found[1]) if found else 0
+
+
+def test_the_charts_of_a_run_follow_it_in_the_portals_own_renderer(lab, opened):
+    """In one frame, that is told what came: it is not made anew, so what is zoomed stays so. At the end it holds the whole run."""
+    assert control.start_agent(str(lab.folder / "home"), wait=120), "charts are of what an agent has taken"
+    page = opened(SHOWN, BUSY, "run.complete()")
+    page.run_all()
+    until((lab.notebooks / "busy").exists, 60)
+    charts = page.page.frame_locator("iframe[title='Charts of the run']")
+    charts.locator("article[aria-label='loss'] canvas").wait_for(timeout=90_000)
+    first = until(lambda: drawn(charts), 30)
+    charts.locator("button:text-is('log y')").click()
+    until(lambda: drawn(charts) > first, 60, "the charts stand still")
+    assert page.is_busy()
+    assert charts.locator("button:text-is('log y')").get_attribute("aria-pressed") == "true"
+    page.page.screenshot(path=kept("widget-charts-live.png"))
+    (lab.notebooks / "busy").unlink()
+    page.wait_text("Completed", "points")
+    until(lambda: drawn(charts) == points(page), 60, "the last points are missing")
+    assert page.page.locator("iframe[title='Charts of the run']").count() == 1
+
+
 SUBMITTED = """
 import outrider
 run = outrider.Experiment(outrider.Workspace.from_config(), "widgets").submit(outrider.ScriptRunConfig("src", script="train.py"))

@@ -34,6 +34,10 @@ def test_a_sentence_says_what_changed():
     assert comparing.sentence({"Parameters": differ, "Environment": differ[:1]}) == (
         "They differ in 4 parameters (a, b, c …) and 1 fact of the environment (a)."
     )
+    assert comparing.sentence({"Parameters": [], "Environment": []}, ["train.py"]) == "They differ in 1 file of the code (train.py)."
+    several = comparing.sentence({"Parameters": differ[:1], "Environment": differ[:1]}, ["a.py", "b.py"])
+    assert several.endswith("and 2 files of the code (a.py, b.py).")
+    assert several.count(" and ") == 1
     assert comparing.sentence({"Parameters": [], "Environment": []}) == "Their parameters and environments are the same."
 
 
@@ -47,7 +51,7 @@ def test_code_is_compared_by_the_snapshots_zips(tmp_path):
     first, other = (snapshots.files(tmp_path / name) for name in "ab")
     assert {path for path in first if first[path] != other[path]} == {"train.py", "binary"}
     told = comparing.difference("train.py", *[snapshots.text(tmp_path / name, "train.py") for name in "ab"])
-    assert told["what"] == "1 lines added, 1 removed"
+    assert told["what"] == "1 line added, 1 removed"
     assert told["diff"].splitlines() == ["@@ -1,2 +1,2 @@", " x = 1", "-y = 2", "+y = 3"]
     assert snapshots.text(tmp_path / "a", "binary") is None
     assert comparing.difference("new.py", None, "x")["diff"] is None

@@ -47,7 +47,7 @@ def compared(sides: Sequence[Side], now: int) -> dict[str, Any]:
     }
     return {
         "runs": [documents.run(side.run, now) for side in sides],
-        "sentence": sentence(sections),
+        "sentence": sentence(sections, [path for path, _ in changed_files(sides)]),
         "sections": [{"title": title, "rows": found} for title, found in sections.items() if found],
     }
 
@@ -64,14 +64,19 @@ def row(name: str, values: Sequence[Any], best: int | None = None) -> Row:
     return {"name": name, "values": list(values), "differs": len(spelled) > 1, "best": best}
 
 
-def sentence(sections: Mapping[str, Sequence[Row]]) -> str:
-    """What changed, in one sentence."""
+def sentence(sections: Mapping[str, Sequence[Row]], files: Sequence[str] = ()) -> str:
+    """What changed, in one sentence. `files`: those of the code that are not the same in all runs."""
     parts = []
     for title, noun in (("Parameters", "parameter"), ("Environment", "fact of the environment")):
         differ = [one["name"] for one in sections[title] if one["differs"]]
         if differ:
             named = ", ".join(fmt.one_line(name) for name in differ[:NAMED]) + (" …" if len(differ) > NAMED else "")
             parts.append(f"{fmt.plural(len(differ), noun).replace('fact of the environments', 'facts of the environment')} ({named})")
+    if files:
+        named = ", ".join(fmt.one_line(path) for path in files[:NAMED]) + (" …" if len(files) > NAMED else "")
+        parts.append(f"{fmt.plural(len(files), 'file')} of the code ({named})")
+    if len(parts) > 1:
+        parts = [", ".join(parts[:-1]), parts[-1]]
     return f"They differ in {' and '.join(parts)}." if parts else "Their parameters and environments are the same."
 
 
@@ -106,9 +111,14 @@ def _metric(name: str, values: Sequence[Any]) -> Row:
 def _environment(side: Side) -> dict[str, Any]:
     run = side.run
     git = {name.rpartition("azureml.git.")[2]: value for name, value in side.properties.items() if name.startswith("azureml.git.")}
-    facts = {"command": fmt.command_line(run.command) if run.command else None, "folder": run.cwd, "python": run.python}
+    facts = {"command": fmt.command_line(run.command) if run.command else None, "folder": _folder(run), "python": run.python}
     facts |= {"host": run.host, "user": run.user, **{f"git {name.replace('_', ' ')}": value for name, value in git.items()}}
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _folder(run: records.Run) -> str | None:
+    """Where it ran; of a submitted run, whose folder is named after it, that it is the run's own."""
+    return "its own" if run.cwd and run.cwd.rpartition("/")[2] == run.run_id else run.cwd
 
 
 def _others(side: Side) -> dict[str, Any]:
@@ -132,4 +142,4 @@ def difference(path: str, before: str | None, after: str | None) -> dict[str, An
     more = len(lines) - DIFF_LINES
     shown = [*lines[:DIFF_LINES], *([f"@@ {more:,} lines more @@"] if more > 0 else [])]
     plus, minus = (sum(line.startswith(mark) for line in lines) for mark in "+-")
-    return {"path": path, "what": f"{plus} lines added, {minus} removed", "diff": "\n".join(shown)}
+    return {"path": path, "what": f"{fmt.plural(plus, 'line')} added, {minus:,} removed", "diff": "\n".join(shown)}

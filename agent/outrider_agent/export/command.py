@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
@@ -15,12 +16,11 @@ from outrider_agent import errors
 from outrider_agent.blobs import local
 from outrider_agent.cli import documents, fresh, importing, output
 from outrider_agent.cli import format as fmt
-from outrider_agent.export import bundle, page, tables
+from outrider_agent.export import bundle, follow, page, tables
 from outrider_agent.portal import assets
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Sequence
 
 EXPORT_EXAMPLES = """\
@@ -73,6 +73,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--metric", metavar="NAME", action="append", default=[], help="only this metric (may be given again)")
     parser.add_argument("--table", metavar="NAME", help="a table or rows that were logged, instead of points")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)  # for a notebook: see follow.py
     parser.set_defaults(handler=export, form="bundle")
 
 
@@ -84,6 +85,9 @@ def export(args: argparse.Namespace) -> int:
     fresh.refresh(args, home)
     with browsing.Browser(fresh.store_path(home)) as store:
         run_id = store.find_run(args.run)
+        if args.follow:
+            follow.follow(store, _blobs(home), run_id, sys.stdin.fileno(), sys.stdout.buffer)
+            return 0
         where = args.output or f"{run_id}{SUFFIX[args.form]}"
         with _target(where, force=args.force) as target:
             remarks = _write(args, home, store, run_id, target)

@@ -127,13 +127,17 @@ def page(given: Content, static: assets.Assets) -> str:
         tag("script", Safe(_closed(static.text("theme.js")))),
         tag("script", Safe(_closed(static.text("vendor/uplot.js")))),
     ]
-    packed = base64.b64encode(gzip.compress(shapes.encoded(given.kept), 9, mtime=0)).decode()
     body = [
         tag("main", _still(given, title), id="main"),
-        tag("script", Safe(packed), type="application/gzip", id="kept"),
+        tag("script", Safe(packed(given)), type="application/gzip", id="kept"),
         tag("script", Safe(f'import "outrider/{ENTRY}";'), type="module"),
     ]
     return f"<!doctype html>{tag('html', tag('head', *head), tag('body', *body), lang='en', data_run=given.run.run_id)}"
+
+
+def packed(given: Content) -> str:
+    """What the page's scripts draw: the kept answers."""
+    return base64.b64encode(gzip.compress(shapes.encoded(given.kept), 9, mtime=0)).decode()
 
 
 def import_map(static: assets.Assets) -> str:
