@@ -4,7 +4,7 @@ import { clock, plain, plural } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { LogView } from "./log.js" */
-/** @typedef {{ at: number, time: string, stream: string, message: string }} Hit */
+/** @typedef {{ at: number, time: string, stream: string, message: string, line: string | null }} Hit */
 
 const MOST = 1_000;
 
@@ -52,6 +52,6 @@ export function HitList({ hits, close }) {
   const state = hits.wrong || (hits.isDone ? (hits.found.length === MOST ? `the first ${plural(MOST, "line")}` : plural(hits.found.length, "line")) : `${plural(hits.found.length, "line")} so far…`);
   return html`<div class="card hits" role="region" aria-label="Lines found">
     <div class="heading"><span role="status"><b>${plain(hits.text)}</b> <span class=${hits.wrong ? "bad" : "dim"}>${state}</span></span><button type="button" class="icon" aria-label="Close" onClick=${close}>×</button></div>
-    <ol>${hits.found.map((hit) => html`<li><button type="button" class="plain" onClick=${() => hits.view.goTo(hit.at, hit.message.replace(/…$/, ""))}><time class="dim">${clock(hit.at)}</time> ${plain(hit.message)}</button></li>`)}</ol>
+    <ol>${hits.found.map((hit) => html`<li><button type="button" class="plain" onClick=${() => hits.view.goTo(hit.at, hit.message.replace(/…$/, ""), hit.line ?? "")}><time class="dim">${clock(hit.at)}</time> ${plain(hit.message)}</button></li>`)}</ol>
   </div>`;
 }

@@ -54,6 +54,7 @@ export class LogView {
   async goTo(at, text = "", place = "") {
     const query = new URLSearchParams({ at: String(at), limit: String(AROUND) });
     if (this.attempt !== null) query.set("attempt", String(this.attempt));
+    if (/^\d+\.\w+\.\d+$/.test(place)) query.set("line", place);
     const response = await fetch(`/api/v1/runs/${this.run}/lines?${query}`).catch(() => null);
     if (!response?.ok) return;
     const ending = /** @type {Ending} */ (await response.json());

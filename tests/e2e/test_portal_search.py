@@ -28,6 +28,10 @@ def portal(tmp_path_factory):
     end = {"k": "end", "t": START + LINES * SECOND, "status": "Completed", "reason": "completed"}
     made.write("long", "keeper-1-aaaaaaaa", *lines, end)
     made.write("long", "py-1-bbbbbbbb", *records, own=False)
+    loud = "".join(f"loud {number} of {number % 7 or 'SEVEN'}\n" for number in range(9_000))
+    for at in range(0, len(loud), 50_000):  # thousands of lines of one moment, cut anywhere
+        chunk = {"k": "c", "t": START + at, "f": 1, "o": at, "d": loud[at : at + 50_000]}
+        made.write("loud", "keeper-1-aaaaaaaa", chunk)
     made.ingest()
     running = Portal(home).start(OUTRIDER_PORTAL_PORT="0")
     yield running
@@ -67,6 +71,22 @@ def test_what_stands_around_a_moment_is_told(portal, second):
     assert times[0] <= at
     assert times[-1] >= min(at, (START + (LINES - 100) * SECOND) // 1_000_000)
     assert 50 <= len(answer["lines"]) <= 200
+
+
+def test_a_line_is_found_among_thousands_of_one_moment(portal):
+    """A hit says which line it is, for a moment may have more lines than are told; those around it are told, it in the middle."""
+    hits = portal.api("/runs/loud/search?text=SEVEN&limit=5000")["hits"]
+    assert len(hits) == -(-9_000 // 7)
+    for hit in (hits[0], hits[500], hits[-1], *hits[300:1200:100]):
+        answer = portal.api(f"/runs/loud/lines?at={hit['at']}&line={hit['line']}&limit=100")
+        numbers = [int(one["message"].split()[1]) for one in answer["lines"]]
+        number = int(hit["message"].split()[1])
+        assert number in numbers
+        assert hit["line"] == next(one["id"] for one in answer["lines"] if one["message"] == hit["message"])
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    for wrong in ("x", "1.stdout.", "1.stdout.-1", "9.nowhere.1"):
+        assert portal.ask(f"/api/v1/runs/loud/lines?at=1&line={wrong}").status == 400
+    assert portal.api("/runs/loud/lines?at=1&line=7.stderr.123456789")["lines"]
 
 
 def test_every_line_that_holds_a_text_is_found_once(portal):

@@ -203,7 +203,7 @@ def ending(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool 
 def _ending(store: reading.Reader, run_id: str, window: int, attempt: int | None) -> Ending:
     """What the last `window` records and chunks tell for certain, by time."""
     read_logs = store.logs(run_id, limit=window, last=True, attempt=attempt)
-    chunks, is_cut = _last_chunks(store, run_id, window, attempt)
+    chunks, is_cut = last_chunks(store, run_id, window, attempt)
     lines = list(transcript.lines(chunks))
     # Where one of the two was cut off, what the other has from before is not the whole story; nor is a line that may have begun before.
     edges = [read_logs[0].time] if len(read_logs) == window else []
@@ -224,14 +224,19 @@ def woven(store: reading.Reader, run_id: str, entries: Iterable[Entry]) -> list[
     return list(teller.marked(entries))
 
 
-def _last_chunks(store: reading.Reader, run_id: str, window: int, attempt: int | None) -> tuple[list[records.ConsoleChunk], bool]:
-    """The last `window` chunks, or fewer that hold as many lines: a chunk may be a line, or thousands. And whether there are more."""
+def last_chunks(
+    store: reading.Reader, run_id: str, window: int, attempt: int | None, before: int | None = None
+) -> tuple[list[records.ConsoleChunk], bool]:
+    """
+    The last `window` chunks (before one of them), or fewer that hold as many lines: a chunk may be a line, or thousands. And whether
+    there are more.
+    """
     found: list[records.ConsoleChunk] = []
     lines, size = 0, FEW_CHUNKS
     while len(found) < window and lines < window:
         asked = min(size, window - len(found))
-        before = {"before": found[0].key} if found else {}
-        page = store.console(run_id, limit=asked, last=True, attempt=attempt, **before)
+        edge = found[0].key if found else before
+        page = store.console(run_id, limit=asked, last=True, attempt=attempt, **({} if edge is None else {"before": edge}))
         found = [*page, *found]
         lines += sum(chunk.data.count(b"\n") for chunk in page)
         size *= 2

@@ -24,16 +24,33 @@ LONGEST_S = 0.5
 LOGS, CHUNKS = 5_000, 64
 #: A hit shows so many characters of its line.
 SHOWN = 400
-#: Around a moment so many chunks are read on each side at most.
-NEAR = 256
+#: After a moment no more of the console is read than this.
+NEAR_BYTES = 8 << 20
+
+
+class Place(NamedTuple):
+    """Where a line of the console is: `offset`, of a byte of it, counts in its stream of that attempt."""
+
+    attempt: int
+    stream: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.attempt}.{self.stream}.{self.offset}"
+
+    def is_in(self, chunk: records.ConsoleChunk) -> bool:
+        """Does the chunk have that byte?"""
+        here = (chunk.attempt, transcript.stream(chunk.fd)) == (self.attempt, self.stream)
+        return here and chunk.offset <= self.offset < chunk.offset + len(chunk.data)
 
 
 class Hit(NamedTuple):
-    """A line, or a record's message, that holds it."""
+    """A line, or a record's message, that holds it. `place`: of a line."""
 
     time: int
     stream: str
     text: str
+    place: Place | None = None
 
 
 class Found(NamedTuple):
@@ -86,7 +103,7 @@ def search(
     while (len(hits) < limit and clock.monotonic() < until) or any(rest.values()):
         chunks = store.console(run_id, after=console, limit=CHUNKS, attempt=attempt)
         if not chunks:
-            hits += [Hit(0, transcript.STREAMS[fd], _shown(_text(line))) for fd, line in rest.items() if line and wanted.is_in(line)]
+            hits += [Hit(0, transcript.stream(fd), _shown(_text(line))) for fd, line in rest.items() if line and wanted.is_in(line)]
             return Found(_timed(hits), None)
         for chunk in chunks:
             hits += _in_chunk(chunk, rest, wanted)
@@ -99,12 +116,14 @@ def search(
 def _in_chunk(chunk: records.ConsoleChunk, rest: dict[int, bytes], wanted: Wanted) -> Iterator[Hit]:
     """The lines that end in this chunk and hold it; what has no end yet is kept in `rest`."""
     data = rest.get(chunk.fd, b"") + chunk.data
+    begins = chunk.offset + len(chunk.data) - len(data)
     end = data.rfind(b"\n") + 1
     rest[chunk.fd] = data[end:]
     looked, place = wanted.ready(data), 0
     while place < end and (found := wanted.find(looked, place, end)) >= 0:
         start, place = data.rfind(b"\n", 0, found) + 1, data.find(b"\n", found) + 1 or end
-        yield Hit(chunk.time, transcript.STREAMS[chunk.fd], _shown(_text(data[start:place])))
+        stream = transcript.stream(chunk.fd)
+        yield Hit(chunk.time, stream, _shown(_text(data[start:place])), Place(chunk.attempt, stream, begins + start))
 
 
 def _text(line: bytes) -> str:
@@ -120,24 +139,58 @@ def _timed(hits: list[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: hit.time or 2**63)
 
 
-def around(store: browsing.Browser, run_id: str, time: int, count: int, attempt: int | None = None) -> journal.Ending:
-    """About `count` lines around that moment, woven. `logs` and `console` are the keys up to which it goes."""
+def around(
+    store: browsing.Browser, run_id: str, time: int, count: int, *, attempt: int | None = None, place: Place | None = None
+) -> journal.Ending:
+    """
+    About `count` lines around that moment, or around a place that was written then or soon after, woven. `logs` and `console` are the keys
+    up to which it goes.
+    """
     log, chunk = store.keys_at(run_id, time)
     half = max(1, count // 2)
     logs = [*store.logs_before(run_id, log, half, attempt=attempt), *store.logs(run_id, after=log - 1, limit=half, attempt=attempt)]
-    before = store.console_before(run_id, chunk, min(half, NEAR), attempt)
-    after = store.console(run_id, after=chunk - 1, limit=min(half, NEAR), attempt=attempt)
+    before, has_more = journal.last_chunks(store, run_id, half + 1, attempt, before=chunk)
+    ahead = None if place is None or any(place.is_in(one) for one in before) else place
+    after, goes_on = _chunks_from(store, run_id, chunk, half, attempt=attempt, place=ahead)
     lines = list(transcript.lines([*before, *after]))
-    if len(before) == min(half, NEAR):
+    if has_more:
         lines = journal.begun(lines)
-    low = max((one[0].time for one, size in ((logs, 2 * half), (before, min(half, NEAR))) if len(one) >= size), default=0)
-    high = min((one[-1].time for one, size in ((logs, 2 * half), (after, min(half, NEAR))) if len(one) >= size), default=2**63)
+    is_many = len(logs) >= 2 * half
+    low = max((one[0].time for one, is_cut in ((logs, is_many), (before, has_more)) if is_cut), default=0)
+    high = min((one[-1].time for one, is_cut in ((logs, is_many), (after, goes_on)) if is_cut), default=2**63)
     entries = [journal.Entry(one.time, record=one) for one in logs] + [journal.Entry(one.time, line=one) for one in lines]
     told = journal.woven(store, run_id, [one for one in sorted(entries, key=journal.when) if low <= one.time <= high])
-    return journal.Ending(_near(told, time, count), False, logs[-1].key if logs else 0, after[-1].key if after else 0)
+    return journal.Ending(_near(told, time, count, place), False, logs[-1].key if logs else 0, after[-1].key if after else 0)
 
 
-def _near(entries: Sequence[journal.Entry], time: int, count: int) -> list[journal.Entry]:
-    place = next((place for place, one in enumerate(entries) if one.time >= time), len(entries))
-    first = max(0, min(place - count // 2, len(entries) - count))
+def _chunks_from(
+    store: browsing.Browser, run_id: str, key: int, count: int, *, attempt: int | None, place: Place | None
+) -> tuple[list[records.ConsoleChunk], bool]:
+    """Chunks from that one on that hold so many lines, counted from the place on where one is given. And whether there are more."""
+    found: list[records.ConsoleChunk] = []
+    size, lines, asked = 0, 0, journal.FEW_CHUNKS
+    while lines <= count and size < NEAR_BYTES:
+        page = store.console(run_id, after=found[-1].key if found else key - 1, limit=asked, attempt=attempt)
+        for chunk in page:
+            if place is not None and place.is_in(chunk):
+                place = None
+            size += len(chunk.data)
+            lines += chunk.data.count(b"\n") if place is None else 0
+        found += page
+        if len(page) < asked:
+            return found, False
+        asked *= 2
+    return found, True
+
+
+def _near(entries: Sequence[journal.Entry], time: int, count: int, place: Place | None) -> list[journal.Entry]:
+    """So many of them, in the middle what is meant."""
+    middle = next((at for at, one in enumerate(entries) if one.time >= time), len(entries))
+    if place is not None:
+        middle = next((at for at, one in enumerate(entries) if one.line is not None and _has(one.line, place)), middle)
+    first = max(0, min(middle - count // 2, len(entries) - count))
     return list(entries[first : first + count])
+
+
+def _has(line: transcript.Line, place: Place) -> bool:
+    return (line.attempt, line.stream) == place[:2] and line.offset <= place.offset < line.offset + max(1, line.length)

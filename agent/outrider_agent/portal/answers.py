@@ -305,12 +305,13 @@ class Ending(Answer):
 
 
 class Hit(Answer):
-    """A line that holds what was looked for; `at` in milliseconds, as /lines takes it."""
+    """A line that holds what was looked for; `at` in milliseconds and `line`, of the console's, as /lines takes them."""
 
     at: int
     time: str
     stream: Literal["log", "stdout", "stderr"]
     message: str
+    line: str | None
 
 
 class Hits(Answer):

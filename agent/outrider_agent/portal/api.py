@@ -16,6 +16,8 @@ from outrider_agent.portal import asking, door, live, openapi, printed, shapes
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from multidict import MultiMapping
 
     from outrider_agent.store import records
@@ -52,6 +54,15 @@ def wanted(query: MultiMapping[str], limit: int = PAGE) -> browsing.Wanted:
         offset=asking.whole_number(query, "offset", 0) or 0,
         metrics=tuple(query.getall("metric")) if "metric" in query else None,
     )
+
+
+def place(query: Mapping[str, str]) -> searching.Place | None:
+    """`line`: ATTEMPT.STREAM.OFFSET of a line of the console. Raises `Wrong`."""
+    text = query.get("line", "")
+    found = re.fullmatch(r"(\d{1,9})\.(stdout|stderr|fd\d{1,9})\.(\d{1,18})", text)
+    if text and found is None:
+        raise asking.Wrong(f"line={text} is no place of a line (ATTEMPT.STREAM.OFFSET).")
+    return None if found is None else searching.Place(int(found[1]), found[2], int(found[3]))
 
 
 class Routes:
@@ -160,7 +171,9 @@ class Routes:
         attempt = asking.whole_number(query, "attempt", None, least=1)
         at = asking.whole_number(query, "at", None, most=2**43)
         if at is not None:
-            around = await self._context.read(searching.around, self._store, run, at * 1_000_000, limit, attempt)
+            around = await self._context.read(
+                searching.around, self._store, run, at * 1_000_000, limit, attempt=attempt, place=place(query)
+            )
             return asking.json_response(shapes.ending(around))
         found = await self._context.read(journal.ending, self._store, run, limit, with_echoes=True, attempt=attempt)
         return asking.json_response(shapes.ending(found))

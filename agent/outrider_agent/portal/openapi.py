@@ -149,6 +149,7 @@ ROUTES: tuple[Route, ...] = (
             _limit(1_000),
             ATTEMPT,
             Parameter(name="at", about="a moment in milliseconds since the epoch; else the end", kind="integer", least=0),
+            Parameter(name="line", about="with `at`: the line of the console that is meant, as a hit of /search has it"),
         ),
         answer=answers.Ending,
     ),

@@ -138,7 +138,16 @@ def ending(given: journal.Ending) -> Document:
 
 def hits(given: searching.Found) -> Document:
     """GET /runs/{id}/search."""
-    found = [{"at": one.time // 1_000_000, "time": fmt.iso(one.time), "stream": one.stream, "message": one.text} for one in given.hits]
+    found = [
+        {
+            "at": one.time // 1_000_000,
+            "time": fmt.iso(one.time),
+            "stream": one.stream,
+            "message": one.text,
+            "line": None if one.place is None else str(one.place),
+        }
+        for one in given.hits
+    ]
     return {"hits": found, "next": None if given.next is None else f"{given.next[0]}.{given.next[1]}"}
 
 
