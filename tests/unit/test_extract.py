@@ -104,6 +104,7 @@ CASES = {
     ),
     "words that join": (["step 1/20: alpha is 0.05, and mse is 3408.87"], (1, None, {"alpha": 0.05, "mse": 3408.87})),
     "the best told again": (["best: alpha 0.45 with mse 3295.71"], (None, None, {"best_mse": 3295.71})),
+    "how many steps": (["Epoch: 2/3 Train steps: 6 Val steps: 2 0.13s loss: 0.5"], (2, 2, {"loss": 0.5})),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }
 

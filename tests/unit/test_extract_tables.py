@@ -60,6 +60,23 @@ TABLES = {
         "┌───────┬──────┐\n│ epoch ┆ loss │\n│ ---   ┆ ---  │\n│ i64   ┆ f64  │\n╞═══════╪══════╡\n│ 1     ┆ 0.5  │\n└───────┴──────┘\n",
         [[7, 1, 1, {"loss": 0.5}]],
     ),
+    "groups of columns": (
+        "    |  Train          |  Test           |\n epoch   loss    acc     loss    acc\n     1   0.50   0.80     0.60   0.70\n",
+        [[3, 1, 1, {"Train/loss": 0.5, "Train/acc": 0.8, "Test/loss": 0.6, "Test/acc": 0.7}]],
+    ),
+    "a list of results": (
+        "===== Results =====\n\nTOK        100.00\nNER (P)     99.50\nother words\nREST         1.50\n",
+        [[3, None, None, {"TOK": 100.0}], [4, None, None, {"NER_(P)": 99.5}]],
+    ),
+    "precision and recall": (
+        "        P      R      F\nGPE  0.50   0.75   0.60\n",
+        [[2, None, None, {"GPE/P": 0.5, "GPE/R": 0.75, "GPE/F": 0.6}]],
+    ),
+    "one column of values": ("      ROC AUC\nPOS      1.00\n", [[2, None, None, {"POS/ROC_AUC": 1.0}]]),
+    "another heading ends a table": (
+        "epoch  loss   acc\n    1   0.5   0.8\n\n        foo    bar\nX      0.50   0.75\n",
+        [[2, 1, 1, {"loss": 0.5, "acc": 0.8}]],
+    ),
     "a list": ("epoch 3 IoU: [0.1, 0.2] loss: 0.5\n", [[1, 3, 3, {"IoU/0": 0.1, "IoU/1": 0.2, "loss": 0.5}]]),
     "a list without commas": ("per-class acc [0.91 0.85]\n", [[1, None, None, {"per-class_acc/0": 0.91, "per-class_acc/1": 0.85}]]),
     "a tensor": ("epoch 3 val iou tensor([0.1, 0.2])\n", [[1, 3, 3, {"val_iou/0": 0.1, "val_iou/1": 0.2}]]),

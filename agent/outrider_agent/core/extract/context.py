@@ -42,6 +42,7 @@ class Context(msgspec.Struct):
     above: list[str] = []
     columns: list[tuple[str, int, int]] = []
     is_ruled: bool = False
+    listed: int = -1  # the last line of a list of results
     separator: str = ""  # between the open table's cells; "": they stand by their widths
     is_numbered: bool = False  # its rows may begin with their numbers: the first stands right below the heading
     is_wrapped: bool = False  # its other columns stand further down, below the same rows' numbers

@@ -22,6 +22,8 @@ _DATA = re.compile(r"\[[-+\d.eE]+\s?,")
 #: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
 _BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
+COUNT = -1
+
 
 class Field(NamedTuple):
     """A name and where its value stands."""
@@ -53,6 +55,14 @@ def _is_aside(text: str, token: numerals.Token, found: labels.Label) -> bool:
     if "=" in found.name:
         return text[token.start - 1] == ":"
     return found.name.lower() == "best" and found.head.endswith("(")
+
+
+def _level(token: numerals.Token, name: str, axes: list[Axis]) -> int | None:
+    """How fine an axis a name is. COUNT: "Epoch 1/3, train steps: 6" says how many there are."""
+    if token.kind != "ratio" and names.is_total(name):
+        return None
+    level = names.axis(name)
+    return COUNT if level is not None and names.is_plural(name) and any(axis.total for axis in axes) else level
 
 
 def _listed(text: str, token: numerals.Token) -> list[tuple[int, int]]:
@@ -119,7 +129,7 @@ class Scan:
             self.split = self.split or split
 
     def _named(self, token: numerals.Token, found: labels.Label, begin: int) -> None:
-        level = names.axis(found.name) if token.kind == "ratio" or not names.is_total(found.name) else None
+        level = _level(token, found.name, self.axes)
         is_whole = token.kind == "ratio" or (token.kind == "number" and numerals.is_whole(self.text[token.start : token.stop]))
         if level is not None and (is_whole or (level == 0 and token.kind == "number")) and not token.unit:
             self._axis(token, level)
@@ -197,6 +207,8 @@ class Scan:
         return True
 
     def _axis(self, token: numerals.Token, level: int, *, is_leading: bool = False) -> None:
+        if level == COUNT:
+            return
         stop = token.middle if token.kind == "ratio" else token.stop
         total = (token.second, token.end) if token.kind == "ratio" else None
         self.axes.append(Axis(level, token.start, stop, total, is_leading))

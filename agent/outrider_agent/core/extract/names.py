@@ -148,6 +148,11 @@ def is_total(name: str) -> bool:
     return plain(name) in {"epochs", "numepochs", "maxepochs"}
 
 
+def is_plural(name: str) -> bool:
+    """Does an axis' name say several: `steps`, `iterations`?"""
+    return plain(name).endswith("s")
+
+
 def is_setting(name: str) -> bool:
     """Is it something that a user sets?"""
     return bool(set(words(name)) & (CONFIG | WEAK)) or words(name) == ("learning", "rate")

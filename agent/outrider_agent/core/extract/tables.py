@@ -20,11 +20,14 @@ _ROW = re.compile(
     r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
     r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])"
 )
+_ONE = re.compile(r"[A-Za-z_][\w/.-]{0,60}\s{2,60}-?\d+\.\d+$")
 #: A row that begins with a time has no name: each would be a series of its own.
 _MOMENT = re.compile(r"\d:\d\d|\d{4}-\d\d")
 _BARS = "|│┃║┆"
 #: A table is no wider.
 WIDEST = 2000
+#: Precision, recall and their mean, where nothing else stands in a heading.
+_SHORT = frozenset({"p", "r", "f", "f1", "f-1", "f-score", "fscore"})
 _ASIDE = frozenset({"support", "size", "cp"})
 _TIMES = frozenset({"time", "times", "elapsed", "seconds", "secs", "timestamp", "date", "duration"})
 _AXES = {"e": 0, "#": 3, "iter": 3, "epoch": 0, "step": 3}
@@ -76,9 +79,35 @@ def is_rule(text: str) -> bool:
     return _RULE.match(text) is not None
 
 
+def is_heading(text: str) -> bool:
+    """Is it the heading of some table: indented names and no number?"""
+    return (
+        text.startswith("  ")
+        and not text.rstrip().endswith((".", ":", ","))
+        and len(cells_of := text.split()) > 1
+        and not any(_VALUE.match(cell) for cell in cells_of)
+    )
+
+
+#: Over a list of results, whatever is drawn around the words.
+_RESULTS = re.compile(r"(?i)[\W_]*(?:\w+ ){0,2}(?:results?|metrics|scores|evaluation)(?: \(\w+ \w+\))?[\W_]*$")
+_RESULT = re.compile(r"\s{0,4}([A-Za-z](?:[\w()/.@-]| (?! )){0,60}?)\s{2,40}(-?\d+\.\d+)%?$")
+
+
+def is_results(text: str) -> bool:
+    """Does a line say that results follow, and nothing else?"""
+    return len(text) < WIDEST and _RESULTS.match(text) is not None
+
+
+def result(text: str) -> tuple[str, float] | None:
+    """A name, blanks, and a measured value: an entry of a list of results."""
+    found = _RESULT.match(text.rstrip()) if len(text) < WIDEST else None
+    return (found[1].strip(), float(found[2])) if found and not is_aside(found[1]) else None
+
+
 def may_be_row(text: str) -> bool:
     """Could it be one: a number first, or one behind a word or two, and more behind it?"""
-    return len(text) < WIDEST and _ROW.match(text) is not None
+    return len(text) < WIDEST and (_ROW.match(text) is not None or _ONE.match(text) is not None)
 
 
 def header(above: list[str], row: str) -> list[Column] | None:
@@ -93,22 +122,22 @@ def header(above: list[str], row: str) -> list[Column] | None:
         return indexed
     if any(_VALUE.match(word) for word in head.split()):
         return None
-    columns = _columns(_CELL.finditer(head))
+    columns = _apart(_columns(_CELL.finditer(head)), lines[:-1])
     cells = len(bars.without(row).split())
     if len(lines) > 1 and (stacked := _stacked(lines[-2], head, cells)):
         return stacked
-    if len(columns) == 1 and cells == 2 and _is_last(lines[-1], row, columns[0]):
+    if len(columns) == 1 and _is_only(lines[-1], row, columns[0]):
         return columns
     if not _is_header(columns):
-        columns = _columns(_WORD.finditer(head))
+        columns = _apart(_columns(_WORD.finditer(head)), lines[:-1])
         if len(columns) != cells:
             return None
     return columns if _is_header(columns) else None
 
 
-def _is_last(head: str, row: str, column: Column) -> bool:
-    """Is it the one column that was left of a table too wide for the page: over a numbered row, flush with its value?"""
-    is_flush = row.split(maxsplit=1)[0].isdigit() and len(row.rstrip()) == column.stop and head.startswith("  ")
+def _is_only(head: str, row: str, column: Column) -> bool:
+    """Is it a metric's one column, over a row with a name or a number (of a table too wide for the page), flush with its value?"""
+    is_flush = len(row.rstrip()) == column.stop and head.startswith("  ") and not _VALUE.match(row.strip())
     return is_flush and names.is_metric(column.name, measured=True)
 
 
@@ -135,6 +164,23 @@ def _columns(cells: Iterable[re.Match[str]]) -> list[Column]:
     return columns
 
 
+def _apart(columns: list[Column], above: list[str]) -> list[Column]:
+    """Columns of one name: each with the heading over its group (`Train | Test`) before it, else with its number behind it."""
+    known = [column.name for column in columns]
+    if len(set(known)) == len(known):
+        return columns
+    groups = [(found.start(), found.end(), found[0].strip()) for line in above[-2:] if "|" in line for found in re.finditer(r"[^|]+", line)]
+    made: list[Column] = []
+    for place, column in enumerate(columns):
+        name, middle = column.name, (column.start + column.stop) / 2
+        if known.count(name) > 1:
+            group = next((text for start, stop, text in groups if start <= middle < stop and text), "")
+            number = known[: place + 1].count(name)
+            name = f"{group}/{name}" if group else f"{name}_{number}" if number > 1 else name
+        made.append(column._replace(name=name))
+    return made
+
+
 def _closed(name: str) -> str:
     """`Box(P` got its bracket at the end of the heading: each has its own."""
     if name.endswith(")") and "(" not in name:
@@ -153,7 +199,7 @@ def _ruled(head: str, rule: str) -> list[Column] | None:
 
 def _stacked(upper: str, lower: str, cells: int) -> list[Column] | None:
     first, second = list(_WORD.finditer(upper)), list(_WORD.finditer(lower))
-    if not len(first) == len(second) == cells or any(_VALUE.match(word[0]) for word in first):
+    if not len(first) == len(second) == cells or any(_VALUE.match(word[0]) or word[0] in _BARS for word in first):
         return None
     columns = [Column(f"{a[0]} {b[0]}", *b.span()) for a, b in zip(first, second, strict=True)]
     return columns if _is_header(columns) else None
@@ -163,6 +209,8 @@ def _is_header(columns: list[Column]) -> bool:
     """Does it name a metric, and something beside it? Or an axis, and much beside it?"""
     if any(names.is_metric(column.name, measured=True) for column in columns):
         return len(columns) > 1
+    if len(columns) > 1 and all(column.name.lower() in _SHORT for column in columns):
+        return True
     return len(columns) > 3 and names.axis(columns[0].name) is not None
 
 
@@ -191,7 +239,7 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
     number = int(cells[0][0]) if _is_numbered(columns, cells) else None
     if not axes and keyed is None and number is None:
         return None
-    return Row(_named(values, keyed, columns), axes, keyed is not None, number)
+    return Row(_named(values, keyed), axes, keyed is not None, number)
 
 
 def _is_numbered(columns: list[Column], cells: list[re.Match[str]]) -> bool:
@@ -204,12 +252,12 @@ def _is_numbered(columns: list[Column], cells: list[re.Match[str]]) -> bool:
     )
 
 
-def _named(values: dict[str, float], keyed: str | None, columns: list[Column]) -> dict[str, float]:
+def _named(values: dict[str, float], keyed: str | None) -> dict[str, float]:
     if not keyed or keyed == "all":
         return values
     if names.is_metric(keyed, measured=True) and len(values) == 1:
         return {keyed: next(iter(values.values()))}
-    return {f"{keyed}/{name}": value for name, value in values.items()} if len(columns) > 1 else values
+    return {f"{keyed}/{name}": value for name, value in values.items()}
 
 
 def _key(cells: list[re.Match[str]], text: str) -> str | None:

@@ -18,7 +18,21 @@ class Tabular:
 
     def take(self, text: str, above: list[str]) -> bool:
         """Is the line a row of a table? `above`: the lines before it, the nearest last."""
-        return self._separated(text, above) or (tables.may_be_row(bars.without(text)) and self._row(text, above))
+        return (
+            self._result(text, above) or self._separated(text, above) or (tables.may_be_row(bars.without(text)) and self._row(text, above))
+        )
+
+    def _result(self, text: str, above: list[str]) -> bool:
+        """A name and its value in a list below a line that says: results."""
+        now = self._context
+        last = next((line for line in reversed(above) if line.strip()), "")
+        if now.listed != now.line - 1 and not tables.is_results(last):
+            return False
+        if (found := tables.result(text)) is None:
+            return False
+        now.listed = now.line
+        self._timeline.table_row(tables.Row({found[0]: found[1]}, [], is_keyed=True), "list")
+        return True
 
     def _separated(self, text: str, above: list[str]) -> bool:
         """A row of separated values, below its heading or further down."""
@@ -47,7 +61,7 @@ class Tabular:
             if not now.is_wrapped or above[-2:-1] == [] or above[-2].strip():
                 now.numbered = []
             now.is_wrapped = any(line.endswith("\\") for line in above[-2:])
-        elif not now.columns or now.separator:
+        elif not now.columns or now.separator or (above and tables.is_heading(above[-1])):
             return False
         row = tables.row(now.table(), text, is_ruled=now.is_ruled)
         if row is None or not row.values or (row.is_numbered and not now.is_numbered):
