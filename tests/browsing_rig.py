@@ -76,6 +76,15 @@ class Window:
         """Until the expression is true in the page. Asked from outside: inside, the page's policy forbids to evaluate a text."""
         return until(lambda: self._evaluated(expression, argument), PATIENCE_S, f"{expression} in {self.page.url}")
 
+    def wait_asked(self, *words):
+        """The addresses with these words that the page asked for. What it asks is heard only while it is talked to."""
+
+        def asked():
+            self.page.evaluate("0")
+            return [url for url in self.asked if all(word in url for word in words)]
+
+        return until(asked, PATIENCE_S, f"nothing with {words} was asked for by {self.page.url}")
+
     def _evaluated(self, expression, argument):
         try:
             return self.page.evaluate(expression, argument)

@@ -8,7 +8,6 @@ import re
 import pytest
 from browsing_rig import kept
 from chart_rig import LOGGED, MODELS, card, downloaded, run_id, tracked
-from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,7 @@ def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40, steps=5)
     page.mouse.up()
     seen.wait("location.hash.includes('x=')")
-    asked = until(lambda: [url for url in seen.asked if "name=loss" in url and "from_time=" in url], 30)
+    asked = seen.wait_asked("name=loss", "from_time=")
     low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_time", "to_time"))
     found = portal.ask(asked[0].removeprefix(portal.url).replace("f64", "json")).json()
     assert low <= min(found["time_min"]) <= max(found["time_max"]) <= high
