@@ -1,10 +1,11 @@
-// What was read from the run's output, and what was not: how far it is, lines that look like numbers, a rule made from one of them; and of a
-// printed point the line that it was read from.
+// What was read from the run's output, and what was not: how far it is, lines that look like numbers; and of a printed point the line that it
+// was read from.
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { withQuery } from "./address.js";
 import { duration, plain, plural } from "./format.js";
 import { html } from "./html.js";
+import { RuleMaker } from "./rule-maker.js";
 
 /** @typedef {{ line: number, text: string | null }} Unread */
 /** @typedef {{ share: number | null, eta_s: number | null, unread: number, silent_s: number | null, is_stalled: boolean, lines: Unread[] }} Progress */
@@ -12,7 +13,6 @@ import { html } from "./html.js";
 
 const EVERY_MS = 10_000;
 const progress = signal(/** @type {Progress | null} */ (null));
-const said = signal("");
 const origins = signal(/** @type {{ name: string, found: Origin[] } | null} */ (null));
 
 /** `attempt`: whose log the page shows; null: all. @param {{ run: string, attempt: number | null, isOver: boolean, names: string[] }} props */
@@ -31,7 +31,7 @@ export function Printed({ run, attempt, isOver, names }) {
     ${found.is_stalled && html`<p class="notice" role="status">No output for ${duration(found.silent_s ?? 0)}: six times longer than usual.</p>`}
     ${names.length > 0 && html`<p class="dim small">Read from what it printed: ${names.map((name) => html`<button type="button" class="link" onClick=${() => explain(run, name)}>${plain(name)}</button> `)}</p>`}
     ${origins.value && html`<${Lines} shown=${origins.value} attempt=${attempt} />`}
-    ${found.unread > 0 && html`<${Unread} run=${run} found=${found} />`}
+    ${found.unread > 0 && html`<details><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary><${RuleMaker} run=${run} lines=${found.lines} /></details>`}
   </section>`;
 }
 
@@ -66,24 +66,4 @@ export function Where({ run, name, step }) {
 function Lines({ shown, attempt }) {
   return html`<div class="card scroll"><table class="list"><thead><tr><th>${plain(shown.name)}</th><th>Step</th><th>Line</th><th>Read from</th><th>Rule</th></tr></thead>
     <tbody>${shown.found.map((one) => html`<tr><td class="figure">${String(one.value)}</td><td class="figure">${one.step ?? ""}</td><td class="figure">${one.time === null ? one.line : html`<a href=${place(one, attempt)} title="Show it in the log">${one.line}</a>`}</td><td><code>${plain(one.text ?? "")}</code></td><td class="dim">${one.rule}</td></tr>`)}</tbody></table></div>`;
-}
-
-/** @param {{ run: string, found: Progress }} props */
-function Unread({ run, found }) {
-  return html`<details><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary>
-    <pre class="log">${found.lines.map((one) => `${one.line}: ${plain(one.text ?? "")}\n`)}</pre>
-    <form onSubmit=${(/** @type {SubmitEvent} */ event) => make(event, run)}>
-      <label>Metric <input name="name" required /></label>
-      <label>Pattern, the number in brackets <input name="pattern" required placeholder="Loss is ([0-9.]+)" /></label>
-      <button type="submit">Read by this rule</button> <span role="status">${said.value}</span>
-    </form></details>`;
-}
-
-/** @param {SubmitEvent} event @param {string} run */
-async function make(event, run) {
-  event.preventDefault();
-  const given = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
-  const answer = await fetch(`/api/v1/runs/${run}/rules`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
-  const found = await answer.json();
-  said.value = answer.ok ? `${plural(found.points, "point")} read; the experiment's later runs are read by it too` : found.error;
 }

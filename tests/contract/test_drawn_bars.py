@@ -88,3 +88,28 @@ def test_a_last_line_without_an_end_is_of_when_it_came(tmp_path):
     assert printed_points(rig) == {"loss": [(T0 + SECOND, None, 0.5)]}
     printed.reread(tmp_path / "db", "r1")
     assert printed_points(rig) == {"loss": [(T0 + SECOND, None, 0.5)]}
+
+
+def drawn(path, head, frames):
+    """A store that got these frames, one a second."""
+    return stored(path, chunks([head, *(f"\r{frame}" for frame in frames)], SECOND), range(len(frames)))
+
+
+def test_a_keras_bar_has_points_at_parts_of_its_epoch(tmp_path):
+    """Whose last state is the epoch's."""
+    frames = [f"{n}/10 ━━━━━━━━━━━━━━━━━━━━ 9s 1s/step - accuracy: 0.{n} - loss: {9 - n}.5" for n in range(1, 10)]
+    rig = drawn(tmp_path / "db", "Epoch 2/4\n", frames)
+    assert [(round(step, 3), value) for _, step, value in printed_points(rig)["loss"]] == [(1 + n / 10, 9.5 - n) for n in range(1, 9)]
+    assert rig.read.points("r1", "loss", "printed")[0].value == 8.5
+    assert round(origins.Origins(tmp_path / "db").progress("r1", T0).share, 3) == round(1.9 / 4, 3)
+
+
+def test_a_counter_that_is_drawn_over_has_points(tmp_path):
+    """Whatever it looks like, where it counts to a total; percentages only tell how far the run is, and a download nothing."""
+    rig = drawn(tmp_path / "a", "", [f"[{n:2}/50] loss={n / 100} lr 0.1" for n in range(1, 8)])
+    assert [(step, value) for _, step, value in printed_points(rig)["loss"]] == [(n, n / 100) for n in range(1, 6)]
+    assert origins.Origins(tmp_path / "a").progress("r1", T0).share == 7 / 50
+    drawn(tmp_path / "b", "", [f"Working... ━━━━╸━━━━━━ {10 * n}% 0:00:0{n}" for n in range(1, 8)])
+    assert origins.Origins(tmp_path / "b").progress("r1", T0).share == 0.7
+    drawn(tmp_path / "c", "", [f"model.bin  {10 * n}%[===>    ] 12.{n}M  3.41MB/s  eta 5s" for n in range(1, 8)])
+    assert origins.Origins(tmp_path / "c").progress("r1", T0).share is None

@@ -60,11 +60,19 @@ def test_a_rule_that_is_none_is_refused(portal):
 def test_a_rule_is_made_on_the_page(portal, window):
     """Lines look like numbers; a rule reads them; a printed series shows its lines."""
     run = run_of(portal, "ruled")
-    page = window().page
+    opened = window()
+    opened.allowed = ("400",)  # a pattern that is none yet
+    page = opened.page
     page.goto(f"{portal.url}/runs/{run}")
     page.get_by_text("5 lines look like numbers").click()
-    page.get_by_label("Metric", exact=True).fill("quality")
+    page.get_by_role("button", name="0.4", exact=True).click()
+    page.get_by_text("It reads 5 of these 5 lines").wait_for()
+    page.get_by_text("[[metrics]]").wait_for()
+    assert portal.ask(f"/api/v1/runs/{run}/printed?name=quality").status == 404  # a preview changes nothing
+    page.get_by_label("Pattern, the number in brackets").fill("it is (")
+    page.get_by_text("is no regular expression").wait_for()
     page.get_by_label("Pattern, the number in brackets").fill("it is: ([0-9.]+)")
+    page.get_by_label("Metric", exact=True).fill("quality")
     page.get_by_role("button", name="Read by this rule").click()
     page.get_by_text("13 points read").wait_for()
     assert [one["value"] for one in portal.api(f"/runs/{run}/printed?name=quality&limit=2")] == [0.4, 0.5]

@@ -16,6 +16,7 @@ from outrider_agent.portal import asking
 from outrider_agent.store import records
 
 if TYPE_CHECKING:
+    from outrider_agent.core.extract import rules
     from outrider_agent.store import browsing, origins
 
 POINTS, MOST_POINTS = 5, 1_000
@@ -59,7 +60,7 @@ class Routes:
         return asking.json_response(await self._context.read(progress, self._store, request.match_info["run"], time.time_ns()))
 
     async def rules(self, request: web.Request) -> web.Response:
-        """POST /runs/{run}/rules: a rule for the run's experiment; the run is read again by it."""
+        """POST /runs/{run}/rules: a rule for the run's experiment; the run is read again by it. A preview changes nothing."""
         run = request.match_info["run"]
         await self._context.read(self._store.run, run)
         try:
@@ -69,6 +70,8 @@ class Routes:
             raise asking.Wrong('A rule is {"name": "loss", "pattern": "Loss is ([0-9.]+)"}.') from exc
         except errors.BadRule as exc:
             raise asking.Wrong(str(exc)) from exc
+        if given.preview:
+            return asking.json_response(await self._context.read(preview, self._store, run, rule))
         count = await self._context.given.agent.reread(run, [rule])
         return asking.json_response({"run": run, "points": count})
 
@@ -78,6 +81,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True):
 
     pattern: str
     name: str = ""
+    preview: bool = False
 
 
 def document(one: origins.Origin) -> dict[str, Any]:
@@ -89,3 +93,13 @@ def progress(store: browsing.Browser, run: str, now: int) -> dict[str, Any]:
     """How far a run is by its own account, and the last lines that look like numbers."""
     found = store.progress(run, now)
     return {**msgspec.to_builtins(found), "lines": msgspec.to_builtins(store.unread(run))}
+
+
+def preview(store: browsing.Browser, run: str, rule: rules.Rule) -> dict[str, Any]:
+    """What a rule would read of the last lines that look like numbers."""
+    found: list[dict[str, Any]] = []
+    for one in store.unread(run):
+        metrics, *_ = rule.read(one.text or "") or ({},)
+        if metrics:
+            found.append({"line": one.line, "metrics": {name: records.json_value(value) for name, value in metrics.items()}})
+    return {"run": run, "points": sum(len(one["metrics"]) for one in found), "read": found}

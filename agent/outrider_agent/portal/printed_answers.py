@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from outrider_agent.portal import answers
 
 
@@ -51,8 +53,16 @@ class Progress(answers.Answer):
     lines: list[Unread]
 
 
+class ReadBy(answers.Answer):
+    """What a rule would read of a line."""
+
+    line: int
+    metrics: dict[str, answers.Scalar]
+
+
 class Reread(answers.Answer):
-    """A run that was read again by a new rule; how many points it has from what it printed."""
+    """A run that was read again by a new rule: how many points it has from what it printed. Of a preview: what the rule would read."""
 
     run: str
     points: int
+    read: list[ReadBy] | msgspec.UnsetType = msgspec.UNSET

@@ -33,6 +33,8 @@ SQL = queries.load("printed")
 CACHED = 256
 #: A line in progress keeps no more bytes: of a bar that is drawn over and over its last states.
 LONGEST_TAIL, KEPT_TAIL = 256 << 10, 64 << 10
+#: What reads a line with a counter that is drawn over, beside the rules for bars.
+COUNTED = frozenset({"kv", "dict"})
 #: While a run is read again, what was found is written after so many bytes.
 REREAD_BYTES = 4 << 20
 
@@ -114,9 +116,9 @@ class StreamReader:
 
     def _live(self, frame: drawing.Frame) -> list[extract.Reading]:
         """What a frame of the bar shows. By an extractor that is thrown away: what a line leaves behind it leaves when it ends."""
-        aside = extract.Extractor(self._user, self.extractor.state)
+        aside = extract.Extractor(self._user, self.extractor.state, is_live=True)
         found = self._guarded(lambda: aside.read(frame.text, self.offset - frame.before_end))
-        return [one for one in found if one.rule.startswith("bar.")]
+        return [one for one in found if one.rule.startswith("bar.") or (one.step == frame.reached and one.rule in COUNTED)]
 
     def _guarded(self, work: Callable[[], list[extract.Reading]]) -> list[extract.Reading]:
         """The output is kept whatever a rule makes of it: one that fails costs these lines' points, and is told in the run's notes."""

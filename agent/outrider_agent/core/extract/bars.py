@@ -9,6 +9,9 @@ _TQDM = re.compile(r"(?<!\d)(?P<n>\d+)/(?P<total>\d+) \[[\d:?]*<(?P<eta>[^,\]]*)
 _OPEN = re.compile(r"(?<!\d)(?P<n>\d+)it \[[\d:]*, *(?P<rate>[^,\]]*)(?P<more>,?)")
 _KERAS = re.compile(r"\s*(?P<n>\d+)/(?P<total>\d+|Unknown)\s*(?:\[[^\]]*\]|━+)?\s")
 _KERAS_PACE = re.compile(r"\d(?:s|ms|us|µs|ns|min)/(?:step|sample|epoch|batch)\b| ETA: ")
+_COUNT = re.compile(r"(?<![\w./-])(\d{1,9}) ?/ ?(\d{1,9})(?![\w./-])")
+_SHARE = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d+)?) ?%")
+_SIZES = re.compile(r"\d ?(?:[kMGT]i?B?|bytes)(?:/s)?\b")
 _BYTES = re.compile(r"(?i)[kMGT]?i?B/s$")
 _DRAWN = re.compile(r"[━█▉▊▋▌▍▎▏╸╺╍─░▒▓]{2,}")
 _CLOCKS = re.compile(r"\d+:\d\d(?::\d\d)?")
@@ -68,6 +71,23 @@ def _tqdm(text: str, start: int, match: re.Match[str]) -> Bar:
 def is_download(bar: Bar) -> bool:
     """Does it count bytes?"""
     return _BYTES.search(bar.rate) is not None
+
+
+def counted(text: str) -> tuple[float, float] | None:
+    """
+    How far a line says it is that draws over itself: (count, total). By its bar, else by the only count of a total, else by the only
+    percentage. None for what counts bytes.
+    """
+    bar = find(text, 0)
+    if bar is not None:
+        return None if bar.numbers is None or is_download(bar) or not bar.numbers[1] else bar.numbers
+    if _SIZES.search(text):
+        return None
+    counts = [(float(count), float(total)) for count, total in _COUNT.findall(text)]
+    if len(counts) == 1 and counts[0][0] <= counts[0][1] and counts[0][1] > 1:
+        return counts[0]
+    shares = [float(share) for share in _SHARE.findall(text)]
+    return (shares[0], 100.0) if not counts and len(shares) == 1 and shares[0] <= 100 else None
 
 
 def without(text: str) -> str:

@@ -20,10 +20,11 @@ WINDOW = 8 << 10
 
 
 class Frame(NamedTuple):
-    """One to be read, as raw bytes; it begins `before_end` bytes before what has come so far ends."""
+    """One to be read, as raw bytes, and how far it counts; it begins `before_end` bytes before what has come so far ends."""
 
     text: bytes
     before_end: int
+    reached: float
 
 
 class Drawing:
@@ -61,28 +62,28 @@ class Drawing:
         if now - self._at < EVERY_NS:
             return None
         self._at, chosen = now, self._choose()
-        if chosen is None or chosen[1] == self._count:
+        if chosen is None or chosen.reached == self._count:
             return None
-        frame, self._count = chosen
-        return frame
+        self._count = chosen.reached
+        return chosen
 
-    def _choose(self) -> tuple[Frame, float] | None:
+    def _choose(self) -> Frame | None:
         """The last frame of the last count before the newest."""
         pieces = self._window.split(b"\r")
         first = 1 if self._is_cut else 0
         newest, after = None, 0
         for place in range(len(pieces) - 1, first - 1, -1):
-            count = _count(pieces[place])
+            count = _count(pieces[place], is_last=place == len(pieces) - 1)
             if count is not None and newest is None:
                 newest = count
             elif count is not None and count != newest:
-                return Frame(pieces[place], after + len(pieces[place])), count
+                return Frame(pieces[place], after + len(pieces[place]), count)
             after += len(pieces[place]) + 1
         return None
 
 
-def _count(piece: bytes) -> float | None:
-    if not piece:
-        return None
-    bar = bars.find(frames.settled(piece).decode("utf-8", "replace"), 0)
-    return None if bar is None or bar.kind != "tqdm" else float(bar.line[bar.counted[0] : bar.counted[1]])
+def _count(piece: bytes, *, is_last: bool) -> float | None:
+    """What a frame counts. The last one may be torn: it counts only as a bar that is whole as far as its pace."""
+    text = frames.settled(piece).decode("utf-8", "replace") if piece else ""
+    counted = bars.counted(text) if text and (not is_last or bars.find(text, 0) is not None) else None
+    return None if counted is None else counted[0]

@@ -67,13 +67,14 @@ class Extractor:
 
     `read` takes whole lines (the last may lack its newline where the output ends); `finish` gives what was still open. `state` is all that
     a later extractor needs to go on; what else is kept here only saves time. `user` are the user's own rules: they go first.
+    `is_live`: frames of a line in progress are read; of a bar over an epoch's batches a part is one of the epoch.
     """
 
-    def __init__(self, user: Iterable[rules.Rule] = (), state: Any = None) -> None:
+    def __init__(self, user: Iterable[rules.Rule] = (), state: Any = None, *, is_live: bool = False) -> None:
         self._user = tuple(user)
         self._context = context.restored(state) if state is not None else context.Context()
         self._shapes: dict[bytes, plan.Pattern | None] = {}
-        self._timeline = timeline.Timeline(self._context)
+        self._timeline = timeline.Timeline(self._context, is_live=is_live)
         self._tabular = tabular.Tabular(self._context, self._timeline)
 
     @property

@@ -23,8 +23,9 @@ Axes = tuple[float | None, float | None, float | None]  # epoch, step, total
 class Timeline:
     """Gathers readings in `found`; keeps the context's epoch, step and progress. `place`: line, offset and length of the line at hand."""
 
-    def __init__(self, state: context.Context) -> None:
+    def __init__(self, state: context.Context, *, is_live: bool = False) -> None:
         self._context = state
+        self._is_live = is_live
         self.place = (0, 0, 0)
         self.found: list[Reading] = []
 
@@ -223,9 +224,13 @@ class Timeline:
     def _keras(self, bar: bars.Bar, made: plan.Plan | None) -> None:
         """A bar over an epoch's batches: its last state is the epoch's. Without a heading it is an evaluation."""
         now = self._context
-        if made is None or made.kind != plan.METRICS or not bar.is_full:
+        if made is None or made.kind != plan.METRICS or not (bar.is_full or (self._is_live and now.header is not None)):
             return
         metrics = {name: float(bar.text[span[0] : span[1]]) for name, span in made.values}
+        if not bar.is_full and bar.numbers is not None and now.header is not None:
+            count, total = bar.numbers
+            self._emit(metrics, made.rule, now.header - 1 + count / total, now.header, total=now.total)
+            return
         self._emit(metrics, made.rule, now.header, now.header, split=None if now.header is not None else "eval", total=now.total)
         now.header = None
 
@@ -244,10 +249,11 @@ def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | No
     """How far the run is by the bar in a line that is not finished: (count, total). Of a bar over an epoch's batches: epochs."""
     text = frames.settled(tail[-BAR_BYTES:]).decode("utf-8", "replace")
     bar = bars.find(text, 0)
-    if bar is None or bar.numbers is None or bars.is_download(bar) or not bar.numbers[1]:
+    counted = bars.counted(text) if bar is not None or b"\r" in tail else None  # a line that is not drawn over may be anything
+    if counted is None:
         return None
-    count, total = bar.numbers
-    if bar.kind == "keras" and state.header is not None and state.total:
+    count, total = counted
+    if bar is not None and bar.kind == "keras" and state.header is not None and state.total:
         return max(state.header - 1, 0.0) + count / total, state.total
     return count, total
 
