@@ -13,6 +13,7 @@ import time
 
 import pytest
 from container_rig import Rig
+from tails import descriptors
 from waiting import until
 
 from outrider_agent.collect import container
@@ -32,20 +33,20 @@ def stamp(after):
 class Written:
     """The folder of one container, as its engine keeps it."""
 
-    def __init__(self, folder):
-        self.folder = folder / ID
+    def __init__(self, folder, name=ID):
+        self.name, self.folder = name, folder / name
         self.folder.mkdir(parents=True)
 
     def line(self, text, at):
         """One more line of its json-file."""
-        with (self.folder / f"{ID}-json.log").open("a") as log:
+        with (self.folder / f"{self.name}-json.log").open("a") as log:
             log.write(json.dumps({"log": text + "\n", "stream": "stdout", "time": stamp(at)}) + "\n")
 
     def state(self, started, finished, running=False):
         """What the engine knows of it now, replaced at once."""
         ended = stamp(finished) if finished is not None else "0001-01-01T00:00:00Z"
         state = {"Running": running, "StartedAt": stamp(started), "FinishedAt": ended, "ExitCode": 0}
-        document = {"ID": ID, "Name": "/x", "State": state, "Config": {"Labels": {"outrider.experiment": "e"}}}
+        document = {"ID": self.name, "Name": "/x", "State": state, "Config": {"Labels": {"outrider.experiment": "e"}}}
         (self.folder / "new").write_text(json.dumps(document))
         (self.folder / "new").replace(self.folder / "config.v2.json")
 
@@ -180,3 +181,54 @@ def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, tmp_path, 
 def mount(folder):
     """Something else lies there."""
     subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+
+
+def test_c05_idle_containers_cost_no_descriptor_and_a_hot_one_is_seen(begin, tmp_path):
+    """Three hundred that are over and said to be, one that writes: an idle one is a stat, nothing of it is open."""
+    for number in range(300):
+        Written(tmp_path / "containers", f"{number:064d}").state(1.0, 2.0)
+    hot = Written(tmp_path / "containers")
+    hot.state(1.0, None, running=True)
+    rig = begin()
+    until(lambda: rig.collector.statistics().running == 1)
+    assert rig.collector.statistics().containers == 301
+    before = descriptors()
+    hot.line("hot", 3.0)
+    rig.wait_output(RUN, b"hot\n")
+    assert len(descriptors() - before) <= 4, "the hot one's log, its segment and locks"
+
+
+def test_c06_thousands_of_names_that_are_no_containers(engine, begin, tmp_path):
+    """Also one that is as long as a name can be. Engines' folders have two levels, no more are looked into."""
+    folder = tmp_path / "containers"
+    for number in range(3000):
+        (folder / f"{number}-{'n' * 200}").mkdir()
+    deep = folder / "d"
+    for _ in range(20):
+        deep.mkdir()
+        deep = deep / ("d" * 255)
+        if len(str(deep)) > 3800:
+            break
+    engine.line("found", 1.0)
+    engine.state(1.0, 2.0)
+    rig = begin()
+    rig.wait_end(RUN)
+    assert (rig.runs(), rig.output(RUN)) == ([RUN], b"found\n")
+
+
+def test_c17_one_that_several_rules_name_is_one_and_rules_that_change_lose_no_place(engine, home, tmp_path):
+    """By label, by name and because all are: once. With other rules, as after a reload, it is read on; named no more, it is left."""
+    engine.line("one", 1.0)
+    engine.state(1.0, None, running=True)
+    made, settings = [], {"docker_folder": str(tmp_path / "containers"), "pods_folder": "", "sockets": (), "sweep_interval_s": 0.05}
+    try:
+        for number, rules in enumerate(({"select": "all", "names": ("x", "*")}, {"select": "labeled"}, {"names": ("x",)})):
+            made.append(Rig(home, **settings, **rules).start())
+            engine.line(f"more {number}", 2.0 + number)
+            made[-1].wait_output(RUN, b"more %d\n" % number)
+            made[-1].close()
+        assert made[-1].output(RUN) == b"one\nmore 0\nmore 1\nmore 2\n"
+        assert (made[-1].runs(), made[-1].gaps(RUN)) == ([RUN], [])
+    finally:
+        for rig in made:
+            rig.close()

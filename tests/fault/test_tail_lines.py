@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 
 import pytest
 from tails import Reader, Writer, descriptors, line
 
-from outrider_agent.collect import tail
+from outrider_agent.collect import held, tail
 
 RESTARTED = [pytest.param(False, id="one-agent"), pytest.param(True, id="restarted")]
 
@@ -155,6 +156,47 @@ def test_c08_unreadable_for_a_while(log):
     writer.write(2)
     reader.step()
     assert (reader.ids, reader.lost) == ([1, 2, 3, 4, 5, 6], [])
+
+
+class Failing:
+    """`os` for held.py, whose reads fail with an error while there is one."""
+
+    def __init__(self):
+        self.error = None
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def pread(self, *arguments):
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error))
+        return os.pread(*arguments)
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
+def test_c11_a_disk_that_cannot_be_read_for_a_while(log, monkeypatch, error):
+    """It is said, tried again, and goes on where it was; ESTALE: with the file that lies there under the name. No other log waits."""
+    monkeypatch.setattr(held, "os", disk := Failing())
+    writer, reader = Writer(log), Reader(log)
+    writer.write(2)
+    reader.step()
+    writer.write(2)
+    disk.error = error
+    reader.step(3)
+    assert reader.tail.trouble.startswith(f"{log}: ")
+    disk.error = None
+    reader.step()
+    assert (reader.tail.trouble, reader.ids, reader.lost) == (None, [1, 2, 3, 4], [])
+
+
+def test_c11_what_cannot_be_read_to_the_end_is_a_gap(tmp_path):
+    """A file whose every read fails with EIO, as a bad disk's do: of a container that is over, what is missing is said."""
+    log = tmp_path / "log"
+    log.symlink_to("/proc/self/mem")
+    reader = Reader(log).step()
+    assert "Input/output error" in reader.tail.trouble
+    (lost,) = reader.finish().lost
+    assert "cannot be read (Input/output error)" in lost.why
 
 
 def test_c13_a_folder_that_comes_later(tmp_path):

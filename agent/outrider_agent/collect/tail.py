@@ -11,6 +11,8 @@ one thread at a time.
 # ruff: noqa: PTH116
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,8 +106,7 @@ class Tail:
     """
     One log: the file at `path` and those it was before. `remembered`: what an earlier agent had to `remember`.
 
-    `roots`: folders that a link may lead into; without any, it may lead anywhere. `alone`: whoever writes it replaces it where others
-    rotate, so that one file is all there ever is.
+    `roots`: folders that a link may lead into; without any, it may lead anywhere. `alone`: its writer replaces it where others rotate.
     """
 
     def __init__(
@@ -118,8 +119,8 @@ class Tail:
         self._remembered = dict(remembered or {})
         self._done: dict[foreign.Identity, tuple[int, foreign.Mark]] = {}
         self._copies: set[foreign.Identity] = set()
-        self._next = max(self._remembered, default=0) + 1
-        self._again = False
+        self._numbers = itertools.count(max(self._remembered, default=0) + 1)
+        self._again = self._is_broken = False
         self.more = False  #: the last step ended before it had read everything
         self.trouble: str | None = None  #: why the file at the path cannot be opened now
 
@@ -150,10 +151,9 @@ class Tail:
                 break
         for number, told in self._remembered.items():
             events += [*([] if told.drained else [Lost(number, None, _gone(told, []))]), Ended(number)]
-        last = self._held[-1] if self._held else None
         for one in self._held:
             events += _end(one)
-            if one is not last:
+            if one is not self._held[-1]:
                 events.append(Drained(one.number, one.mark()))
             self._let_go(one)
         self._held, self._remembered = [], {}
@@ -189,7 +189,12 @@ class Tail:
             self._arrive(events)
 
     def _read(self, one: held.Held, events: list[Event]) -> int:
-        got, event = one.read()
+        try:
+            got, event = one.read()
+        except OSError as exc:
+            self._cannot(one, exc)
+            return 0
+        self._is_broken, self.trouble = False, None if self._is_broken else self.trouble
         if got == held.REWRITTEN:
             self._renew(one, events)
             return 0
@@ -200,27 +205,44 @@ class Tail:
                 events.append(Piece(one.number, event.start, event.data, one.mark()))
         return got
 
+    def _cannot(self, one: held.Held, exc: OSError) -> None:
+        """It could not be read: it is tried again, and where the descriptor itself is no good any more, opened again by its path."""
+        self._is_broken, self.trouble = True, f"{one.path}: {exc.strerror}"
+        if exc.errno == errno.ESTALE:
+            self._remembered[one.number] = Position(one.path, one.mark())
+            self._held.remove(one)
+            one.close()
+
     def _arrive(self, events: list[Event]) -> None:
         """Takes up what lies at the path, and what was rotated away between two looks, the oldest first."""
-        found = self._siblings.open_all()
+        found, remembered = self._siblings.open_all(), self._remembered
         self.trouble = self._siblings.trouble
+        try:
+            self._take_up(found, events)
+        except OSError as exc:  # none of them is judged by what cannot be read: it is tried again
+            self._is_broken, self.trouble, self._remembered = True, f"{self._path}: {exc.strerror}", remembered
+            for candidate in found:
+                if candidate not in self._held:
+                    candidate.close()
+
+    def _take_up(self, found: list[held.Held], events: list[Event]) -> None:
         known = {one.identity: one for one in self._held}
-        remembered, self._remembered = self._remembered, {}
-        _recognize(found, remembered, events)
+        _recognize(found, self._remembered, events)
+        self._remembered = {}
         events += _outrun(self._held, found, alone=self._alone)
         for candidate in found:
             same = known.get(candidate.identity)
             if same is not None:
                 same.path = candidate.path
                 candidate.close()
-            elif candidate.number or self._is_done(candidate):
+            elif candidate.number or _is_done(self._done, candidate):
                 self._take_back(candidate, events)
-            elif (original := self._original(candidate)) is not None:
+            elif (original := _original(self._held, candidate)) is not None:
                 if candidate is found[-1]:  # what lies at the path now goes on where the file went that lay there
                     self._begin(candidate, events, original.offset)
                 elif original.judge(original.mark()) is foreign.Verdict.SAME:
                     self._copies.add(candidate.identity)
-                    candidate.resume(self._number(), candidate.size())
+                    candidate.resume(next(self._numbers), candidate.size())
                     self._take_back(candidate, events)
                 else:
                     candidate.close()  # `_renew` reads in it what is missing
@@ -231,18 +253,6 @@ class Tail:
         if self.trouble is None:  # what could not be looked at is not gone
             events += [Ended(self._done.pop(identity)[0]) for identity in self._done.keys() - order.keys()]
             self._copies &= order.keys()
-
-    def _is_done(self, candidate: held.Held) -> bool:
-        """Was it read to its end and let go? Then its place is known, should it have grown."""
-        told = self._done.get(candidate.identity)
-        if told is None or candidate.judge(told[1]) is not foreign.Verdict.SAME:
-            return False
-        candidate.resume(told[0], told[1].offset)
-        return True
-
-    def _original(self, candidate: held.Held) -> held.Held | None:
-        """The file that is held, and so exists itself, of which this is a copy: what both hold is read there."""
-        return next((one for one in self._held if one.offset and candidate.judge(one.mark()) is foreign.Verdict.MOVED), None)
 
     def _take_back(self, candidate: held.Held, events: list[Event]) -> None:
         """A file whose place is known is read on from there, or let go again where there is nothing to read."""
@@ -257,7 +267,7 @@ class Tail:
         self._let_go(candidate)
 
     def _begin(self, candidate: held.Held, events: list[Event], offset: int = 0) -> None:
-        candidate.resume(self._number(), offset)
+        candidate.resume(next(self._numbers), offset)
         self._held.append(candidate)
         events.append(Begun(candidate.number, candidate.path, candidate.mark()))
         while len(self._held) > MOST_HELD:
@@ -271,9 +281,8 @@ class Tail:
     def _renew(self, one: held.Held, events: list[Event]) -> None:
         """The file was truncated or rewritten: what is there is read from its beginning, after what a copy of the old content still has."""
         self._again = True
-        place = self._held.index(one)
-        before, mark = self._held[:place], one.mark()
-        after = self._held[place + 1 :]
+        place, mark = self._held.index(one), one.mark()
+        before, after = self._held[:place], self._held[place + 1 :]
         self._held = before
         copied = False
         for candidate in self._siblings.open_all():
@@ -284,10 +293,8 @@ class Tail:
                 copied = True
             else:
                 candidate.close()
-        why = f"{one.path} was truncated or rewritten after byte {mark.offset:,} was read; "
-        why += "what came between its copy and that may be missing" if copied else "what was written since then and before that is missing"
-        events += [Lost(one.number, None, why), Ended(one.number)]
-        one.resume(self._number(), 0)
+        events += [Lost(one.number, None, _rewritten(one.path, mark.offset, copied=copied)), Ended(one.number)]
+        one.resume(next(self._numbers), 0)
         self._held += [one, *after]
         events.append(Begun(one.number, one.path, one.mark()))
 
@@ -311,10 +318,6 @@ class Tail:
         self._done[one.identity] = (one.number, one.mark())
         one.close()
 
-    def _number(self) -> int:
-        self._next += 1
-        return self._next - 1
-
 
 def _recognize(found: list[held.Held], remembered: Mapping[int, Position], events: list[Event]) -> None:
     """After a start: which of the files are those that an earlier agent read? Those get their number and place."""
@@ -330,6 +333,20 @@ def _recognize(found: list[held.Held], remembered: Mapping[int, Position], event
         events += [*([] if told.drained else [Lost(number, None, _gone(told, found))]), Ended(number)]
 
 
+def _is_done(done: Mapping[foreign.Identity, tuple[int, foreign.Mark]], candidate: held.Held) -> bool:
+    """Was it read to its end and let go? Then its place is known, should it have grown."""
+    told = done.get(candidate.identity)
+    if told is None or candidate.judge(told[1]) is not foreign.Verdict.SAME:
+        return False
+    candidate.resume(told[0], told[1].offset)
+    return True
+
+
+def _original(holding: list[held.Held], candidate: held.Held) -> held.Held | None:
+    """The file that is held, and so exists itself, of which this is a copy: what both hold is read there."""
+    return next((one for one in holding if one.offset and candidate.judge(one.mark()) is foreign.Verdict.MOVED), None)
+
+
 def _outrun(holding: list[held.Held], found: list[held.Held], *, alone: bool) -> list[Event]:
     """Is the newest file that is held not even among the rotated ones any more? Then others may have come and gone since the last look."""
     if not holding or not found or any(one.identity == holding[-1].identity for one in found) or len(found) < 2 - alone:
@@ -343,8 +360,17 @@ def _outrun(holding: list[held.Held], found: list[held.Held], *, alone: bool) ->
 
 
 def _end(one: held.Held) -> list[Event]:
-    rest = one.end()
+    try:
+        rest = one.end()
+    except OSError as exc:
+        why = f"{one.path} cannot be read ({exc.strerror}): what it held after byte {one.offset:,} is missing"
+        return [Lost(one.number, one.pending(), why)]
     return [] if rest is None else [Piece(one.number, *rest, one.mark(), torn=True)]
+
+
+def _rewritten(path: str, offset: int, *, copied: bool) -> str:
+    why = "what came between its copy and that may be missing" if copied else "what was written since then and before that is missing"
+    return f"{path} was truncated or rewritten after byte {offset:,} was read; {why}"
 
 
 def _gone(told: Position, found: list[held.Held]) -> str:
