@@ -2,13 +2,13 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { CurveCard } from "./automl-curves.js";
 import { importanceOf, kindOf, read } from "./automl-data.js";
-import { Examples } from "./automl-examples.js";
 import { ImportanceCard } from "./automl-importance.js";
 import { ModelLook } from "./automl-look.js";
 import { MatrixCard } from "./automl-matrix.js";
 import { PredictionsCard, ResidualsCard } from "./automl-regression.js";
 import { figure, plain } from "./format.js";
 import { html } from "./html.js";
+import { Later } from "./later.js";
 import { document_, isOffline, json } from "./source.js";
 
 /** @import { Kind } from "./automl-data.js" */
@@ -17,6 +17,8 @@ import { document_, isOffline, json } from "./source.js";
 /** One document of a run, or why there is none. @typedef {{ run: Shown, place: number, kind: Kind | "importance", name: string, data: any, broken: string | null, url: string }} Found */
 
 const EXPLANATION = /^explanation\/([0-9a-f]{8})\/([a-z_]+)(?:\/(\d+))?\.interpret\.json$/;
+/** What a `?` shows is read when it is asked for. */
+const EXAMPLES = () => import("./automl-examples.js").then((found) => found.Examples);
 const CURVES = /** @type {const} */ (["precision_recall", "roc", "calibration", "lift", "gains"]);
 
 /** @param {Shown} run */
@@ -105,11 +107,13 @@ function of(found, kind) {
   return found.filter((one) => one.kind === kind && one.broken === null).map(({ run, place, name, data }) => ({ label: labelOf(run), place, name, data, run }));
 }
 
+/** @param {string} of @returns {() => any} */
+const ask = (of) => () => html`<${Later} load=${EXAMPLES} given=${{ of }} />`;
+
 /** A classification's charts, with one threshold and one cut-off. @param {{ name: string, found: Found[], look: ModelLook }} props */
 function Group({ name, found, look }) {
   const [matrices, tables] = [of(found, "confusion_matrix"), of(found, "accuracy_table")];
   if (!matrices.length && !tables.length) return null;
-  const ask = (/** @type {string} */ what) => () => html`<${Examples} of=${what} />`;
   const given = matrices.map((one) => ({ ...one, table: tables.find((table) => table.run === one.run)?.data ?? null }));
   return html`<section aria-label=${name || "Classification"}>
     ${name && html`<h3><bdi>${plain(name)}</bdi></h3>`}
@@ -135,14 +139,14 @@ function Bound({ look, tables }) {
 /** @param {Found[]} found */
 function regression(found) {
   const [predictions, residuals] = [of(found, "predictions"), of(found, "residuals")];
-  return html`${predictions.length > 0 && html`<${PredictionsCard} given=${predictions} examples=${() => html`<${Examples} of="predictions" />`} />`}
-    ${residuals.length > 0 && html`<${ResidualsCard} given=${residuals} examples=${() => html`<${Examples} of="residuals" />`} />`}`;
+  return html`${predictions.length > 0 && html`<${PredictionsCard} given=${predictions} examples=${ask("predictions")} />`}
+    ${residuals.length > 0 && html`<${ResidualsCard} given=${residuals} examples=${ask("residuals")} />`}`;
 }
 
 /** @param {Found[]} found */
 function importance(found) {
   const given = of(found, "importance");
-  return given.length > 0 && html`<${ImportanceCard} given=${given} examples=${() => html`<${Examples} of="importance" />`} />`;
+  return given.length > 0 && html`<${ImportanceCard} given=${given} examples=${ask("importance")} />`;
 }
 
 /** @param {{ found: Found, isSeveral: boolean }} props */

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
 import io
 import json
 import sqlite3
+import subprocess
 import sys
 import zipfile
 
@@ -298,3 +301,23 @@ def test_without_pyarrow_it_is_said_what_to_install(tmp_path, capsys, monkeypatc
     assert code == 1
     assert "pip install 'outrider[parquet]'" in err
     assert not (tmp_path / "points.parquet").exists()
+
+
+def test_who_follows_a_run_has_its_page_then_what_came_and_no_process_when_it_goes(tmp_path):
+    """A notebook's frame is told so (decisions/0025). Whoever reads closes the pipe, or dies; the process ends."""
+    home = Home(tmp_path / "home")
+    home.write("r1", "py-1-aaaaaaaa", {"k": "run", "t": START}, {"k": "m", "t": START + 1, "n": "loss", "v": 0.5, "s": 0})
+    home.ingest()
+    given = home.command("export", "r1", "--html", "--follow", "-o", "-", environ={"OUTRIDER_AGENT_AUTOSTART": "0"})
+    with subprocess.Popen(given.pop("args"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, **given) as process:
+        word, _, packed = process.stdout.readline().partition(b" ")
+        assert word == b"page"
+        assert b'id="kept"' in gzip.decompress(base64.b64decode(packed))
+        home.write("r1", "py-1-aaaaaaaa", {"k": "m", "t": START + 2, "n": "loss", "v": 0.25, "s": 1})
+        home.ingest()
+        word, _, packed = process.stdout.readline().partition(b" ")
+        assert word == b"data"
+        kept = json.loads(gzip.decompress(base64.b64decode(packed)))
+        assert [(one["name"], one["count"], one["last"]) for one in kept["/runs/r1/metrics"]] == [("loss", 2, 0.25)]
+        process.stdin.close()
+        assert process.wait(60) == 0

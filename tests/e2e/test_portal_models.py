@@ -124,7 +124,7 @@ def test_a_question_mark_shows_a_poor_and_an_ideal_example(portal, window):
     assert buttons.count() == 9
     for place in range(9):
         buttons.nth(place).click()
-    assert page.locator(".examples figure svg").count() == 18
+    seen.wait("document.querySelectorAll('.examples figure svg').length === 18")
     assert page.locator(".examples figcaption").count() == 18
     assert "y = x" in page.inner_text(f"{card('Calibration')} .examples")
     seen.shot("charts-examples")
