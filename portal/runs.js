@@ -50,7 +50,7 @@ function App() {
     </div>
     ${runs.count.value > 0 && html`<${Actions} />`}
     ${isEmpty ? html`<p class="card dim pad">${runs.isDeleted.value ? "Nothing is deleted." : "No run fits."} ${queried("query") && html`<button type="button" onClick=${() => location.assign(withQuery({ query: null, status: null }))}>All runs</button>`}</p>` : html`<${Table} runs=${runs} best=${data.best} at=${at.value} setAt=${(/** @type {number} */ place) => (at.value = place)} />`}
-    <p class="dim small under" aria-live="polite">${plural(total, "run")}${queried("query") || queried("status") ? " fit" : ""}</p>
+    <p class="dim small under" aria-live="polite">${plural(total, "run")}${runs.wrong.value ? ", as before" : queried("query") || queried("status") ? " fit" : ""}</p>
     ${asking.value === "tag" && html`<${TagDialog} count=${runs.count.value} give=${tag} close=${closed} />`}
     ${asking.value === "columns" && html`<${ColumnDialog} />`}
     ${asking.value === "purge" && html`<${PurgeDialog} />`}

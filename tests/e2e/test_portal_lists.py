@@ -63,7 +63,7 @@ def test_a_query_is_completed_answered_and_stands_in_the_address(portal, window)
 
 
 def test_a_wrong_query_shows_where_it_goes_wrong_and_the_list_stays(portal, window):
-    """Under the box, with the place marked."""
+    """Under the box, with the place marked; and what is below does not claim to be its answer."""
     seen = window()
     seen.allowed = ("400",)
     page = seen.open("/runs")
@@ -71,6 +71,7 @@ def test_a_wrong_query_shows_where_it_goes_wrong_and_the_list_stays(portal, wind
     page.locator(".wrong", has_text="did you mean status").wait_for()
     assert page.inner_text(".wrong mark") == "s"
     page.locator("tr[aria-rowindex='2'] a.main").wait_for()
+    page.locator(".under", has_text="runs, as before").wait_for()
     page.fill("#search", "status = failed")
     page.locator(".wrong").wait_for(state="detached")
 
