@@ -44,7 +44,7 @@ export class Marks {
         const id = rowOf(line);
         this.known.set(id, found);
         const row = this.view.rows.get(id);
-        row?.querySelector(":scope > .mark")?.remove();
+        row?.querySelector(":scope > .readmark")?.remove();
         if (row) this.dress(id, row);
       }
     }
@@ -98,7 +98,7 @@ function streamOf(line) {
 function mark(run, found) {
   const names = [...new Set(found.map((one) => one.name))];
   const link = document.createElement("a");
-  link.className = "mark";
+  link.className = "readmark";
   link.textContent = names.slice(0, NAMES).map(plain).join(", ") + (names.length > NAMES ? ` +${names.length - NAMES}` : "");
   link.title = `Read from this line: ${names.map(plain).join(", ")}. Shows the point in its chart.`;
   const [first] = found;

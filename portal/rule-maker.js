@@ -46,7 +46,7 @@ export function RuleMaker({ run, lines }) {
   };
   return html`<p class="dim small">Click a number to make a rule that reads it.</p>
     <pre class="log">${lines.map((one) => html`<span class="dim">${one.line}: </span><${Numbers} text=${plain(one.text ?? "")} choose=${(/** @type {{ name: string, pattern: string }} */ made) => (setSaid(""), setRule(made))} />${"\n"}`)}</pre>
-    <form onSubmit=${make}>
+    <form class="tools" onSubmit=${make}>
       <label>Metric <input name="name" required value=${rule.name} onInput=${typed("name")} /></label>
       <label>Pattern, the number in brackets <input name="pattern" required size="48" placeholder="Loss is ([0-9.]+)" value=${rule.pattern} onInput=${typed("pattern")} /></label>
       <button type="submit">Read by this rule</button> <span role="status">${said}</span>
@@ -71,7 +71,7 @@ function Numbers({ text, choose }) {
 function shown({ read = [] }, count) {
   if (!read.length) return "It reads none of these lines.";
   const some = read.slice(-SHOWN).map((one) => Object.entries(one.metrics).map(([name, found]) => `${plain(name)} = ${value(found)}`).join(", "));
-  return `It reads ${read.length} of these ${plural(count, "line")}: ${some.join("; ")}`;
+  return `It reads ${read.length} of these ${plural(Math.max(count, read.length), "line")}: ${some.join("; ")}`;
 }
 
 /** A rule as a file of rules has it. @param {{ name: string, pattern: string }} rule */

@@ -113,3 +113,9 @@ def test_a_counter_that_is_drawn_over_has_points(tmp_path):
     assert origins.Origins(tmp_path / "b").progress("r1", T0).share == 0.7
     drawn(tmp_path / "c", "", [f"model.bin  {10 * n}%[===>    ] 12.{n}M  3.41MB/s  eta 5s" for n in range(1, 8)])
     assert origins.Origins(tmp_path / "c").progress("r1", T0).share is None
+
+
+def test_a_bar_within_an_epoch_is_not_the_run(tmp_path):
+    """Where lines say which epoch it is, and of how many."""
+    drawn(tmp_path / "db", "epoch 3/30 loss=0.5\n", [f"inner: {10 * n}%|█  | {n}/10 [00:0{n}<00:05, 1.0it/s]" for n in range(1, 9)])
+    assert origins.Origins(tmp_path / "db").progress("r1", T0).share == 0.1

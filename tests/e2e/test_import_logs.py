@@ -72,3 +72,13 @@ def test_a_point_is_explained_and_a_rule_reads_more(home, tmp_path):
     assert (code, "outrider metrics" in err) == (1, True)
     code, _, err = home.run("reread", run, "--metric", "q=Q of")
     assert (code, "brackets" in err) == (1, True)
+
+
+def test_a_file_that_cannot_be_read_says_what_it_is(home, tmp_path):
+    """And what to do; nothing is made of half a file."""
+    (tmp_path / "cut.log.gz").write_bytes(gzip.compress(TEXT.encode() * 1000)[:-20])
+    for command in ("extract", "import"):
+        for name, said in ((tmp_path / "none.log", "There is no file"), (tmp_path, "is a folder"), (tmp_path / "cut.log.gz", "damaged")):
+            code, _, err = home.run(command, name)
+            assert (code, said in err, "Traceback" in err, str(name) in err) == (1, True, False, True), err
+    assert json.loads(home.run("runs", "--json")[1]) == []

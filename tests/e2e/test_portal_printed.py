@@ -111,4 +111,4 @@ def test_a_line_leads_to_its_metrics(portal, window):
     page.locator(".log .log-info").get_by_role("link", name="auc").wait_for()  # of a record's print: beside the record
     page.goto(f"{portal.url}/runs/{run_of(portal, 'read')}?tab=logs&find=quality")
     page.locator(".log .line", has_text="quality").first.wait_for()
-    assert page.locator(".log .mark").count() == 0
+    assert page.locator(".log .readmark").count() == 0

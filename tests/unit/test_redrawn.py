@@ -132,3 +132,14 @@ def test_while_lines_are_drawn_over_they_are_open():
     lines = assembler.feed(Chunk(len(data), 2, more))
     assert [(line.text.split("\r")[-1], line.again) for line in lines[:2]] == [("outer 2", True), ("inner 2", False)]
     assert (lines[0].offset, lines[0].time, lines[2].text.strip()) == (first.offset, first.time, "after")
+
+
+def test_what_is_printed_where_a_bar_was_is_a_line_of_its_own_time():
+    """So a record's print is found after its record, and a bar's states are not those of a line that has nothing to do with it."""
+    assembler = transcript.Assembler()
+    pieces = [b"outer 1\r\n", b"inner 1\x1b[A\r", b"outer 2\r\n", b"\r       \r", b"INFO:root:hello\r\n", b"after\r\n"]
+    lines, at = [], 0
+    for time, piece in enumerate(pieces):
+        lines += assembler.feed(Chunk(at, time, piece))
+        at += len(piece)
+    assert [(line.text.rstrip(), line.time) for line in lines if "INFO" in line.text] == [("INFO:root:hello", 4)]

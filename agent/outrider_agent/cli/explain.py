@@ -83,7 +83,15 @@ def reread(args: argparse.Namespace) -> int:
     home = fresh.home(args)
     with fresh.reader(args) as store:
         found = [store.find_run(text) for text in args.runs]
-    for run_id in dict.fromkeys(found):
-        count = printed.reread(fresh.store_path(home), run_id, rules, drop_rules=args.forget_rules)
-        output.say(f"run {run_id}: {fmt.plural(count, 'point')} read from what it printed")
+    chosen = list(dict.fromkeys(found))
+    told = []
+    try:
+        with output.progress(len(chosen), "reread") as progress:
+            for run_id in chosen:
+                progress.describe(f"reread {run_id}")
+                told.append((run_id, printed.reread(fresh.store_path(home), run_id, rules, drop_rules=args.forget_rules)))
+                progress.advance(1)
+    finally:  # what was done before one that failed was done
+        for run_id, count in told:
+            output.say(f"run {run_id}: {fmt.plural(count, 'point')} read from what it printed")
     return 0

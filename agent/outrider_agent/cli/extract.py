@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import math
 import sys
 import tomllib
+import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -30,6 +32,7 @@ examples:
   outrider extract train.log --metric 'loss=([0-9.]+)'   a rule of your own goes first
 """
 BLOCK = 1 << 16
+GZIP = b"\x1f\x8b"
 
 
 def configure(parser: argparse.ArgumentParser, _name: str) -> None:
@@ -55,9 +58,27 @@ def extract(args: argparse.Namespace) -> int:
     """Reads and prints."""
     found = read_rules(args.metric, args.rules)
     for name in args.files:
-        with opened(name) as stream:
+        with readable(name), opened(name) as stream:
             _one(args, name, stream, found)
     return 0
+
+
+@contextlib.contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Says what is wrong with a file that cannot be read. Raises `NotFound`."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        raise errors.NotFound(f"There is no file {name}; nothing was read of it. Name a log, or - for standard input.") from exc
+    except IsADirectoryError as exc:
+        raise errors.NotFound(f"{name} is a folder; nothing was read. Name the logs in it: {name.rstrip('/')}/*.log") from exc
+    except PermissionError as exc:
+        raise errors.NotFound(f"{name} may not be read by this user; nothing was read of it. Mend its mode, or ask who owns it.") from exc
+    except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
+        raise errors.NotFound(
+            f"{name} is a damaged .gz ({exc}): what stands behind that place cannot be read. To read what can be: "
+            f"gzip -dc {name} | outrider extract -"
+        ) from exc
 
 
 def _one(args: argparse.Namespace, name: str, stream: IO[bytes], found: list[rules.Rule]) -> None:
@@ -101,7 +122,7 @@ def opened(name: str) -> IO[bytes]:
         return cast("IO[bytes]", sys.stdin.buffer)
     path = Path(name)
     with path.open("rb") as peeked:
-        packed = peeked.read(2) == b"\x1f\x8b"
+        packed = peeked.read(2) == GZIP
     return cast("IO[bytes]", gzip.open(path) if packed else path.open("rb"))
 
 
@@ -118,7 +139,8 @@ def read_rules(options: list[str], files: list[str]) -> list[rules.Rule]:
 
 def _document(name: str) -> Any:
     """A file's content: TOML, or YAML, of which JSON is a part. Raises `BadRule`, OSError."""
-    text = Path(name).read_text("utf-8", "replace")
+    with readable(name):
+        text = Path(name).read_text("utf-8", "replace")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:

@@ -17,7 +17,7 @@ import msgspec
 
 from outrider import record
 from outrider_agent import errors
-from outrider_agent.cli import extract, fresh
+from outrider_agent.cli import extract, fresh, output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,20 @@ class Piece(NamedTuple):
     data: bytes
 
 
-def take_log(home: Path, path: Path, experiment: str | None = None) -> tuple[str, bool]:
+def work(path: Path) -> int | None:
+    """How many bytes `take_log` goes through, to show how far it is: twice the file. None for a .gz, whose content nobody has counted."""
+    with path.open("rb") as stream:
+        return None if stream.read(2) == extract.GZIP else 2 * path.stat().st_size
+
+
+def take_log(home: Path, path: Path, experiment: str | None = None, progress: output.Progress | None = None) -> tuple[str, bool]:
     """
     A log file as a run in the spool, whole or not at all. Returns the run's id, and whether it is new: the id is made of the content.
 
-    Raises OSError.
+    Raises OSError; EOFError and `zlib.error` for a .gz that is damaged.
     """
-    run_id = f"log-{_digest(path)}"
+    shown = progress or output.Progress()
+    run_id = f"log-{_digest(path, shown)}"
     spool = home / "spool"
     if (spool / run_id).exists() or _is_stored(home, run_id):
         return run_id, False
@@ -52,7 +59,7 @@ def take_log(home: Path, path: Path, experiment: str | None = None) -> tuple[str
         writer = folder / "import-1"
         writer.mkdir(mode=0o700)
         with (writer / "00000000.ndjson").open("wb") as segment:
-            _write(segment, run_id, path, experiment or path.resolve().parent.name or "logs")
+            _write(segment, run_id, path, experiment or path.resolve().parent.name or "logs", shown)
         folder.rename(spool / run_id)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -66,15 +73,16 @@ def _is_stored(home: Path, run_id: str) -> bool:
     return False
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, shown: output.Progress) -> str:
     found = hashlib.sha256()
     with extract.opened(str(path)) as stream:
         while block := stream.read(1 << 20):
             found.update(block)
+            shown.advance(len(block))
     return found.hexdigest()[:20]
 
 
-def _write(segment: IO[bytes], run_id: str, path: Path, experiment: str) -> None:
+def _write(segment: IO[bytes], run_id: str, path: Path, experiment: str, shown: output.Progress) -> None:
     """The stream, as docs/spool.md says: a header, what is known of the run, the console, the end."""
     last = path.stat().st_mtime_ns
     offsets = {1: 0, 2: 0}
@@ -86,6 +94,7 @@ def _write(segment: IO[bytes], run_id: str, path: Path, experiment: str) -> None
                 started = True
             _append(segment, {"k": record.CONSOLE, "t": piece.time, "f": piece.fd, "o": offsets[piece.fd], **_bytes(piece.data)})
             offsets[piece.fd] += len(piece.data)
+            shown.advance(len(piece.data))
             last = piece.time
     if not started:
         _begin(segment, run_id, path, experiment, last)

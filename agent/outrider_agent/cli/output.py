@@ -141,7 +141,7 @@ class Progress:
 
 
 class _Bar(Progress):
-    def __init__(self, total: int, text: str, *, in_bytes: bool) -> None:
+    def __init__(self, total: int | None, text: str, *, in_bytes: bool) -> None:
         from rich import console, progress  # noqa: PLC0415 (only terminals pay for it)
 
         figures: list[progress.ProgressColumn] = (
@@ -159,8 +159,8 @@ class _Bar(Progress):
 
 
 @contextlib.contextmanager
-def progress(total: int, text: str, *, in_bytes: bool = False) -> Iterator[Progress]:
-    """A progress bar on stderr while the block runs, where stderr is a terminal."""
+def progress(total: int | None, text: str, *, in_bytes: bool = False) -> Iterator[Progress]:
+    """A progress bar on stderr while the block runs, where stderr is a terminal. `total` None: nobody knows how long it is."""
     if not is_terminal(sys.stderr):
         yield Progress()
         return

@@ -58,8 +58,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
 
 def positive(text: str) -> int:
     """A whole number from 1."""
-    number = int(text)
-    if number < 1:
+    if not text.isdecimal() or (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
     return number
 

@@ -56,11 +56,12 @@ class Drawn(NamedTuple):
 class Painted(frames.Row):
     """A row whose cells know their colours, and that knows what it was."""
 
-    __slots__ = ("past",)
+    __slots__ = ("is_cleared", "is_new", "past")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.past: list[str] = []
+        self.is_cleared = self.is_new = False  # blanks were written over all of it; something else has been written there since
 
     def text(self) -> str:
         """As it stands, without blanks at its end; colours as sequences."""
@@ -87,6 +88,10 @@ class Painted(frames.Row):
         if self.column == 0:
             self.keep()
         super().put(text)
+        if text.strip():
+            self.is_new, self.is_cleared = self.is_new or self.is_cleared, False
+        elif self.past and not self.text().strip():  # a bar that left: what comes here is another line
+            self.past, self.is_cleared = [], True
 
     def erase(self, how: str) -> None:
         """What is erased was a state."""
@@ -188,6 +193,8 @@ class Region:
             at = stop
         for row in [*self._screen.gone, *self._screen.rows]:
             self._times.setdefault(row.start, time)
+            if isinstance(row, Painted) and row.is_new:
+                self._times[row.start], row.is_new = time, False
         return at
 
     def _reach(self, piece: bytes) -> None:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from outrider_agent import errors
 from outrider_agent.blobs import local
-from outrider_agent.cli import documents, fresh, importing, output
+from outrider_agent.cli import documents, extract, fresh, importing, output
 from outrider_agent.cli import format as fmt
 from outrider_agent.export import bundle, follow, page, tables
 from outrider_agent.portal import assets
@@ -168,11 +168,13 @@ def import_(args: argparse.Namespace) -> int:
     for name in args.files:
         path = Path(name)
         if not path.is_file():
-            raise errors.NotFound(f"There is no file {name}; what came before it in the list was imported.")
+            wrong = f"{name} is a folder: name the files in it" if path.is_dir() else f"There is no file {name}"
+            raise errors.NotFound(f"{wrong}; what came before it in the list was imported.")
         if zipfile.is_zipfile(path):
             _take_bundle(home, path)
             continue
-        run_id, is_new = importing.take_log(home, path, args.experiment)
+        with extract.readable(name), output.progress(importing.work(path), f"import {path.name}", in_bytes=True) as progress:
+            run_id, is_new = importing.take_log(home, path, args.experiment, progress)
         output.say(f"{fmt.one_line(name)}: run {run_id}" + ("" if is_new else ", which is there already"))
         has_log = True
     if has_log:

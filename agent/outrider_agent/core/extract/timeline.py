@@ -255,6 +255,9 @@ def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | No
     count, total = counted
     if bar is not None and bar.kind == "keras" and state.header is not None and state.total:
         return max(state.header - 1, 0.0) + count / total, state.total
+    is_of_epochs = state.total and state.epoch is not None and state.epoch == state.count
+    if is_of_epochs and not any(axis.level == 0 for axis in fields.Scan(text, 0).axes):
+        return None  # of 30 epochs the third: a bar that says nothing of epochs is a part of one
     return count, total
 
 
