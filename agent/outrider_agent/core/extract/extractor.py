@@ -219,7 +219,7 @@ class Extractor:
         if made.kind == plan.METRICS and above and _REPEATS.search(above[-1]):
             return
         self._timeline.apply(made, lambda span: text[span[0] : span[1]].encode())
-        if made.kind == plan.METRICS and text.isascii() and len(line) < MAX_LINE and not any(field.is_element for field in found.fields):
+        if made.kind == plan.METRICS and plan.may_repeat(text, found) and len(line) < MAX_LINE:
             self._remember(shape, plan.Pattern(whole, made))
 
     def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
