@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,35 @@ NASTY = [
     "a.b/" * 5_000,
     "'" * 20_000,
 ]
+
+
+HOSTILE = [
+    "1/2 [0<",
+    "loss [1 ",
+    "A  1.0  ",
+    "loss: [0.1, ",
+    "{'a': [1, ",
+    "best: a 0.5 ",
+    "with the a ",
+    "1,",
+    "2024-05-01 ",
+    "a's b ",
+    "x\x08",
+    "\x1b[",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_time_grows_with_the_line_and_no_faster(piece):
+    """A line of 16 times the length takes some 16 times as long, and not 256 times: nothing tries its ways. (CPU time.)"""
+
+    def seconds(length):
+        lines = (("Train: " + piece * length)[:length] + "\n").encode()
+        began = time.process_time()
+        read(lines)
+        return time.process_time() - began
+
+    assert any(seconds(16_000) <= 36 * max(seconds(1_000), 0.0005) for _ in range(5))
 
 
 @pytest.mark.parametrize(

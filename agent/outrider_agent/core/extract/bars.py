@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_TQDM = re.compile(r"(?<!\d)(?P<n>\d+)/(?P<total>\d+) \[[\d:?]*<(?P<eta>[^,\]]*), *(?P<rate>[^,\]]*)(?P<more>,?)")
-_OPEN = re.compile(r"(?<!\d)(?P<n>\d+)it \[[\d:]*, *(?P<rate>[^,\]]*)(?P<more>,?)")
+_TQDM = re.compile(r"(?<!\d)(?P<n>\d+)/(?P<total>\d+) \[[\d:?]{0,20}<(?P<eta>[^,\]]{0,40}), *(?P<rate>[^,\]]{0,80})(?P<more>,?)")
+_OPEN = re.compile(r"(?<!\d)(?P<n>\d+)it \[[\d:]{0,20}, *(?P<rate>[^,\]]{0,80})(?P<more>,?)")
 _KERAS = re.compile(r"\s*(?P<n>\d+)/(?P<total>\d+|Unknown)\s*(?:\[[^\]]*\]|━+)?\s")
 _KERAS_PACE = re.compile(r"\d(?:s|ms|us|µs|ns|min)/(?:step|sample|epoch|batch)\b| ETA: ")
 _COUNT = re.compile(r"(?<![\w./-])(\d{1,9}) ?/ ?(\d{1,9})(?![\w./-])")

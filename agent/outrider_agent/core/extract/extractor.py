@@ -44,7 +44,7 @@ ABOVE = 3
 BRACE_LINES, BRACE_BYTES = 200, 64 << 10
 
 DULL = None
-#: Of a line that holds nothing by itself, and that a heading above it makes a table's row.
+#: Of a line that holds nothing by itself, and that a heading above it makes a table's row: where no letter stands in it, nothing else can.
 ROW: Any = object()
 _UNSEEN: Any = object()
 
@@ -58,6 +58,7 @@ _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
     r"|png|pdparams|pb)\b\S*"
 )
+_LETTER = re.compile(r"[^\W\d_]|[{}]")
 _GOES_ON = re.compile(r"^\s*(?:['\"{}\[\]),]|[-\d.]|[A-Za-z_]\w*\()")
 
 
@@ -168,23 +169,12 @@ class Extractor:
         text = None
         for rule in self._user:
             text = line[:MAX_LINE].decode("utf-8", "replace") if text is None else text
-            if (found := self._ruled(rule, text)) is not None and self._timeline.user(found, rule.name):
+            if (found := _ruled(self._context, rule, text)) is not None and self._timeline.user(found, rule.name):
                 return
         text = line[:MAX_LINE].decode("utf-8", "replace")
         if self._goes_on(text):
             return
         self._read_line(text, line, shape, self._above(lines, place))
-
-    def _ruled(self, rule: rules.Rule, text: str) -> rules.Read | None:
-        """What a user's rule reads; one that took too long for `LATE` lines is asked no more: it would hold up everything else."""
-        late = self._context.late.get(rule.name, 0)
-        if late >= LATE:
-            return None
-        try:
-            return rule.read(text)
-        except TimeoutError:
-            self._context.late[rule.name] = late + 1
-            return None
 
     def _remember(self, shape: bytes, pattern: plan.Pattern | None) -> None:
         if len(self._shapes) >= SHAPES:
@@ -205,6 +195,7 @@ class Extractor:
             self._context.braces, self._context.braces_lines = text, 1
             return
         if brace < 0 and self._tabular.take(text, above):
+            self._remember(shape, ROW if _LETTER.search(whole) is None else _UNSEEN)
             return
         if brace < 0 and (bar := bars.find(text, before.stop)) is not None:
             self._timeline.bar(bar, before)
@@ -219,7 +210,7 @@ class Extractor:
         if made.kind == plan.METRICS and above and _REPEATS.search(above[-1]):
             return
         self._timeline.apply(made, lambda span: text[span[0] : span[1]].encode())
-        if made.kind == plan.METRICS and text.isascii() and len(line) < MAX_LINE and not any(field.is_element for field in found.fields):
+        if made.kind == plan.METRICS and plan.may_repeat(text, found) and len(line) < MAX_LINE:
             self._remember(shape, plan.Pattern(whole, made))
 
     def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
@@ -281,6 +272,18 @@ class Extractor:
         if len(rows) > 1:
             for row in tables.box(rows):
                 self._timeline.table_row(row, "box")
+
+
+def _ruled(now: context.Context, rule: rules.Rule, text: str) -> rules.Read | None:
+    """What a user's rule reads; one that took too long for `LATE` lines is asked no more: it would hold up everything else."""
+    late = now.late.get(rule.name, 0)
+    if late >= LATE:
+        return None
+    try:
+        return rule.read(text)
+    except TimeoutError:
+        now.late[rule.name] = late + 1
+        return None
 
 
 def _may_open(text: str, brace: int) -> bool:

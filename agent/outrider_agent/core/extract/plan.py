@@ -249,6 +249,8 @@ _JOINED = re.compile(rb"[A-Za-z_@]0")
 _IN_NAMES = re.compile(rb"[A-Za-z_@][0-9]+")
 #: When one line in so many was asked for, all of a block are done at once.
 _SINGLE = 4
+#: A pattern reads no more values.
+MOST = 300
 
 
 def shapes(block: bytes) -> bytes:
@@ -279,6 +281,11 @@ class Shapes:
             self._all = shapes(self._block).split(b"\n")
         found = self._all[place] if self._all else shapes(self._lines[place])
         return found if _JOINED.search(found) is None else b"\n".join([found, *_IN_NAMES.findall(self._lines[place])])
+
+
+def may_repeat(text: str, found: Found) -> bool:
+    """Can a pattern be made of the line? Not where a list's values decide on names; nor of so many values that making it takes long."""
+    return text.isascii() and len(found.fields) <= MOST and not any(field.is_element for field in found.fields)
 
 
 class Pattern:

@@ -14,6 +14,7 @@ from outrider_agent.core.extract import names, numerals, tables
 
 _NAME = re.compile(r"[A-Za-z_#][\w ./@()%:#-]{0,80}$")
 _SEPARATORS = "\t,;"
+_LETTER = re.compile(r"[A-Za-z]")
 #: Empty, as programs write it.
 _NOTHING = frozenset({"", "-", "--", "none", "null", "n/a", "na"})
 _FRACTION = re.compile(r"(\d+)/(\d+)$")
@@ -34,8 +35,8 @@ def may_be_row(text: str) -> bool:
 
 
 def may_head(above: str, row: str) -> bool:
-    """Could `above` be the heading? A quick look: are there as many separators?"""
-    return any(mark in row and above.count(mark) == row.count(mark) for mark in _SEPARATORS)
+    """Could `above` be the heading? A quick look: are there as many separators, and does it end with a name?"""
+    return any(mark in row and above.count(mark) == row.count(mark) and _LETTER.search(above, above.rfind(mark)) for mark in _SEPARATORS)
 
 
 def heading(above: str, row: str) -> Heading | None:

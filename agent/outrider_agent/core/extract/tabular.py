@@ -45,7 +45,8 @@ class Tabular:
         elif not now.separator or text.count(now.separator) < len(now.columns) - 1:
             return False
         columns = [name for name, _, _ in now.columns]
-        row = separated.row(columns, now.separator, _own(text)) or separated.row(columns, now.separator, text)
+        own = _own(text)
+        row = separated.row(columns, now.separator, own) or (separated.row(columns, now.separator, text) if own != text else None)
         if row is None:
             return False
         self._timeline.table_row(row, "csv")
