@@ -19,6 +19,10 @@ _begun: dict[str, tuple[int, float]] = {}
 _BEGINS_S = 60.0
 
 
+#: What the extra `agent` installs, by the names that are imported.
+AGENT_NEEDS = ("aiohttp", "msgspec", "yaml", "regex", "rich", "structlog", "watchdog")
+
+
 class ControlError(OSError):
     """The agent could not be asked, or gave no answer."""
 
@@ -94,7 +98,7 @@ def can_start_agent() -> bool:
 
     if sys.version_info < (3, 11):
         return False
-    return all(find_spec(name) is not None for name in ("outrider_agent", "aiohttp", "msgspec", "structlog", "watchdog"))
+    return all(find_spec(name) is not None for name in ("outrider_agent", *AGENT_NEEDS))
 
 
 def start_agent(home: str, *, wait: float | None = None) -> bool:

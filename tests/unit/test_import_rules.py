@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
+
+from outrider import control
+from outrider_agent.cli import flare
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDLER = ROOT / "handler" / "outrider"
@@ -221,6 +227,15 @@ def test_importing_the_handler_brings_no_heavy_module_along():
     done = subprocess.run([sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert "outrider" in done.stdout.split()
     assert set(done.stdout.split()) & HEAVY == set()
+
+
+def test_who_lacks_a_package_of_the_agents_is_told_before_a_process_dies_of_it():
+    """What is looked for before an agent or one of its commands starts is what its extra names; `outrider flare` tells their versions."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["optional-dependencies"]["agent"]
+    wanted = {re.match(r"[\w-]+", one)[0].lower() for one in extra}
+    distributions = metadata.packages_distributions()
+    assert {distributions[name][0].lower() for name in control.AGENT_NEEDS} == wanted
+    assert set(flare._PACKAGES) == wanted | {"outrider"}
 
 
 def row(name):

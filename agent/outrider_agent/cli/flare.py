@@ -52,7 +52,7 @@ _SECRET_TEXT = (
     (re.compile(r"(?i)(bearer\s+|basic\s+)[a-z0-9._~+/=-]{8,}"), r"\1" + REMOVED),
     (re.compile(r"(://)[^/\s@\"']+@"), r"\1" + REMOVED + "@"),
 )
-_PACKAGES = ("outrider", "aiohttp", "msgspec", "rich", "structlog", "watchdog")
+_PACKAGES = ("outrider", "aiohttp", "msgspec", "pyyaml", "regex", "rich", "structlog", "watchdog")
 
 
 def configure(parser: argparse.ArgumentParser, _name: str) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matrix.conditions import Condition, Meanwhile
     from matrix.kinds import Kind
 
-#: How much longer than bare a cell may take: coarse, for the machine does other things too; the overhead is measured by `make bench`.
+#: How much longer than bare a cell may take on a machine with nothing else to do: coarse; the overhead is measured by `make bench`.
 SLOWER_S = 2.0
 SLOWER_TIMES = 2.0
 TRIES = 3
@@ -226,6 +226,11 @@ def links(pid: int) -> list[str]:
     return found
 
 
+def crowd() -> float:
+    """How many want each core at present, at least one: what works, rather than waits, takes so much longer."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Every leaf of nested objects, by its dotted name."""
     if isinstance(value, dict) and value:
@@ -245,7 +250,7 @@ def differences(kind: Kind, bare: Seen, tracked: Seen) -> Iterator[Difference]:
             one, other = (b"\n".join(sorted(text.split(b"\n"))) for text in (one, other))
         if one != other:
             yield Difference("screen" if kind.terminal else name, one, other)
-    if tracked.seconds > bare.seconds * SLOWER_TIMES + SLOWER_S:
+    if tracked.seconds > bare.seconds * SLOWER_TIMES + SLOWER_S * crowd():
         yield Difference("seconds", round(bare.seconds, 2), round(tracked.seconds, 2))
     for name in sorted(bare.reports.keys() | tracked.reports.keys()):
         one, other = (side.reports.get(name) for side in (bare, tracked))
