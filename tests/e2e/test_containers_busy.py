@@ -73,6 +73,20 @@ def begin(home, tmp_path):
         rig.close()
 
 
+@pytest.fixture
+def mount():
+    """Mounts a tmpfs on a folder; gone with the test, however that ends."""
+    mounted = []
+
+    def put(folder):
+        subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+        mounted.append(folder)
+
+    yield put
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+
+
 def attempts(rig):
     """The numbers of those that the spool has."""
     return [line.get("att", 1) for line in rig.lines(RUN, "head")] if rig.runs() else []
@@ -150,13 +164,14 @@ def test_a_whole_start_between_two_looks_is_an_attempt(engine, begin):
     ids=["gone", "mount-point"],
 )
 @pytest.mark.parametrize("restarted", [False, True], ids=["one-agent", "restarted"])
-def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, tmp_path, emptied, restarted):
+def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, mount, emptied, restarted):
     """No container is gone because nobody can see it; when it is back, each is read on where it stood. The other disk is a tmpfs."""
     engine.line("before", 1.0)
     engine.state(1.0, None, running=True)
     rig = begin()
     rig.wait_output(RUN, b"before\n")
-    folder, away = tmp_path / "containers", tmp_path / "away"
+    folder = engine.folder.parent
+    away = folder.with_name("away")
     folder.rename(away)
     if emptied:
         folder.mkdir()
@@ -176,11 +191,6 @@ def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, tmp_path, 
     rig.wait_output(RUN, b"after\n")
     assert rig.output(RUN) == b"before\nafter\n"
     assert (rig.ends(RUN), attempts(rig)[0]) == ([], 1)
-
-
-def mount(folder):
-    """Something else lies there."""
-    subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
 
 
 def test_c05_idle_containers_cost_no_descriptor_and_a_hot_one_is_seen(begin, tmp_path):
