@@ -61,6 +61,22 @@ class Context(msgspec.Struct):
         """Does something go on over lines, so that each has to be looked at?"""
         return bool(self.box or self.braces)
 
+    def wait(self, key: str, one: Candidate) -> None:
+        """Puts a name on probation; where too many are, the one that has waited longest is forgotten."""
+        if len(self.candidates) >= CANDIDATES:
+            oldest = next((name for name, candidate in self.candidates.items() if candidate.first is not None), None)
+            if oldest is None:
+                return
+            del self.candidates[oldest]
+        self.candidates[key] = one
+
+    def unmissed(self, one: Reading) -> None:
+        """A line that nothing read has been read after all."""
+        place = (one.line, one.offset, one.length)
+        if place in self.unread_at:
+            self.unread_at = [other for other in self.unread_at if other != place]
+            self.unread -= 1
+
     def table(self) -> list[tables.Column]:
         """The open table's columns."""
         return [tables.Column(*column) for column in self.columns]

@@ -58,7 +58,6 @@ _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
     r"|png|pdparams|pb)\b\S*"
 )
-_LETTER = re.compile(r"[^\W\d_]|[{}]")
 _GOES_ON = re.compile(r"^\s*(?:['\"{}\[\]),]|[-\d.]|[A-Za-z_]\w*\()")
 
 
@@ -181,6 +180,10 @@ class Extractor:
             self._shapes.clear()
         self._shapes[shape] = pattern
 
+    def _remember_row(self, text: str, shape: bytes) -> None:
+        if not any(map(str.isalpha, text)) and "{" not in text:
+            self._remember(shape, ROW)
+
     def _read_line(self, text: str, line: bytes, shape: bytes, above: list[str]) -> None:
         """A line by itself: a box's row, a dict, a bar, a table's row, or names with values."""
         before = prefix.strip(text)
@@ -195,7 +198,7 @@ class Extractor:
             self._context.braces, self._context.braces_lines = text, 1
             return
         if brace < 0 and self._tabular.take(text, above):
-            self._remember(shape, ROW if _LETTER.search(whole) is None else _UNSEEN)
+            self._remember_row(whole, shape)
             return
         if brace < 0 and (bar := bars.find(text, before.stop)) is not None:
             self._timeline.bar(bar, before)

@@ -150,35 +150,18 @@ class Timeline:
         for name, value in metrics.items():
             known = now.candidates.get(shape + name)
             if known is None:
-                self._wait(shape + name, context.Candidate(value, self._reading({name: value}, "kv.learned", step, now.epoch, rank=rank)))
+                now.wait(shape + name, context.Candidate(value, self._reading({name: value}, "kv.learned", step, now.epoch, rank=rank)))
                 continue
             if known.first is not None and value == known.value:
                 continue
             if known.first is not None:
                 self.found.append(known.first)
-                self._unmissed(known.first)
+                now.unmissed(known.first)
                 known.first = None
             ready[name] = value
         if ready:
             self._emit(ready, "kv.learned", step, now.epoch, rank=rank)
         return bool(ready)
-
-    def _wait(self, key: str, one: context.Candidate) -> None:
-        """Puts a name on probation; where too many are, the one that has waited longest is forgotten."""
-        waiting = self._context.candidates
-        if len(waiting) >= context.CANDIDATES:
-            oldest = next((name for name, candidate in waiting.items() if candidate.first is not None), None)
-            if oldest is None:
-                return
-            del waiting[oldest]
-        waiting[key] = one
-
-    def _unmissed(self, one: Reading) -> None:
-        """A line that nothing read has been read after all."""
-        place, now = (one.line, one.offset, one.length), self._context
-        if place in now.unread_at:
-            now.unread_at = [other for other in now.unread_at if other != place]
-            now.unread -= 1
 
     def _emit(self, metrics: dict[str, float], rule: str, step: float | None, epoch: float | None, **more: Any) -> None:
         self.found.append(self._reading(metrics, rule, step, epoch, **more))
