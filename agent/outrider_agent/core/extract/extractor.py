@@ -65,9 +65,8 @@ class Extractor:
     """
     Reads metrics out of one stream's output, in order.
 
-    `read` takes whole lines (the last may lack its newline where the output ends); `finish` gives what was still open. `state` is all that
-    a later extractor needs to go on; what else is kept here only saves time. `user` are the user's own rules: they go first.
-    `is_live`: frames of a line in progress are read; of a bar over an epoch's batches a part is one of the epoch.
+    `read` takes whole lines (the last may lack its newline at the output's end); `finish` gives what was still open. `state` is all that a
+    later one needs to go on; the rest only saves time. The user's rules go first. `is_live`: frames are read, of a bar a part of the epoch.
     """
 
     def __init__(self, user: Iterable[rules.Rule] = (), state: Any = None, *, is_live: bool = False) -> None:
@@ -110,8 +109,7 @@ class Extractor:
         first, now = self._context.line + 1, self._context
         shapes = plan.Shapes(block, lines) if lines is raw else plan.Shapes(b"\n".join(lines), lines)
         for place in self._places(block, lines, ends if lines is raw else None):
-            line = lines[place]
-            size = len(raw[place])
+            line, size = lines[place], len(raw[place])
             self._timeline.place = (first + place, offset + ends[place] - size, size)
             now.line = first + place
             shape = shapes.of(place)

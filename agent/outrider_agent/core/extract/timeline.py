@@ -24,8 +24,7 @@ class Timeline:
     """Gathers readings in `found`; keeps the context's epoch, step and progress. `place`: line, offset and length of the line at hand."""
 
     def __init__(self, state: context.Context, *, is_live: bool = False) -> None:
-        self._context = state
-        self._is_live = is_live
+        self._context, self._is_live = state, is_live
         self.place = (0, 0, 0)
         self.found: list[Reading] = []
 
@@ -55,7 +54,7 @@ class Timeline:
         """What a plan says of a line; `text_of` gives the text at a place."""
         epoch, step, total = (_number(text_of(span)) if span else None for span in (made.epoch, made.step, made.total))
         if made.kind == plan.AXIS:
-            self._heading(epoch, step, total)
+            _heading(self._context, epoch, step, total)
             return
         rank = int(text_of(made.rank)) if made.rank else None
         metrics = {name: _number(text_of(span)) for name, span in made.values}
@@ -120,18 +119,6 @@ class Timeline:
         if is_evaluation and now.epoch is not None:
             return now.epoch
         return now.step if now.step is not None else now.epoch
-
-    def _heading(self, epoch: float | None, step: float | None, total: float | None) -> None:
-        now = self._context
-        if epoch is not None:
-            now.epoch, now.step = epoch, None
-            if step is None:
-                now.header = epoch
-        if step is not None:
-            now.step = step
-        if total is not None:
-            now.count, now.total = step if step is not None else epoch, total
-        now.block = now.line
 
     def sighted(self, metrics: dict[str, float], shape: str) -> bool:
         """Unknown names among other words: metrics when a line of the same shape has them again with another value. Are some by now?"""
@@ -210,12 +197,10 @@ class Timeline:
         if made is None or made.kind != plan.METRICS or not (bar.is_full or (self._is_live and now.header is not None)):
             return
         metrics = {name: float(bar.text[span[0] : span[1]]) for name, span in made.values}
-        if not bar.is_full and bar.numbers is not None and now.header is not None:
-            count, total = bar.numbers
-            self._emit(metrics, made.rule, now.header - 1 + count / total, now.header, total=now.total)
-            return
-        self._emit(metrics, made.rule, now.header, now.header, split=None if now.header is not None else "eval", total=now.total)
-        now.header = None
+        split = None if now.header is not None else "eval"
+        left = 0.0 if bar.is_full or bar.numbers is None else 1 - bar.numbers[0] / bar.numbers[1]
+        self._emit(metrics, made.rule, None if now.header is None else now.header - left, now.header, split=split, total=now.total)
+        now.header = now.header if left else None
 
     def _counted(self, bar: bars.Bar, axes: list[fields.Axis]) -> None:
         """The run's own bar is the longest one without a name of its own; it tells the step of what is printed beside it."""
@@ -226,6 +211,19 @@ class Timeline:
         if total >= now.bar_total:
             now.bar, now.bar_total = count, total
             now.count, now.total = count, total
+
+
+def _heading(now: context.Context, epoch: float | None, step: float | None, total: float | None) -> None:
+    """A line that holds nothing but where the run is."""
+    if epoch is not None:
+        now.epoch, now.step = epoch, None
+        if step is None:
+            now.header = epoch
+    if step is not None:
+        now.step = step
+    if total is not None:
+        now.count, now.total = step if step is not None else epoch, total
+    now.block = now.line
 
 
 def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | None:
