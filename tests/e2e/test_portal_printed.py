@@ -13,7 +13,7 @@ logging.basicConfig(level="INFO")
 logging.info("epoch 0/5 auc=0.9")
 for step in range(1, 6):
     print(f"epoch {step}/5 loss={1 / step:.3f}")
-    print(f"and now quality of it is: {step / 10} as it seems")
+    print(f"and {'alpha beta gamma delta omega'.split()[step - 1]} quality of it is: {step / 10} as it seems")
 print("filler\n" * 100 + "\r 1/2 [00:00<00:01, 1it/s, mse=0.2]\r 2/2 [00:01<00:00, 1it/s, mse=0.1]")
 print("val_acc: 0.75", end="")
 """
@@ -46,7 +46,7 @@ def test_the_api_tells_where_points_come_from(portal):
     assert back == [{"name": "loss", "ordinal": 1, "offset": one["offset"], "length": one["length"]}]
     progress = portal.api(f"/runs/{run}/progress")
     assert (progress["share"], progress["is_stalled"], progress["unread"]) == (1.0, False, 5)
-    assert progress["lines"][-1]["text"] == "and now quality of it is: 0.5 as it seems"
+    assert progress["lines"][-1]["text"] == "and omega quality of it is: 0.5 as it seems"
     assert portal.ask(f"/api/v1/runs/{run}/printed?name=nothing").status == 404
 
 
