@@ -70,11 +70,12 @@ def agent(home, docker):
 
 
 def test_a_container_is_a_run_like_any_other(agent, docker, tmp_path):
-    """Its output, its files, its metadata, its end; across an agent that was killed."""
+    """Its output, the metrics in it, its files, its metadata, its end; across an agent that was killed."""
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     agent.start()
-    script = "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); usleep 30000; done; echo model >/work/outputs/model.txt; exit 4"
+    printing = "i=0; while [ $i -lt 100 ]; do echo line $i; echo epoch $i: loss=$((i*3)); i=$((i+1)); usleep 30000; done"
+    script = f"{printing}; echo model >/work/outputs/model.txt; exit 4"
     labels = ("--label", "outrider.experiment=boxed", "--label", "outrider.outputs=/work/outputs", "--label", "outrider.name=trainer")
     container = docker.run(*labels, "-v", f"{outputs}:/work/outputs", "--", "sh", "-c", script)
     run = container[:12]
@@ -90,6 +91,10 @@ def test_a_container_is_a_run_like_any_other(agent, docker, tmp_path):
     assert shown["set_aside"] == []
     lines = [line for line in agent.cli("logs", run).splitlines() if "line " in line]
     assert [line.rpartition("line ")[2] for line in lines] == [str(number) for number in range(100)]
+    told = json.loads(agent.cli("metrics", run, "loss", "--source", "printed", "--json"))["points"]
+    assert [(point["step"], point["value"]) for point in told] == [(number, 3 * number) for number in range(100)]
+    (point,) = json.loads(agent.cli("explain", run, "loss", "42", "--json"))
+    assert (point["text"], point["line"]) == ("epoch 42: loss=126", 86)
     until(lambda: "outputs/model.txt" in agent.cli("artifacts", run), 60)
     told = json.loads(agent.cli("status", "--json"))
     (collector,) = [one for one in told["collectors"] if one["name"] == "containers"]

@@ -41,6 +41,17 @@ def test_a_log_becomes_a_run_once(home, tmp_path):
     assert (shown["status"], shown["started"][:10], shown["name"]) == ("Completed", "2024-05-01", "train.log")
 
 
+def test_a_program_is_told_what_was_imported_and_read(home, tmp_path):
+    """As JSON: an object a file, and an object a run."""
+    (tmp_path / "train.log").write_text(TEXT)
+    command = ("import", tmp_path / "train.log", "--json")
+    told = [json.loads(home.run(*command)[1]) for _ in range(2)]
+    assert [(one["file"], one["is_new"]) for one in told] == [(str(tmp_path / "train.log"), True), (str(tmp_path / "train.log"), False)]
+    home.ingest()
+    run = told[0]["run_id"]
+    assert json.loads(home.run("reread", run, "--json")[1]) == [{"run_id": run, "points": 3}]
+
+
 def test_what_docker_kept(home, tmp_path):
     """Its json-file has stream and time of each line."""
     lines = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import time
 from pathlib import Path
 
@@ -231,6 +232,13 @@ def test_a_known_shape_is_read_as_an_unknown_one(log):
 def test_no_bytes_break_it(data):
     """Whatever a script prints (law 6)."""
     read(data)
+
+
+def test_a_binary_file_holds_nothing():
+    """Its numbers are by chance. A line of text in an older encoding is one."""
+    noise = random.Random(7).randbytes(1 << 20)
+    assert read(noise) == []
+    assert [one.metrics for one in read("epoch 1 loss: 0.5 (créée)".encode("latin-1"))] == [{"loss": 0.5}]
 
 
 def test_ever_new_names_leave_no_more_behind():

@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("runs", metavar="RUN", nargs="+", help="ids, beginnings of them, `latest`, or EXPERIMENT#NUMBER")
         extract.add_rules(parser)
         parser.add_argument("--forget-rules", action="store_true", help="first away with the rules that the runs' experiments were given")
+        parser.add_argument("--json", action="store_true", help="as JSON: run_id and points of each")
         parser.set_defaults(handler=reread)
         return
     parser.epilog = EXPLAIN_EXAMPLES
@@ -92,6 +93,8 @@ def reread(args: argparse.Namespace) -> int:
                 told.append((run_id, printed.reread(fresh.store_path(home), run_id, rules, drop_rules=args.forget_rules)))
                 progress.advance(1)
     finally:  # what was done before one that failed was done
-        for run_id, count in told:
+        if args.json:
+            output.as_json([{"run_id": run_id, "points": count} for run_id, count in told])
+        for run_id, count in () if args.json else told:
             output.say(f"run {run_id}: {fmt.plural(count, 'point')} read from what it printed")
     return 0

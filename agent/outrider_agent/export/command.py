@@ -41,6 +41,7 @@ examples:
   outrider import train.log                     a run of what was printed; its metrics are read from it
   outrider import slurm-*.out --experiment old  each file is a run
   outrider import logs/*.gz /var/lib/docker/containers/*/*-json.log
+  outrider import *.log --json                  {"file": …, "run_id": …, "is_new": …}, a line each
 
 What a file is, its content tells. An exported run keeps its id, its times and everything of it; its number too, where its experiment has
 not given that to another run. What is there already is left as it is, whatever its file is called now.
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
             "files", metavar="FILE", nargs="+", help="bundles that `outrider export` wrote; logs, also .gz, and Docker's json-file"
         )
         parser.add_argument("--experiment", metavar="NAME", help="of runs that are made of logs (else the name of each file's folder)")
+        parser.add_argument("--json", action="store_true", help="one object a file, on a line each, as each is taken in")
         parser.set_defaults(handler=import_)
         return
     parser.epilog = EXPORT_EXAMPLES
@@ -171,20 +173,27 @@ def import_(args: argparse.Namespace) -> int:
             wrong = f"{name} is a folder: name the files in it" if path.is_dir() else f"There is no file {name}"
             raise errors.NotFound(f"{wrong}; what came before it in the list was imported.")
         if zipfile.is_zipfile(path):
-            _take_bundle(home, path)
+            _take_bundle(home, path, as_json=args.json)
             continue
         with extract.readable(name), output.progress(importing.work(path), f"import {path.name}", in_bytes=True) as progress:
             run_id, is_new = importing.take_log(home, path, args.experiment, progress)
-        output.say(f"{fmt.one_line(name)}: run {run_id}" + ("" if is_new else ", which is there already"))
+        if args.json:
+            output.as_json_line({"file": name, "run_id": run_id, "is_new": is_new})
+        else:
+            output.say(f"{fmt.one_line(name)}: run {run_id}" + ("" if is_new else ", which is there already"))
         has_log = True
     if has_log:
         fresh.refresh(args, str(home))
     return 0
 
 
-def _take_bundle(home: Path, path: Path) -> None:
+def _take_bundle(home: Path, path: Path, *, as_json: bool) -> None:
     taken = bundle.take(path, fresh.store_path(str(home)), _blobs(str(home)))
     about = taken.about
+    if as_json:
+        told = {"file": str(path), "run_id": about.run_id, "experiment": about.experiment, "number": taken.number, "missing": about.missing}
+        output.as_json_line(told)
+        return
     moved = "" if taken.number == about.number else f" (it was #{about.number}; that number is another run's here)"
     output.say(f"run {about.run_id} is {fmt.one_line(about.experiment)}#{taken.number}{moved}, with {fmt.plural(taken.blobs, 'new file')}")
     if about.missing:

@@ -53,6 +53,8 @@ _SOURCE = re.compile(
     r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):'
     r'|"(?:GET|POST|PUT|HEAD|PATCH|DELETE) \S+ HTTP/|^E\s{3,}(?:assert|[+-] |\w+Error)'
 )
+#: Bytes that no text has, or three in a row that are none: the line is of a binary file, and its numbers are by chance.
+_BINARY = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]|\ufffd{3}")
 #: A file's name says nothing, whatever it holds: `epoch=3-val_loss=0.25.ckpt`.
 _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
@@ -169,7 +171,7 @@ class Extractor:
             if (found := _ruled(self._context, rule, text)) is not None and self._timeline.user(found, rule.name):
                 return
         text = line[:MAX_LINE].decode("utf-8", "replace")
-        if self._goes_on(text):
+        if _BINARY.search(text) or self._goes_on(text):
             return
         self._read_line(text, line, shape, self._above(lines, place))
 
