@@ -8,6 +8,7 @@ import struct
 import pytest
 from chart_rig import downloaded
 from portal_rig import Portal
+from waiting import until
 
 COUNT = 60
 T0 = 1_700_000_000_000_000_000
@@ -69,10 +70,14 @@ def test_a_comparison_of_many_runs_asks_a_few_times(portal, window):
     page.click("button:text-is('Spread')")
     seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.includes('median')")
     assert "spread=1" in page.url
-    numbers = downloaded(page, "loss", "CSV")[1]
-    rows = list(csv.DictReader(numbers.decode().splitlines()))
+
+    def at_step_3():
+        """The numbers are of what is drawn, which comes a moment after the words below it."""
+        rows = list(csv.DictReader(downloaded(page, "loss", "CSV")[1].decode().splitlines()))
+        return [float(rows[3][column]) for column in ("value", "min", "max")]
+
     # At step 3 the runs have 0.3, 1.3 … 58.3.
-    assert [float(rows[3][column]) for column in ("value", "min", "max")] == pytest.approx([29.3, 3.2, 55.4])
+    until(lambda: at_step_3() == pytest.approx([29.3, 3.2, 55.4]))
     page.click("button:text-is('Lines')")
     page.click("article[aria-label=loss] summary")
     page.click("article[aria-label=loss] .menu button:has-text('Show as table')")
