@@ -12,11 +12,13 @@ import subprocess
 import time
 
 import pytest
-from container_rig import Rig
+from container_rig import Clock, Rig
 from tails import descriptors
 from waiting import until
 
-from outrider_agent.collect import container
+from outrider_agent.collect import container, engineapi
+from outrider_agent.collect import containers as collecting
+from outrider_agent.core import containers
 
 ID = "a" * 64
 RUN = ID[:12]
@@ -242,3 +244,47 @@ def test_c17_one_that_several_rules_name_is_one_and_rules_that_change_lose_no_pl
     finally:
         for rig in made:
             rig.close()
+
+
+class Answering(engineapi.EngineApi):
+    """An engine's API that answers, in another thread, at the very moment when it is looked at for the first time."""
+
+    def __init__(self, told):
+        self._told, self._is_there = told, False
+        super().__init__("/nowhere", lambda: None)
+
+    @property
+    def facts(self):
+        was_there, self._is_there = self._is_there, True
+        return self._told if was_there else {}
+
+    @facts.setter
+    def facts(self, _empty):
+        pass
+
+    @property
+    def connected(self):
+        return self._is_there
+
+    @connected.setter
+    def connected(self, _value):
+        pass
+
+
+def test_an_engine_that_answers_while_it_is_looked_at_has_removed_nothing(home):
+    """Law: who could not be asked does not say that something is gone. Its container was ended, and read again from the start."""
+    facts = containers.Facts(id=ID, name="x", driver="local", labels={"outrider.experiment": "e"}, running=True, started=BASE)
+    earlier = container.Container(facts, container.Surroundings(str(home), Clock(), "e"))
+    earlier.take([(1, f"{stamp(1)} one\n".encode())])
+    earlier.close()
+    settings = collecting.Settings(docker_folder="", pods_folder="", sockets=())
+    collector = collecting.ContainersCollector(home, Clock(), settings)
+    collector._apis = [Answering({ID: facts})]
+    rig = Rig(home)
+    for _ in range(3):
+        collector.tick()
+    assert collector.statistics().running == 1
+    assert rig.ends(RUN) == rig.lines(RUN, "note") == []
+    collector._containers[ID].take([(1, f"{stamp(1)} one\n".encode()), (1, f"{stamp(2)} two\n".encode())])
+    collector.close()
+    assert rig.output(RUN) == b"one\ntwo\n"

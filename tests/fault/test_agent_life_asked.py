@@ -121,7 +121,7 @@ def test_the_status_document_has_its_promised_shape(home):
     with agents.running(home), life.living(home) as (_, run):
         until(lambda: life.status_of(home, run))
         document = life.ask(home, "GET", "/status")[1]
-    assert set(document) == {"agent", "sinks", "streams", "collectors", "spool", "portal", "wrong"}
+    assert set(document) == {"agent", "sinks", "streams", "collectors", "spool", "portal", "probes", "wrong"}
     assert {"pid", "version", "started", "home", "uptime_s"} <= set(document["agent"])
     (sink,) = document["sinks"]
     assert {"name", "state", "error", "records", "records_per_transaction", "pending_bytes", "last_commit_age_s"} <= set(sink)

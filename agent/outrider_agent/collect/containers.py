@@ -203,36 +203,38 @@ class ContainersCollector:
         looked = [source.look() for source in self._sources]
         seen: dict[str, containers.Facts] = {}
         told: dict[str, containers.Facts] = {}
-        for api in self._apis:
-            seen |= api.facts
-            told |= api.facts if api.connected else {}
+        asked = [api.now() for api in self._apis]
+        for is_connected, facts_of in asked:
+            seen |= facts_of
+            told |= facts_of if is_connected else {}
         for found in looked:
             seen |= {name: _joined(facts, told.get(name)) for name, facts in (found or {}).items()}
         self._note_deaths()
         for name, facts in seen.items():
             known = self._containers.get(name)
             if known is None:
-                begun = self._beginnings.begin(name, facts, by_api=any(name in api.facts for api in self._apis))
+                begun = self._beginnings.begin(name, facts, by_api=any(name in facts_of for _connected, facts_of in asked))
                 if begun is not None:
                     self._containers[name] = begun
             elif known.facts is not facts:
                 known.learn(facts)
         # Who cannot be asked does not say that something is gone.
-        if None not in looked and all(api.connected or not api.facts for api in self._apis):
+        if None not in looked and all(is_connected or not facts_of for is_connected, facts_of in asked):
             for gone in [name for name in self._containers if name not in seen]:
                 self._forget(gone)
             self._beginnings.has_looked = True
-            for orphan in self._beginnings.orphans(seen, self._is_observed):
+            is_asked = bool(asked) and all(is_connected for is_connected, _facts in asked)
+            for orphan in self._beginnings.orphans(seen, lambda told: self._is_observed(told, is_asked=is_asked)):
                 orphan.gone()
 
-    def _is_observed(self, told: containerbook.Resumed) -> bool:
-        """Can it be said of this container that it is gone: was the folder that it was in looked at, or its engine asked?"""
+    def _is_observed(self, told: containerbook.Resumed, *, is_asked: bool) -> bool:
+        """Can it be said of this container that it is gone: was the folder that it was in looked at, or (`is_asked`) every engine asked?"""
         folders = {os.path.dirname(position.path) for position in told.place.files.values()}  # noqa: PTH120
         devices = {position.mark.identity.device for position in told.place.files.values()}
         for root in self._roots:
             if any(folder.startswith(f"{root}/") for folder in folders):
                 return not any(map(os.path.exists, folders)) and enginefiles.device_of(root) in devices  # else it is unmounted
-        return bool(self._apis) and all(api.connected for api in self._apis)
+        return is_asked
 
     def _note_deaths(self) -> None:
         for api in self._apis:

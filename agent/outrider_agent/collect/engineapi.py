@@ -46,6 +46,11 @@ class EngineApi:
         self.connections = 0
         self._since = 0  # ns: what happened from then on is asked for again with each new connection
 
+    def now(self) -> tuple[bool, dict[str, containers.Facts]]:
+        """Is it connected, and what it has told; from any thread. In this order: who is connected has told all."""
+        is_connected = self.connected
+        return is_connected, dict(self.facts)
+
     async def run(self) -> None:
         """Listens until canceled; where there is no engine, it is looked for again and again."""
         delays = backoff.Backoff(base_s=0.2, cap_s=5.0).delays(lambda: 0.5)
