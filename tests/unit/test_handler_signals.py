@@ -79,7 +79,7 @@ def test_under_the_hook_a_timeout_raised_by_a_signal_handler_reaches_the_unmodif
     script.write_text(ALARMS.format(base="Exception", setup=setup, rounds=ROUNDS))
     home = tmp_path / "home"
     done = subprocess.run(
-        [sys.executable, "-m", "outrider", "run", "--", sys.executable, str(script)],
+        [sys.executable, "-m", "outrider", "run", "--no-agent", "--", sys.executable, str(script)],
         env={**os.environ, "OUTRIDER_HOME": str(home)},
         capture_output=True,
         text=True,
