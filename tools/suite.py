@@ -1,6 +1,6 @@
 """
-The suite in two halves beside one another, for most of it waits: tests/e2e but what needs a container engine or a booted machine, and all
-the rest. Where the arguments name tests, those alone, in one process. COVERED=1: what the second half covers.
+The suite in two halves beside one another, for most of it waits: tests/e2e but what needs a container engine, and all the rest. Where the
+arguments name tests, those alone, in one process. COVERED=1: what the second half covers.
 
 The first half drives browsers, notebooks and shells, while the other takes the machine from it. A few tests of it that fail there are run
 once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in the output. Other
@@ -19,8 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 E2E = "tests/e2e"
-#: Of tests/e2e, what waits for an engine or a machine rather than for the processor: it goes with the other half.
-HEAVY = ("test_containers*.py", "test_docker_rig.py", "test_deploy.py", "test_systemd.py")
+#: Of tests/e2e, what waits for an engine rather than for the processor: it goes with the other half.
+HEAVY = ("test_containers*.py", "test_docker_rig.py", "test_deploy.py")
+#: Of the first half, what judges data that survive on a machine: it has no second chance either.
+ONCE = "tests/e2e/test_systemd.py"
 #: More failures than these are no accident.
 MOST_AGAIN = 3
 _FAILED = 1  # pytest's exit status
@@ -65,7 +67,7 @@ def _memory(half: str) -> Path:
 def _second_look(status: int, given: list[str]) -> int:
     """Runs what failed of the first half once more, alone; its exit status."""
     failed = sorted(_failed("e2e")) if status == _FAILED else []
-    if not failed or len(failed) > MOST_AGAIN:
+    if not failed or len(failed) > MOST_AGAIN or any(name.startswith(ONCE) for name in failed):
         return status
     print("\n=== failed, and is run once more, alone:", *failed, sep="\n  ", flush=True)
     options = [word for word in given if word.startswith("-")]
