@@ -44,7 +44,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(NAMES)}")
     parser.add_argument("--short", action="store_true", help="fewer and shorter measurements")
     parser.add_argument("--gate", type=float, metavar="TIMES", help="fail when a figure is this many times over its bar")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md; with NAMEs their rows of it")
     args = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("OUTRIDER_")]:
         del os.environ[name]
@@ -52,6 +52,8 @@ def main():
     text = figures.table(found)
     print(text)
     if args.write:
+        kept = PAGE.read_text() if args.names else ""
+        text = figures.table(found, kept)
         PAGE.write_text(f"# Benchmarks\n\n`make bench`, on {machine()}. Ratios carry over, absolute ones do not.\n\n{text}\n")
     gross = [figure.what for figure in found if args.gate and (figure.times_over() or 0) > args.gate]
     if gross:

@@ -52,9 +52,13 @@ def row(figure):
     )
 
 
-def table(figures):
-    """A Markdown table that reads well in a terminal too."""
-    rows = [HEADINGS, *map(row, figures)]
+def table(figures, page=""):
+    """A Markdown table that reads well in a terminal too. `page`: one with a table, whose other rows stay where they are."""
+    lines = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    before = [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in lines]
+    made = {cells[0]: cells for cells in map(row, figures)}
+    known = {cells[0] for cells in before}
+    rows = [HEADINGS, *[made.get(cells[0], cells) for cells in before], *[cells for what, cells in made.items() if what not in known]]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(HEADINGS))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |" for cells in rows]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
