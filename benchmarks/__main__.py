@@ -52,9 +52,9 @@ def main():
     text = figures.table(found)
     print(text)
     if args.write:
-        kept = PAGE.read_text() if args.names else ""
-        text = figures.table(found, kept)
-        PAGE.write_text(f"# Benchmarks\n\n`make bench`, on {machine()}. Ratios carry over, absolute ones do not.\n\n{text}\n")
+        begun = f"# Benchmarks\n\n`make bench`, on {machine()}. Ratios carry over, absolute ones do not.\n\n"
+        kept = PAGE.read_text() if args.names else begun
+        PAGE.write_text(f"{kept.partition('| what')[0]}{figures.table(found, kept)}\n")
     gross = [figure.what for figure in found if args.gate and (figure.times_over() or 0) > args.gate]
     if gross:
         print(f"more than {args.gate:g} times over the bar: {'; '.join(gross)}", file=sys.stderr)

@@ -18,7 +18,7 @@ import msgspec
 
 from outrider import record, spool
 from outrider_agent import changes, errors, layout, model
-from outrider_agent.receive import routes
+from outrider_agent.core import wire
 from outrider_agent.store import answering, printed
 
 if TYPE_CHECKING:
@@ -185,15 +185,15 @@ class About:
     def __init__(self, store: browsing.Browser, has_ended: Callable[[str, int | None], bool]) -> None:
         self._store, self._has_ended = store, has_ended
 
-    def __call__(self, run: str, attempt: int | None) -> routes.Known:
+    def __call__(self, run: str, attempt: int | None) -> wire.Known:
         """A run that is not known has not ended. Raises `Unavailable`."""
         ended = self._has_ended(run, attempt)
         try:
             found, files = self._store.run(run), self._store.artifacts(run)
         except errors.NotFound:
-            return routes.Known(ended=ended)
+            return wire.Known(ended=ended)
         kept = {one.path: (one.size, one.sha256, one.modified or 0) for one in files if one.source == "outputs"}
-        return routes.Known(
+        return wire.Known(
             ended=ended, outputs=found.outputs, started=found.started, attempt=found.attempt, ended_at=found.ended, artifacts=kept
         )
 

@@ -86,7 +86,7 @@ ALLOWED = {
         "supervise",
     },
     # A server as a whole: what can be asked of it. It gets its parts from serve.
-    "serving": {"changes", "layout", "receive", "store"},
+    "serving": {"changes", "core", "layout", "receive", "store"},
     "main": {"*"},  # wires everything
     "serve": {"*"},  # wires a server
     "__main__": {"main"},

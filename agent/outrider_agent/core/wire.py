@@ -37,6 +37,17 @@ class Malformed(ValueError):
     """The request does not say what it must, or contradicts itself."""
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server knows of a run, as it tells an agent that has no store. Times in ns; artifacts: path -> (bytes, sha256, modified)."""
+
+    ended: bool
+    outputs: list[str] | None = None
+    started: int | None = None
+    attempt: int = 1
+    ended_at: int | None = None
+    artifacts: dict[str, tuple[int, str, int]] = {}
+
+
 class Named(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a request says of its body: the bytes between two positions of a stream.

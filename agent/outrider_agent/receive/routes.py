@@ -42,23 +42,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_timeout_s: float
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent without a store asks of a run of its own."""
-
-    ended: bool
-    outputs: list[str] | None = None
-    started: int | None = None
-    attempt: int = 1
-    ended_at: int | None = None
-    artifacts: dict[str, tuple[int, str, int]] = {}
-
-
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What the routes work with. `about(run, attempt)` blocks on the disk, as do the uploads."""
 
     receiver: receiver.Receiver
     uploads: parts.Uploads
-    about: Callable[[str, int | None], Known]
+    about: Callable[[str, int | None], wire.Known]
     threads: concurrent.futures.Executor
     version: str
     limits: Limits

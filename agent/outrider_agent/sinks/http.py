@@ -44,17 +44,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     state: Path
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server knows of a run."""
-
-    ended: bool
-    outputs: list[str] | None = None
-    started: int | None = None
-    attempt: int = 1
-    ended_at: int | None = None
-    artifacts: dict[str, tuple[int, str, int]] = {}
-
-
 class HttpSink:
     """
     A `protocols.Sink`, but that a batch may be committed in part: `Unavailable` says so, and the positions are asked for again.
@@ -136,13 +125,13 @@ class HttpSink:
         """Has the server the run's end (or that attempt's)? Raises `Unavailable`."""
         return self.about(run, attempt).ended
 
-    def about(self, run: str, attempt: int | None = None) -> Known:
+    def about(self, run: str, attempt: int | None = None) -> wire.Known:
         """What the server knows of a run. Raises `Unavailable`."""
         query = {} if attempt is None else {"attempt": str(attempt)}
         answer = self._connection.call("GET", f"{wire.STREAMS}/{run}", query=query)
         if answer.status != 200:
             raise self._connection.refused(answer)
-        return msgspec.convert(answer.document, Known)
+        return msgspec.convert(answer.document, wire.Known)
 
     def interrupt(self) -> None:
         """What is under way fails with `Unavailable`, now and from now on. From any thread."""
