@@ -50,7 +50,7 @@ bench: .venv/.dev  ## each figure beside its floor and its bar
 	@$(TOOLS) benchmarks $(ARGS)
 
 neutrality: .venv/.dev  ## runs every kind of script under every condition, bare and tracked, and writes docs/neutrality.md
-	@PYTHONPATH=tests:tests/neutrality $(TOOLS) matrix $(ARGS)
+	@PYTHONPATH=tests/rigs:tests/neutrality $(TOOLS) matrix $(ARGS)
 
 printed: .venv/.dev  ## runs the scripts of examples/printing (they need their frameworks) and writes what is read into docs/reading-output.md
 	@$(BIN)/python examples/printing

@@ -188,7 +188,7 @@ def flooded(seconds):
 
 def short_lived(seconds):
     """Containers of 50 ms as fast as the engine starts them, each removed at once: those whose line is there."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "rigs"))
     from docker_rig import Engine
 
     with Engine() as engine, tempfile.TemporaryDirectory() as home:

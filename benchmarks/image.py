@@ -30,7 +30,7 @@ def cpu_seconds(container):
 def measure(short):
     if short or shutil.which("dockerd") is None:
         return []
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests" / "rigs"))
     import agent_image
     import docker_rig
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 from waiting import until
 
-TESTS = str(Path(__file__).resolve().parents[1])
+RIGS = str(Path(__file__).resolve().parents[1] / "rigs")
 KILLED = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {rigs!r})
 from docker_rig import Engine
 engine = Engine().__enter__()
 container = engine.run("--", "sleep", "1000")
@@ -30,7 +30,7 @@ def test_the_engine_runs_what_was_imported_from_folders(docker):
 
 def test_the_engine_ends_with_a_killed_test_run():
     """Neither daemon nor container outlives the tests, even where nothing of theirs can run any more."""
-    maker = subprocess.Popen([sys.executable, "-c", KILLED.format(tests=TESTS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    maker = subprocess.Popen([sys.executable, "-c", KILLED.format(rigs=RIGS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         daemon, container, folder = maker.stdout.readline().split()
     finally:

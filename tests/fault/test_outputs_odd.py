@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
+import outputs_rig
 import pytest
-from outputs_rig import Rig
 from waiting import until
 
 from outrider import spool
@@ -19,7 +19,7 @@ from outrider_agent.collect import watching
 
 @pytest.fixture
 def rig(home, tmp_path):
-    rig = Rig(home, tmp_path / "work")
+    rig = outputs_rig.Rig(home, tmp_path / "work")
     yield rig
     rig.close()
 
@@ -140,7 +140,7 @@ def test_two_roots_of_one_name_are_told_apart(rig, tmp_path):
 
 def test_a_home_inside_the_root_is_not_collected(home, tmp_path):
     """OUTRIDER_HOME=./outputs/.outrider would feed on itself."""
-    rig = Rig(tmp_path / "outputs" / "home", tmp_path)
+    rig = outputs_rig.Rig(tmp_path / "outputs" / "home", tmp_path)
     try:
         rig.begin().collect()
         (rig.root / "a").write_bytes(b"a")
@@ -155,10 +155,10 @@ def test_a_home_inside_the_root_is_not_collected(home, tmp_path):
 UNREADABLE = """
 import sys
 import time
-sys.path[:0] = sys.argv[1:3]
+sys.path.insert(0, sys.argv[1])
 import outputs_rig
 from waiting import until
-rig = outputs_rig.Rig(sys.argv[3] + "/home", sys.argv[3] + "/work")
+rig = outputs_rig.Rig(sys.argv[2] + "/home", sys.argv[2] + "/work")
 try:
     rig.root.mkdir(parents=True)
     (rig.root / "closed").mkdir()
@@ -184,8 +184,8 @@ finally:
 
 def test_what_cannot_be_read_is_tried_again_and_noted_once(tmp_path):
     """C8: chmod 000, later restored. In a process that lacks root's power to read everything."""
-    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    command = [sys.executable, "-c", UNREADABLE, tests, os.path.join(tests, "fault"), os.fspath(tmp_path)]
+    rigs = os.path.dirname(os.path.abspath(outputs_rig.__file__))
+    command = [sys.executable, "-c", UNREADABLE, rigs, os.fspath(tmp_path)]
     if os.geteuid() == 0:
         command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
@@ -241,7 +241,7 @@ def test_an_observer_that_died_is_replaced(rig):
 
 def test_a_script_whose_folder_is_also_the_home_has_artifacts(home):
     """OUTRIDER_HOME may be where the script works: its outputs are collected, what we keep there is not."""
-    rig = Rig(home, home)
+    rig = outputs_rig.Rig(home, home)
     try:
         rig.root.mkdir(parents=True)
         (rig.root / "model").write_bytes(b"m")

@@ -115,7 +115,7 @@ def test_few_tests_use_mocks():
 
 
 def test_tests_do_not_sleep():
-    """They wait on conditions (tests/waiting.py); a sleep that is the subject itself says so in a comment on its line."""
+    """They wait on conditions (tests/rigs/waiting.py); a sleep that is the subject itself says so in a comment on its line."""
     wrong = [
         where
         for where, node in nodes("tests", ast.Call)

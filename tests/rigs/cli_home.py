@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 START = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
 

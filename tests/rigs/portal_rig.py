@@ -17,7 +17,7 @@ from waiting import until
 
 from outrider import control, spool
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 #: Deadlines only end what hangs: on a machine that is loaded, an agent or a browser has been seen to need half a minute to begin.
 PATIENCE_S = 150.0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from waiting import until
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "build" / "machine"
 #: dbus and libpam-systemd: a person's own service manager, which logind starts.
 PACKAGES = ["systemd", "systemd-sysv", "python3", "dbus", "libpam-systemd"]

@@ -13,7 +13,7 @@ import pytest
 
 from outrider import _current, spool
 
-HANDLER = str(Path(__file__).resolve().parents[1] / "handler")
+HANDLER = str(Path(__file__).resolve().parents[2] / "handler")
 
 
 def run_script(home, text, *, python=sys.executable, flags=("-I", "-S"), check=True, **environment):

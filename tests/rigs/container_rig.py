@@ -17,7 +17,7 @@ from waiting import until
 from outrider import spool
 from outrider_agent.collect import containers, spooled
 
-TESTS = str(Path(__file__).resolve().parent)
+RIGS = str(Path(__file__).resolve().parent)
 
 
 class Clock:
@@ -71,7 +71,7 @@ class Rig:
     def spawn(self):
         """A collector in a process of its own, to be killed."""
         command = [sys.executable, __file__, self.home, json.dumps(self.settings)]
-        self._process = subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=TESTS))
+        self._process = subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=RIGS))
         return self
 
     def kill(self):

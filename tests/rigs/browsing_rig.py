@@ -21,7 +21,7 @@ FLAGS = [
     "--disable-sync",
 ]
 #: Screenshots of the last test run, to be looked at.
-SHOTS = Path(__file__).resolve().parents[1] / "build" / "portal"
+SHOTS = Path(__file__).resolve().parents[2] / "build" / "portal"
 
 
 def kept(name):

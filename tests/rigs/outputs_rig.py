@@ -19,7 +19,7 @@ from outrider import spool
 from outrider_agent.blobs import local
 from outrider_agent.collect import outputs, roots, spooled
 
-TESTS = str(Path(__file__).resolve().parents[1])
+RIGS = str(Path(__file__).resolve().parent)
 SETTINGS = {"settle_s": 0.4, "sweep_interval_s": 0.1, "idle_interval_s": 0.3}
 
 
@@ -106,7 +106,7 @@ class Rig:
     def agent(self):
         """A collector in a process of its own, to be killed."""
         process = subprocess.Popen(
-            [sys.executable, __file__, str(self.home)], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=TESTS)
+            [sys.executable, __file__, str(self.home)], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=RIGS)
         )
         self._processes.append(process)
         assert process.stdout.readline() == "ready\n"

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from unittest.mock import patch
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IMAGE, BASE = "outrider-agent", "base"
 LIBRARY = "usr/lib/python3/dist-packages"
 
