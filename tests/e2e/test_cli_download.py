@@ -53,6 +53,17 @@ def test_an_earlier_version_can_be_had(tracked, tmp_path):
     assert files(tmp_path / "work" / "old") == {"outputs/model.pkl": b"first"}
 
 
+def test_a_version_before_which_one_may_be_missing_has_a_star(tracked, capsys):
+    """Said once below the table: the paths are what the room is for."""
+    tracked.artifact("9f3c0aa1b2c4", "outputs/late.pkl", b"late", obs=False)
+    tracked.ingest()
+    assert main.main(["artifacts", "latest"]) == 0
+    said = capsys.readouterr()
+    rows = {line.split()[0]: line.split()[3] for line in said.out.splitlines()[1:]}
+    assert rows == {"outputs/late.pkl": "1*", "outputs/model.pkl": "2", "outputs/sub/notes.txt": "1"}
+    assert said.err.count("earlier versions may have been missed") == 1
+
+
 def test_nothing_is_written_over_without_force(tracked, tmp_path, capsys):
     """All or nothing is decided before the first byte."""
     there = tmp_path / "work" / "out" / "outputs" / "sub" / "notes.txt"

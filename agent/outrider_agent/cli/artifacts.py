@@ -73,11 +73,15 @@ def artifacts(args: argparse.Namespace) -> int:
     columns = [output.Column("PATH", fold=True), output.Column("SIZE", right=True), output.Column("VERSION", right=True)]
     columns += [output.Column("CAPTURED"), output.Column("SOURCE"), output.Column("SHA256")]
     output.table(columns, [_row(one) for one in found])
+    if not all(one.observed for one in found):
+        output.tell(
+            "* earlier versions may have been missed: the file was there before the agent looked, or was replaced twice between two looks"
+        )
     return 0
 
 
 def _row(one: records.Artifact) -> output.Row:
-    version = str(one.version) if one.observed else f"{one.version} (earlier ones may have been missed)"
+    version = str(one.version) if one.observed else f"{one.version}*"
     return [one.path, fmt.size(one.size), version, runs.started(one.time), one.source, one.sha256[:12]]
 
 
