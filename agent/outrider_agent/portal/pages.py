@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING
 
@@ -42,14 +43,15 @@ class Pages:
 
     async def runs(self, request: web.Request) -> web.Response:
         """GET /runs."""
-        now, wrong = time.time_ns(), None
+        now, wrong, chosen = time.time_ns(), None, request.query.get("cols")
         wanted = api.wanted(request.query, limit=listing.ROWS)
         try:
-            page = await self._context.read(self._context.store.page, wanted, now)
+            choose = functools.partial(listing.measured, chosen=chosen)
+            page = await self._context.read(self._context.store.page, wanted, now, choose)
         except language.Wrong as exc:
             wrong = listing.Wrong(error=str(exc), at=exc.at)
             page = browsing.Page(runs=[], total=0, statuses={})
-        seen = listing.see(page, wanted, wrong, request.query.get("cols"))
+        seen = listing.see(page, wanted, wrong, chosen)
         is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
         title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
         main = listing.nothing(title) if is_new else listing.runs(seen, title, now, drawn=self._context.assets.is_whole)
