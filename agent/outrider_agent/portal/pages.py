@@ -17,7 +17,17 @@ from outrider_agent.portal.markup import Safe, tag
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
+
+#: What a run's page shows first, by its tab: run.js asks for these modules before it shows anything.
+FIRST = {
+    "overview": ("overview.js",),
+    "metrics": ("metrics.js",),
+    "files": ("files.js",),
+    "details": ("details.js",),
+    "charts": ("charts.js",),
+    "images": ("images.js",),
+}
 
 
 class Pages:
@@ -76,7 +86,8 @@ class Pages:
             (fmt.one_line(seen.run.experiment), shell.href("/runs", experiment=seen.run.experiment)),
             (f"#{seen.run.number}", None),
         ]
-        return self._page(title, crumbs, main, modules=["run.js"], charts=True)
+        first = FIRST.get(request.query.get("tab", "overview"), ())
+        return self._page(title, crumbs, main, modules=["run.js"], first=first, charts=True)
 
     async def compare(self, request: web.Request) -> web.Response:
         """GET /compare?run=…&run=…"""
@@ -98,10 +109,11 @@ class Pages:
         main: Safe,
         *,
         modules: list[str] | None = None,
+        first: Sequence[str] = (),
         charts: bool = False,
         app: bool = False,
     ) -> web.Response:
-        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts, app=app)
+        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], first=first, charts=charts, app=app)
         response = web.Response(text=whole, content_type="text/html", charset="utf-8")
         response.enable_compression()
         return response
