@@ -33,14 +33,21 @@ let coming = null;
 /** uPlot, asked for when the first chart is seen: a page that shows none, a log, is there sooner without it. */
 export function ready() {
   if ("uPlot" in globalThis) return Promise.resolve();
-  coming ??= new Promise((done, failed) => {
-    const script = document.createElement("script");
-    script.src = new URL("./vendor/uplot.js", import.meta.url).href;
-    script.onload = done;
-    script.onerror = failed;
-    document.head.append(script);
-  });
+  coming ??= Promise.all([
+    added(document.createElement("script"), { src: vendor("uplot.js") }),
+    document.querySelector('link[href$="/uplot.css"]') || added(document.createElement("link"), { rel: "stylesheet", href: vendor("uplot.css") }),
+  ]);
   return coming;
+}
+
+/** @param {string} name */
+function vendor(name) {
+  return new URL(`./vendor/${name}`, import.meta.url).href;
+}
+
+/** Put into the page, and loaded. @param {HTMLElement} element @param {Record<string, string>} given */
+function added(element, given) {
+  return new Promise((done, failed) => document.head.append(Object.assign(element, given, { onload: done, onerror: failed })));
 }
 
 export class Chart {

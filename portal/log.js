@@ -2,7 +2,7 @@
 // Lines are added to the page one by one; only so many stand in it at once.
 import { silent } from "./empty.js";
 import { html } from "./html.js";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { queried, setQuery } from "./address.js";
 import { bare } from "./ansi.js";
 import { HitList, Hits } from "./hits.js";
@@ -229,7 +229,7 @@ const LEVELS = /** @type {const} */ ([[0, "Every level"], [10, "Debug +"], [20, 
 export function Log({ view, isOver }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [, again] = useState(0);
-  useEffect(() => {
+  useLayoutEffect(() => { // its lines are in the first frame that shows it
     const ends = [view.listen(() => again((count) => count + 1))];
     if (box.current) ends.push(view.mount(box.current));
     return () => ends.forEach((end) => end());

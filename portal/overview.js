@@ -1,5 +1,5 @@
 // A run at one look: what happened, its key metrics, what it was given, what it said last.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { clock, duration, grouped, local, plain, plural, value } from "./format.js";
 import { None, silent } from "./empty.js";
 import { html } from "./html.js";
@@ -90,7 +90,7 @@ function LastLines({ view, isOver, go }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [count, setCount] = useState(0);
   useEffect(() => view.listen(() => setCount((one) => one + 1)), [view]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const { lines, open } = view.transcript;
     const shown = lines.slice(-4 * LINES).filter((line) => !line.echo).slice(-LINES);
     box.current?.replaceChildren(...shown.map(element), ...open.map(element));

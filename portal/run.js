@@ -2,21 +2,16 @@
 import { computed, signal } from "@preact/signals";
 import { render } from "preact";
 import { queried, setQuery } from "./address.js";
-import { Details } from "./details.js";
 import { Toast } from "./dialogs.js";
 import { None } from "./empty.js";
-import { Files } from "./files.js";
 import { grouped } from "./format.js";
 import { html } from "./html.js";
-import { Later } from "./later.js";
+import { Later, prepare } from "./later.js";
 import { Log, LogView } from "./log.js";
-import { Metrics, MetricsView } from "./metrics.js";
-import { Overview } from "./overview.js";
-import { Printed } from "./printed.js";
+import { Metrics } from "./metrics-data.js";
 import { Head } from "./run-head.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
-import { Values } from "./values.js";
 
 /** @import { File, LineNews, Run, SeriesNews, Start } from "./types" */
 
@@ -32,8 +27,19 @@ const api = `/api/v1/runs/${data.run.run_id}`;
 const series = computed(() => (metrics.moved.value, [...metrics.curves.value.values()].map((curve) => curve.series)));
 const WARNING = 30;
 const AGAIN_MS = 1000;
+/** What a tab shows is loaded with it: a log is on the screen before the charts are. */
+const OVERVIEW = () => import("./overview.js").then((found) => found.Overview);
+const METRICS = () => import("./metrics.js").then((found) => found.MetricsView);
+const VALUES = () => import("./values.js").then((found) => found.Values);
+const PRINTED = () => import("./printed.js").then((found) => found.Printed);
+const FILES = () => import("./files.js").then((found) => found.Files);
+const DETAILS = () => import("./details.js").then((found) => found.Details);
 const CHARTS = () => import("./charts.js").then((found) => found.Charts);
 const IMAGES = () => import("./images.js").then((found) => found.Images);
+/** By the tab that begins with it. @type {Record<string, () => Promise<any>>} */
+const FIRST = { overview: OVERVIEW, metrics: METRICS, files: FILES, details: DETAILS, charts: CHARTS, images: IMAGES };
+/** What most people come to, so it is there when they do: loaded after what they came for. */
+const SOON = [PRINTED, OVERVIEW, METRICS, VALUES, FILES, DETAILS];
 /** The tabs that tell what was read from the run's output, and what was not. */
 const PRINTED_IN = ["overview", "metrics", "logs"];
 
@@ -70,7 +76,7 @@ function App() {
   return html`
     <${Head} run=${run.value} gone=${gone.value} changed=${readRun} />
     <${Tabs} />
-    ${PRINTED_IN.includes(tab.value) && html`<${Printed} run=${data.run.run_id} attempt=${data.attempt} isOver=${run.value.ended !== null} names=${series.value.filter((one) => one.source === "printed").map((one) => one.name)} />`}
+    ${PRINTED_IN.includes(tab.value) && html`<${Later} quiet load=${PRINTED} given=${{ run: data.run.run_id, attempt: data.attempt, isOver: run.value.ended !== null, names: series.value.filter((one) => one.source === "printed").map((one) => one.name) }} />`}
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab.value}`} class=${`panel panel-${tab.value}`}><${Panel} /></div>
     <${Toast} />`;
 }
@@ -102,13 +108,13 @@ function Panel() {
     case "images":
       return html`<${Later} key="images" load=${IMAGES} given=${{ runs: [now] }} />`;
     case "files":
-      return html`<${Files} run=${now} files=${files.value.shown} count=${files.value.count} all=${readFiles} />`;
+      return html`<${Later} key="files" load=${FILES} given=${{ run: now, files: files.value.shown, count: files.value.count, all: readFiles }} />`;
     case "children":
       return html`<${Children} run=${now} />`;
     case "details":
-      return html`<${Details} run=${now} />`;
+      return html`<${Later} key="details" load=${DETAILS} given=${{ run: now }} />`;
     default:
-      return html`<${Overview} run=${now} series=${series.value} view=${view} go=${go} changed=${readRun} />`;
+      return html`<${Later} key="overview" load=${OVERVIEW} given=${{ run: now, series: series.value, view, go, changed: readRun }} />`;
   }
 }
 
@@ -118,7 +124,7 @@ function MetricsTab() {
       <button type="button" aria-pressed=${!isTable.value} onClick=${() => set(false)}>Charts</button>
       <button type="button" aria-pressed=${isTable.value} onClick=${() => set(true)}>Table</button>
     </div>
-    ${isTable.value ? html`<${Values} series=${series.value} isOver=${run.value.ended !== null} />` : html`<${MetricsView} metrics=${metrics} run=${run.value} />`}`;
+    ${isTable.value ? html`<${Later} key="values" load=${VALUES} given=${{ series: series.value, isOver: run.value.ended !== null }} />` : html`<${Later} key="charts" load=${METRICS} given=${{ metrics, run: run.value }} />`}`;
 }
 
 /** Of a run that was resumed: whose log is shown. @param {{ run: Run }} props */
@@ -186,10 +192,13 @@ let versions = -1;
 fromAddress();
 view.begin(data.log);
 const root = document.getElementById("app");
+const first = FIRST[tab.peek()];
+if (first) await prepare(first);
 if (root) {
   root.replaceChildren();
   render(html`<${App} />`, root);
   start();
+  requestAnimationFrame(() => setTimeout(() => SOON.forEach((load) => prepare(load))));
   const attempt = data.attempt === null ? "" : `&attempt=${data.attempt}`;
   listen((since) => `${api}/events?since=${since}&lines=1${attempt}`, {
     run: (/** @type {Run} */ now) => ((run.value = { ...run.peek(), ...now }), readRun()),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import sys
 
+import msgspec
 import pytest
 from cli_home import SECOND, START, Home
 
-from outrider_agent.store import browsing, watch
+from outrider_agent.store import browsing, editing, watch
 
 
 @pytest.fixture
@@ -97,6 +98,39 @@ def test_every_order_is_total_and_its_reverse(made):
             if sort == "name":
                 assert names[6:] == [None] * 3
                 assert names[:6] == sorted(names[:6], reverse=down)
+
+
+def test_the_list_without_a_query_is_that_of_a_query_that_all_fit(made):
+    """An index has the runs in the order in which they began, and their statuses; what it says is what is read of the runs themselves."""
+    for number in range(12):
+        at = START + number // 3 * SECOND  # some began together
+        made.write(f"run{number}", "py-1-aaaaaaaa", {"k": "run", "t": at, "experiment": f"e{number % 2}"}, experiment=f"e{number % 2}")
+        if number % 4:
+            made.write(
+                f"run{number}", "py-1-aaaaaaaa", {"k": "end", "t": at, "status": ("Completed", "Failed")[number % 2], "reason": "ended"}
+            )
+    made.ingest()
+    editing.hide_run(made.path / "outrider.db", "run7", START)
+    with store(made) as reader:
+        cases = itertools.product((True, False), (None, "e1", "none"), (None, "Failed", "Running"), (0, 2), (1, 5, 50), (True, False))
+        for down, experiment, status, offset, limit, removed in cases:
+            wanted = browsing.Wanted(down=down, experiment=experiment, status=status, offset=offset, limit=limit, removed=removed)
+            plain, queried = (reader.page(msgspec.structs.replace(wanted, query=query), START) for query in (None, "number > 0"))
+            assert plain == queried
+
+
+def test_a_page_brings_the_metrics_that_are_chosen_of_it(made):
+    """Who chooses is told what each run's are called, in the order they appeared, and nothing else of them is read."""
+    for run in ("a", "b"):
+        names = ("lr", "loss", f"only-{run}")
+        made.write(run, "py-1-aaaaaaaa", *[{"k": "m", "t": START + place, "n": name, "v": 1} for place, name in enumerate(names)])
+    made.ingest()
+    told = []
+    with store(made) as reader:
+        page = reader.page(browsing.Wanted(sort="name", down=False), START, lambda heads: told.extend(heads) or ["loss", "only-b"])
+    assert sorted([one.name for one in run] for run in told) == [["lr", "loss", "only-a"], ["lr", "loss", "only-b"]]
+    assert {(one.source, one.kind) for run in told for one in run} == {("call", "scalar")}
+    assert sorted([one.name for one in run.series] for run in page.runs) == [["loss"], ["loss", "only-b"]]
 
 
 def test_the_version_changes_with_a_commit_and_only_then(made, monkeypatch):

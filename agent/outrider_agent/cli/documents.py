@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import transcript
@@ -213,9 +213,24 @@ def metrics(series: Sequence[records.Series], rows: Sequence[records.Row]) -> Do
     return document
 
 
-def named(series: Iterable[records.Series]) -> dict[str, list[records.Series]]:
+class Called(Protocol):
+    """A series, or what is known of one."""
+
+    @property
+    def name(self) -> str:
+        """The metric's."""
+
+    @property
+    def source(self) -> str:
+        """What made it."""
+
+
+C = TypeVar("C", bound=Called)
+
+
+def named(series: Iterable[C]) -> dict[str, list[C]]:
     """A run's series by the names they are told by: what calls and log records made is one metric, a series of any other source its own."""
-    found: dict[str, list[records.Series]] = {}
+    found: dict[str, list[C]] = {}
     for name, of_name in _by_name(series).items():
         own = [one for one in of_name if one.source in OWN_SOURCES]
         if own:

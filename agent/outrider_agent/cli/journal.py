@@ -145,7 +145,8 @@ def mark(entry: Entry, echoed: echoes.Echoes, prints: Prints) -> Entry:
     if entry.record is not None:
         echoed.record(entry.record, prints.of(entry.record))
     elif entry.line is not None:
-        return entry._replace(echo=echoed.echo_of(entry.line))
+        echo = echoed.echo_of(entry.line)
+        return entry if echo is None else entry._replace(echo=echo)
     return entry
 
 
@@ -191,7 +192,8 @@ def tail(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool = 
 
 def ending(store: reading.Reader, run_id: str, count: int, *, with_echoes: bool = False, attempt: int | None = None) -> Ending:
     """The last `count` entries (without echoes, or with them), and how far they reach."""
-    window = max(200, 4 * count)
+    # Where echoes count, all that is read is told but for what an edge may have cut off.
+    window = count + 2 * echoes.COMPARED if with_echoes else max(200, 4 * count)
     while True:
         found = _ending(store, run_id, window, attempt)
         shown = [entry for entry in found.entries if with_echoes or entry.echo is None]

@@ -115,6 +115,8 @@ class Echoes:
 
     def echo_of(self, line: Line) -> int | None:
         """The key of the record that this line is a print of, or None."""
+        if not self._following and not any(self._expected.values()):
+            return None  # nothing was logged: a program that only prints
         fd = STREAMS.get(line.stream, 0)
         text = prints.plain(line.text)
         following = self._following.get(fd)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Rows that come with a page; the scripts read on as one scrolls.
 ROWS = 50
-#: Of these, so many are in the page itself where scripts draw the rest: more than a screen shows, and less to lay out twice.
+#: Of these, so many are in the page itself where scripts draw the rest: more than a screen shows, and no more to make and to lay out.
 SCREEN = 20
 EXAMPLE = "metrics.loss < 0.3 and status = failed"
 #: So many metrics and parameters have a column.
@@ -30,8 +30,9 @@ METRICS, PARAMS = 4, 3
 STATUSES = ("Running", "Completed", "Failed", "Canceled", "Unknown")
 START = "outrider run -- python train.py"
 
-#: A run's series by the names they are told by.
+#: A run's series, or what they are called, by the names they are told by.
 Named = Mapping[str, "Sequence[records.Series]"]
+Called = Mapping[str, "Sequence[records.Series] | Sequence[browsing.Head]"]
 
 
 def experiments(found: Sequence[browsing.Overview], now: int) -> Safe:
@@ -109,6 +110,14 @@ def see(page: browsing.Page, wanted: browsing.Wanted, wrong: Wrong | None, chose
     return Seen(page=page, wanted=wanted, wrong=wrong, columns=shown, measured=measured)
 
 
+def measured(heads: Sequence[Sequence[browsing.Head]], chosen: str | None) -> set[str]:
+    """The metrics that have a column: those that `chosen` names, else those that tell the runs apart. Their names in the store."""
+    named = [documents.named(one) for one in heads]
+    shown = [unquote(name) for name in chosen.split(",")] if chosen else [f"metrics.{name}" for name in key_metrics(named)]
+    spelled = [name.removeprefix("metrics.") for name in shown if name.startswith("metrics.")]
+    return {one.name for metrics in named for name in spelled for one in metrics.get(name, ())}
+
+
 def nothing(title: str) -> Safe:
     """An experiment that has no run."""
     heading = tag("div", tag("h1", shell.name(title)), class_="heading")
@@ -128,11 +137,11 @@ def runs(seen: Seen, title: str, now: int, *, drawn: bool) -> Safe:
     page, wanted = seen.page, seen.wanted
     heading = tag("div", tag("h1", shell.name(title)), _search(wanted), class_="heading")
     refused = tag("p", seen.wrong.error, class_="notice", role="alert") if seen.wrong else None
-    rows = [_run(one, measured, seen.columns, now=now) for one, measured in zip(page.runs, seen.measured, strict=True)]
-    first = SCREEN if drawn else len(rows)
-    rest = tag("noscript", _table(seen, rows[first:])) if rows[first:] else None
-    table = join((_table(seen, rows[:first]), rest)) if rows else tag("p", "No run fits.", class_="dim pad")
-    still = join((heading, refused, _chips(seen), tag("div", table, class_="scroll card"), _pager(page, wanted)))
+    step = SCREEN if drawn and wanted.limit == ROWS else wanted.limit
+    shown = list(zip(page.runs, seen.measured, strict=True))[:step]
+    rows = [_run(one, metrics, seen.columns, now=now) for one, metrics in shown]
+    table = _table(seen, rows) if rows else tag("p", "No run fits.", class_="dim pad")
+    still = join((heading, refused, _chips(seen), tag("div", table, class_="scroll card"), _pager(page, wanted, len(rows), step)))
     return join((tag("div", still, id="app"), markup.data("data", start(seen, title, now))))
 
 
@@ -200,7 +209,7 @@ def _chips(seen: Seen) -> Safe:
     return tag("nav", all_, *chips, class_="chips", aria_label="By status")
 
 
-def key_metrics(named: Sequence[Named], count: int = METRICS) -> list[str]:
+def key_metrics(named: Sequence[Called], count: int = METRICS) -> list[str]:
     """The metrics that most runs have and that can be compared, in the order they appeared."""
     seen = collections.Counter(name for metrics in named for name, series in metrics.items() if all(one.kind != "text" for one in series))
     order = {name: place for place, name in enumerate(dict.fromkeys(name for metrics in named for name in metrics))}
@@ -285,16 +294,17 @@ def _metric(name: str, one: dict[str, Any] | None) -> Safe:
     return tag("td", last, note, class_="right figure bad" if last in ("NaN", "Infinity", "-Infinity") else "right figure")
 
 
-def _pager(page: browsing.Page, wanted: browsing.Wanted) -> Safe | None:
-    if page.total <= len(page.runs):
+def _pager(page: browsing.Page, wanted: browsing.Wanted, shown: int, step: int) -> Safe | None:
+    """For a reader without scripts: the rows before and after those that are shown."""
+    if page.total <= shown:
         return None
-    first, last = wanted.offset + 1, wanted.offset + len(page.runs)
-    earlier = _address(wanted, offset=max(0, wanted.offset - wanted.limit))
-    later = _address(wanted, offset=wanted.offset + wanted.limit)
+    first, last = wanted.offset + 1, wanted.offset + shown
+    earlier = _address(wanted, offset=max(0, wanted.offset - step))
+    later = _address(wanted, offset=wanted.offset + step)
     return tag(
         "nav",
         tag("a", "← Before", href=earlier, class_="button", rel="prev") if wanted.offset else None,
-        tag("span", f"{first:,} to {last:,} of {page.total:,}" if page.runs else f"none here of {page.total:,}", class_="dim"),
+        tag("span", f"{first:,} to {last:,} of {page.total:,}" if shown else f"none here of {page.total:,}", class_="dim"),
         tag("a", "Next →", href=later, class_="button", rel="next") if last < page.total else None,
         class_="pager",
         aria_label="Pages",

@@ -6,6 +6,7 @@ No page is made by pasting strings together elsewhere.
 
 from __future__ import annotations
 
+import functools
 import html
 from typing import TYPE_CHECKING
 
@@ -35,20 +36,25 @@ def text(child: Child) -> Safe:
 
 def join(children: Iterable[Child]) -> Safe:
     """One after another."""
-    return Safe("".join(map(text, children)))
+    return Safe("".join([child if child.__class__ is Safe else text(child) for child in children]))  # most are Safe
 
 
 def tag(name: str, /, *children: Child, **attributes: str | int | bool | None) -> Safe:
     """An element. Attributes are spelled as in Python: `class_`, `data_run`, `aria_label`; None and False leave one out."""
-    given = "".join(_attribute(key, value) for key, value in attributes.items())
+    given = "".join([_attribute(key, value) for key, value in attributes.items()]) if attributes else ""
     return Safe(f"<{name}{given}>") if name in VOID else Safe(f"<{name}{given}>{join(children)}</{name}>")
 
 
 def _attribute(key: str, value: str | int | bool | None) -> str:
     if value is None or value is False:
         return ""
-    name = key.rstrip("_").replace("_", "-")
+    name = _spelled(key)
     return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
+
+
+@functools.lru_cache(maxsize=256)
+def _spelled(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def data(element_id: str, document: object) -> Safe:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: What of the log comes with the page.
 LINES = 400
-#: Of these, so many are in the page itself where scripts draw the rest.
+#: Of these, so many are in the page itself where scripts draw the rest; it links to the whole console.
 SCREEN = 60
 #: So many files are listed at once; a script shows the rest.
 FILES = 500
@@ -102,10 +102,9 @@ def _main(seen: Seen, *, drawn: bool) -> Safe:
     if seen.run.ended is not None:
         none, silent = ("No metric was logged.", "Nothing was logged or printed.")
     nothing = tag("p", f'{none} A script logs one by extra={{"metrics": {{"loss": 0.3}}}} or run.log("loss", 0.3).', class_="dim pad")
-    lines = [line for entry in seen.log.entries if entry.echo is None for line in _line(entry)]
-    first = max(0, len(lines) - SCREEN) if drawn else 0
-    earlier = tag("noscript", *lines[:first]) if first else None
-    log = tag("pre", earlier, *lines[first:], class_="log") if lines else tag("p", silent, class_="dim pad")
+    entries = [entry for entry in seen.log.entries if entry.echo is None][-SCREEN if drawn else 0 :]
+    lines = [line for entry in entries for line in _line(entry)]
+    log = tag("pre", *lines, class_="log") if lines else tag("p", silent, class_="dim pad")
     raw = tag("a", "The whole console", href=f"/api/v1/runs/{seen.run.run_id}/console.txt", class_="button")
     return tag(
         "div",

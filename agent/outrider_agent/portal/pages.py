@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,17 @@ from outrider_agent.portal.markup import Safe, tag
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
+
+#: What a run's page shows first, by its tab: run.js asks for these modules before it shows anything.
+FIRST = {
+    "overview": ("overview.js",),
+    "metrics": ("metrics.js",),
+    "files": ("files.js",),
+    "details": ("details.js",),
+    "charts": ("charts.js",),
+    "images": ("images.js",),
+}
 
 
 class Pages:
@@ -42,14 +53,15 @@ class Pages:
 
     async def runs(self, request: web.Request) -> web.Response:
         """GET /runs."""
-        now, wrong = time.time_ns(), None
+        now, wrong, chosen = time.time_ns(), None, request.query.get("cols")
         wanted = api.wanted(request.query, limit=listing.ROWS)
         try:
-            page = await self._context.read(self._context.store.page, wanted, now)
+            choose = functools.partial(listing.measured, chosen=chosen)
+            page = await self._context.read(self._context.store.page, wanted, now, choose)
         except language.Wrong as exc:
             wrong = listing.Wrong(error=str(exc), at=exc.at)
             page = browsing.Page(runs=[], total=0, statuses={})
-        seen = listing.see(page, wanted, wrong, request.query.get("cols"))
+        seen = listing.see(page, wanted, wrong, chosen)
         is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
         title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
         main = listing.nothing(title) if is_new else listing.runs(seen, title, now, drawn=self._context.assets.is_whole)
@@ -74,7 +86,8 @@ class Pages:
             (fmt.one_line(seen.run.experiment), shell.href("/runs", experiment=seen.run.experiment)),
             (f"#{seen.run.number}", None),
         ]
-        return self._page(title, crumbs, main, modules=["run.js"], charts=True)
+        first = FIRST.get(request.query.get("tab", "overview"), ())
+        return self._page(title, crumbs, main, modules=["run.js"], first=first, charts=True)
 
     async def compare(self, request: web.Request) -> web.Response:
         """GET /compare?run=…&run=…"""
@@ -96,10 +109,11 @@ class Pages:
         main: Safe,
         *,
         modules: list[str] | None = None,
+        first: Sequence[str] = (),
         charts: bool = False,
         app: bool = False,
     ) -> web.Response:
-        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], charts=charts, app=app)
+        whole = shell.page(self._context.assets, title, crumbs, main, modules=modules or ["list.js"], first=first, charts=charts, app=app)
         response = web.Response(text=whole, content_type="text/html", charset="utf-8")
         response.enable_compression()
         return response

@@ -30,10 +30,15 @@ def page(
     main: Safe,
     *,
     modules: Sequence[str],
+    first: Sequence[str] = (),
     charts: bool = False,
     app: bool = False,
 ) -> str:
-    """A whole page. `modules` are loaded in order where the libraries are there; `app`: they use them; `charts`: that for charts too."""
+    """
+    A whole page. `modules` are loaded in order where the libraries are there; `app`: they use them; `charts`: they show charts, too.
+    `first`: modules that these will ask for to show what is shown first.
+    """
+    needed = assets.needed([*modules, *first])
     head = [
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -44,13 +49,15 @@ def page(
         tag("link", rel="stylesheet", href=assets.url("app.css")),
     ]
     if charts and assets.is_whole:
-        head += [tag("link", rel="stylesheet", href=assets.url(name)) for name in ("vendor/uplot.css", "chart.css")]
-        head.append(tag("link", rel="prefetch", href=assets.url("vendor/uplot.js"), as_="script"))
+        head.append(tag("link", rel="stylesheet", href=assets.url("chart.css")))
+        if "chart.js" in needed:
+            head.append(tag("link", rel="stylesheet", href=assets.url("vendor/uplot.css")))
+            head.append(tag("link", rel="prefetch", href=assets.url("vendor/uplot.js"), as_="script"))
     if (charts or app) and assets.is_whole:
         head.append(markup.script(assets.import_map, "importmap"))
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
     if assets.is_whole:
-        head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in assets.needed(modules)]
+        head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in needed]
         head += [tag("script", type="module", src=assets.url(name)) for name in modules]
     notice = None if assets.is_whole else tag("p", static.MISSING, class_="notice", role="status")
     body = [

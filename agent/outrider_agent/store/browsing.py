@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +19,7 @@ from outrider_agent.store import origins, paging, progress, queries, reading, re
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 SQL, SHOW = queries.load("portal"), queries.load("show")
 
@@ -79,6 +80,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     statuses: Mapping[str, int]
 
 
+class Head(NamedTuple):
+    """What a metric of a run is called."""
+
+    name: str
+    source: str
+    kind: str
+
+
+#: Of the metrics of several runs, each run's in the order they appeared, the names of those that are wanted.
+Choice = Callable[[Sequence[Sequence[Head]]], Collection[str]]
+
+
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """What runs have: names of metrics, parameters, tags and properties, those that most runs have first."""
 
@@ -130,15 +143,19 @@ class Browser(origins.Origins):
         overviews = [_overview(rows, run) for rows, run in zip(of_name.values(), last, strict=True)]
         return sorted(overviews, key=lambda one: -(one.experiment.last_started or 0))
 
-    def page(self, wanted: Wanted, now: int) -> Page:
-        """A page of runs. Raises `language.Wrong` for a query that cannot be read."""
+    def page(self, wanted: Wanted, now: int, choose: Choice | None = None) -> Page:
+        """
+        A page of runs. `choose`: which of their metrics come with them, instead of `wanted.metrics`; they have twenty each, or two hundred,
+        and a list shows four. Raises `language.Wrong` for a query that cannot be read.
+        """
         statement, given = paging.statement(wanted, now)
         with self._snapshots.open() as connection:
             found = connection.execute(statement, given).fetchall()
             keys = [row["run_key"] for row in found if row["status"] is None]
             statuses = {row["status"]: int(row["runs"]) for row in found if row["status"] is not None}
             total = sum(statuses.values()) if wanted.status is None else statuses.get(wanted.status, 0)
-            names = None if wanted.metrics is None else json.dumps(wanted.metrics)
+            metrics = wanted.metrics if choose is None else choose(_heads(connection, keys))
+            names = None if metrics is None else json.dumps(list(metrics))
             series: dict[int, list[records.Series]] = {}
             for row in connection.execute(SQL.series_of, {"runs": json.dumps(keys), "names": names}):
                 series.setdefault(row["run_key"], []).append(reading.convert(records.Series, row))
@@ -233,6 +250,14 @@ class Browser(origins.Origins):
     def _one(self, connection: sqlite3.Connection, run_id: str) -> records.Run:
         row = connection.execute(reading.SQL.run, {"run_id": run_id}).fetchone()
         return self._run(connection, row)
+
+
+def _heads(connection: sqlite3.Connection, keys: Sequence[int]) -> list[list[Head]]:
+    """What the metrics of these runs are called."""
+    found: dict[int, list[Head]] = {key: [] for key in keys}
+    for key, name, source, kind in connection.execute(SQL.heads_of, {"runs": json.dumps(list(keys))}):
+        found[key].append(Head(name, source, kind))
+    return list(found.values())
 
 
 def _overview(rows: Sequence[sqlite3.Row], last: records.Run) -> Overview:

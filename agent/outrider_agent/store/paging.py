@@ -30,12 +30,12 @@ def statement(wanted: browsing.Wanted, now: int) -> tuple[str, dict[str, Any]]:
         *([SQL.of_parent] if wanted.parent is not None else []),
         asked.sql,
     ]
-    value = getattr(SQL, f"by_{wanted.sort}").replace("{number}", SQL.number)
-    return SQL.page.replace("{value}", value).replace("{condition}", " AND ".join(conditions)), {
-        **wanted.asked(),
-        **asked.given,
-        "now": now,
-    }
+    given = {**wanted.asked(), **asked.given, "now": now}
+    if wanted.sort == "started" and not wanted.query and wanted.text is None:
+        found = SQL.recent.replace("{direction}", "DESC" if wanted.down else "ASC")
+    else:
+        found = SQL.page.replace("{value}", getattr(SQL, f"by_{wanted.sort}").replace("{number}", SQL.number))
+    return found.replace("{condition}", " AND ".join(conditions)), given
 
 
 def runs(connection: sqlite3.Connection, keys: Sequence[int]) -> list[records.Run]:

@@ -10,6 +10,13 @@ WITH found AS MATERIALIZED (
 SELECT run_key, NULL AS status, NULL AS runs FROM page
 UNION ALL SELECT NULL, status, count(*) FROM found GROUP BY status;
 
+-- name: recent
+-- The same in the order in which they began, of a list without a query: an index has both, and no run is looked at that is not shown. In braces stand the direction and a condition.
+SELECT run_key, NULL AS status, NULL AS runs FROM (
+    SELECT r.run_key FROM runs r WHERE (:status IS NULL OR r.status = :status) AND {condition}
+    ORDER BY r.started {direction}, r.run_key DESC LIMIT :limit OFFSET :offset)
+UNION ALL SELECT NULL, r.status, count(*) FROM runs r WHERE {condition} GROUP BY r.status;
+
 -- name: present
 -- Runs that were not deleted.
 r.removed IS NULL

@@ -10,6 +10,10 @@ SELECT s.run_key, s.name, s.source, s.kind, s.description, s.count, s.last, s.la
 FROM series s WHERE s.run_key IN (SELECT value FROM json_each(:runs)) AND (:names IS NULL OR s.name IN (SELECT value FROM json_each(:names)))
 ORDER BY s.run_key, s.series_key;
 
+-- name: heads_of
+-- What the metrics of several runs are called, as above, and no more of them.
+SELECT s.run_key, s.name, s.source, s.kind FROM series s WHERE s.run_key IN (SELECT value FROM json_each(:runs)) ORDER BY s.run_key, s.series_key;
+
 -- name: spark_series
 -- The best series of some names of some runs, and how many chunks each has. Both are JSON lists.
 SELECT r.run_id, s.name, s.series_key, s.stream_key, (SELECT count(*) FROM points p WHERE p.series_key = s.series_key) AS chunks,
