@@ -10,57 +10,14 @@ import json
 import sqlite3
 import subprocess
 import sys
-import zipfile
 
 import pytest
-from cli_home import SECOND, START, Home
+from cli_home import START, Home
+from export_rig import exported, filled, outrider, take
 
 from outrider_agent import errors
-from outrider_agent.blobs import local
-from outrider_agent.cli import main
-from outrider_agent.export import bundle, rows, tables
+from outrider_agent.export import rows, tables
 from outrider_agent.store import reading, sqlite
-
-PICTURE = b"\x89PNG\r\n\x1a\n and so on"
-ODD = b"outputs/caf\xe9.bin"
-
-
-def filled(path, run="r1", experiment="ridge"):
-    """A home with a run of two writers and everything that a run can have."""
-    home = Home(path)
-    lines = [
-        {"k": "m", "t": START + 1, "n": "loss", "v": 0.5, "s": 0},
-        {"k": "m", "t": START + 2, "n": "loss", "v": "NaN", "s": 1},
-        {"k": "m", "t": START + 3, "n": "loss", "v": "Infinity", "s": 2},
-        {"k": "m", "t": START + 4, "n": "big", "v": 10**30},
-        {"k": "m", "t": START + 4, "n": "phase", "v": ["NaN"]},
-        *({"k": "m", "t": START + 10 + i, "n": "long", "v": i / 7, "s": i} for i in range(9000)),
-        {"k": "ls", "t": START + 5, "n": "fib", "v": [1, 1, 2, 3]},
-        {"k": "rw", "t": START + 6, "n": "wave", "c": {"angle": 0.1, "cos": 0.995}},
-        {"k": "tb", "t": START + 7, "n": "people", "c": {"name": ["Ann", "Bo"], "age": [31, None]}},
-        {"k": "l", "t": START + 8, "lv": 30, "lg": "train", "msg": "clipped \u202e", "m": {"norm": 3.5}, "s": 4},
-        {"k": "tag", "t": START + 9, "n": "team", "v": "vision"},
-        {"k": "param", "t": START + 9, "n": "lr", "v": 3e-4},
-        {"k": "pr", "t": START + 9, "lg": "train", "to": []},
-        {"k": "prop", "t": START + 9, "n": "commit", "v": "abc"},
-        {"k": "note", "t": START + 9, "lv": 30, "msg": "something"},
-        {"k": "gap", "t": START + 9, "n": 3, "why": "disk full"},
-        {"k": "snap", "t": START + 9, "id": "s1", "sha": home.blob(b"zip"), "size": 3},
-        {"k": "model", "t": START + 9, "n": "best", "ver": 1, "files": {"m.pkl": [home.blob(b"pickle"), 6]}},
-        b"this is no record",
-    ]
-    home.write(run, "py-1-aaaaaaaa", *lines, experiment=experiment)
-    home.write(run, "py-2-bbbbbbbb", {"k": "m", "t": START + 5, "n": "loss", "v": 0.25, "s": 1}, own=False, experiment=experiment)
-    home.write(run, "keeper-1-cccccccc", {"k": "c", "t": START + 9, "f": 1, "o": 0, "b": "/wAK"}, own=False, experiment=experiment)
-    home.artifact(run, "outputs/model.bin", b"weights" * 1000)
-    home.artifact(run, "outputs/model.bin", b"better" * 1000, time=START + SECOND)
-    home.artifact(run, "curve.png", PICTURE)
-    home.write(run, "outputs-1-aaaaaaaa", {"k": "fig", "t": START, "n": "curve", "p": "curve.png", "ty": "image/png"}, own=False)
-    home.write(
-        run, "py-1-aaaaaaaa", {"k": "end", "t": START + 2 * SECOND, "status": "Completed", "reason": "completed"}, experiment=experiment
-    )
-    home.ingest()
-    return home
 
 
 def everything(home, run="r1"):
@@ -99,21 +56,6 @@ def everything(home, run="r1"):
                 if row.get(key) is not None:
                     row[key] = numbers.index(row[key])
     return found
-
-
-def exported(home, path, run="r1"):
-    with path.open("wb") as file:
-        return bundle.write(home.path / "outrider.db", local.LocalBlobs(home.path / "blobs"), run, file)
-
-
-def take(path, home):
-    return bundle.take(path, home.path / "outrider.db", local.LocalBlobs(home.path / "blobs"))
-
-
-def outrider(capsys, home, *arguments):
-    code = main.main([*arguments, "--home", str(home.path), "--no-agent"])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_a_bundle_comes_back_as_it_was(tmp_path):
@@ -189,50 +131,6 @@ def test_a_number_that_is_taken_becomes_the_next_one(tmp_path, capsys):
     assert "run r1 is ridge#2 (it was #1; that number is another run's here)" in out
     with reading.Reader(home.path / "outrider.db") as store:
         assert (store.find_run("ridge#1"), store.find_run("ridge#2")) == ("mine", "r1")
-
-
-def repacked(source, target, change):
-    """The bundle with `change(name, data)` for each file; None leaves one out."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for entry in old.infolist():
-            if (data := change(entry.filename, old.read(entry))) is not None:
-                new.writestr(entry.filename, data)
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda name, data: data[:-1] + b"!" if name.startswith("blobs/") else data, "not those of its name"),
-        (lambda name, data: data[:3000] if name == "run.db" else data, "damaged"),
-        (lambda name, data: None if name == "run.db" else data, "no bundle of a run"),
-        (lambda name, data: data.replace(b'"version": 1', b'"version": 99') if name == "bundle.json" else data, "upgrade"),
-        (lambda name, data: data.replace(b'"run_id": "r1"', b'"run_id": "../x"') if name == "bundle.json" else data, "no run id"),
-        (lambda name, data: b"[]" if name == "bundle.json" else data, "cannot be read"),
-    ],
-)
-def test_what_is_damaged_or_strange_changes_nothing(tmp_path, change, why):
-    """Law 6, of files that people hand one another: a sentence that says what it is, and the home as it was."""
-    exported(filled(tmp_path / "one"), tmp_path / "r1.zip")
-    repacked(tmp_path / "r1.zip", tmp_path / "odd.zip", change)
-    home = filled(tmp_path / "two", run="mine")
-    with pytest.raises(errors.OutriderError, match=why):
-        take(tmp_path / "odd.zip", Home(tmp_path / "empty"))
-    (home.path / "blobs").rename(home.path / "gone")
-    with pytest.raises(errors.OutriderError, match=why):
-        take(tmp_path / "odd.zip", home)
-    with reading.Reader(home.path / "outrider.db") as store:
-        assert [run.run_id for run in store.runs()] == ["mine"]
-
-
-def test_a_zip_of_something_else_is_said_to_be_no_bundle(tmp_path, capsys):
-    """Nor is a file that is not there anything else than that."""
-    with zipfile.ZipFile(tmp_path / "notes.zip", "w") as notes:
-        notes.writestr("notes.txt", "hello")
-    home = Home(tmp_path / "home")
-    for name, why in (("notes.zip", "is no bundle"), ("nothing.zip", "here is no file")):
-        code, _, err = outrider(capsys, home, "import", str(tmp_path / name))
-        assert code == 1
-        assert why in err
 
 
 def test_files_that_are_gone_are_said_to_be_missing(tmp_path, capsys):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from urllib.parse import quote, urlencode
 
 import msgspec
+import pyarrow as pa
 import pytest
 from cli_home import ridge
 from portal_rig import ROOT, Portal
+from pyarrow import parquet
 
 from outrider_agent.portal import answers, openapi
 
@@ -37,6 +40,9 @@ def portal(tmp_path_factory):
     printed = {"k": "c", "t": at, "f": 2, "o": 1 << 20, "d": "epoch 1: loss=0.5\nepoch 2: loss=0.25\n"}
     made.home.write(RUN, "keeper-9-bbbbbbbb", printed, own=False, time=at)
     made.home.write("gone", "py-1-aaaaaaaa", {"k": "param", "t": at, "n": "lr", "v": 1}, end, time=at)
+    table = io.BytesIO()
+    parquet.write_table(pa.table({"step": [1, 2]}), table)
+    made.home.artifact(RUN, "outputs/t.parquet", table.getvalue())
     made.home.ingest()
     made.start(OUTRIDER_PORTAL_PORT="0")
     yield made
@@ -48,6 +54,8 @@ def address(route, **more):
     query = {one.name: EXAMPLES[one.name] for one in route.query if one.required} | more
     if route.path.endswith("/table"):
         query["name"] = "table"
+    if route.path.endswith("/sheet"):
+        query["path"] = "outputs/t.parquet"
     return f"/api/v1{route.path.replace('{run}', RUN)}" + (f"?{urlencode(query, doseq=True, quote_via=quote)}" if query else "")
 
 

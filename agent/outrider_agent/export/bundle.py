@@ -2,12 +2,14 @@
 A run as one file: a zip of `bundle.json` (what it is), `run.db` (a store that holds this run alone) and `blobs/<sha256>`; docs/export.md.
 
 A store's file is the one form of a run that every later version reads: its migrations bring it up to date. What is taken in is checked
-first: the names in the zip, the sha256 of every blob; then the blobs are kept, then the rows committed, in one transaction.
+first: the names in the zip, every row of the store in it (`foreign`), the sha256 of every blob; then the blobs are kept, then the rows
+committed, in one transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -15,6 +17,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -22,7 +25,7 @@ import msgspec
 
 from outrider import spool
 from outrider_agent import errors
-from outrider_agent.export import rows
+from outrider_agent.export import foreign, rows
 from outrider_agent.store import connect, migrate, sqlite
 
 if TYPE_CHECKING:
@@ -34,6 +37,10 @@ FORMAT, VERSION = "outrider-bundle", 1
 ABOUT, STORE, BLOBS = "bundle.json", "run.db", "blobs/"
 _BLOB = re.compile(r"blobs/([0-9a-f]{64})")
 _CHUNK = 1 << 20
+#: What a zip begins with.
+_ZIP = b"PK\x03\x04"
+#: What unpacking raises where bytes are not what they were.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 #: What says it all: no bundle's description is longer.
 _ABOUT_BYTES = 1 << 20
 
@@ -83,16 +90,26 @@ def take(path: Path, store: Path, blobs: protocols.Blobs) -> Taken:
     Raises `OutriderError` for a file that is no bundle, is damaged, is of a later version, or whose run is here already.
     """
     with tempfile.TemporaryDirectory(prefix="outrider-") as folder, _opened(path) as packed:
+        foreign.check_entries(packed, path, frozenset((ABOUT, STORE)), _BLOB)
         about = _read_about(packed, path)
         alone = Path(folder) / STORE
+        foreign.check_room(packed.getinfo(STORE).file_size, Path(folder), path)
         with packed.open(STORE) as source, alone.open("wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
-        _bring_up_to_date(alone, path)
         _check_new(store, about.run_id)
-        kept = _keep_blobs(packed, path, blobs)
+        _bring_up_to_date(alone, path)
+        foreign.check_store(alone, about.run_id, path)
+        kept = _keep_blobs(packed, path, blobs, [BLOBS + sha for sha in _named(alone)], store.parent)
         sqlite.SqliteStore(store).close()  # makes it, or brings it up to date
         number = _commit(store, alone, about.run_id)
     return Taken(about=about, number=number, blobs=kept)
+
+
+def refuse_torn(path: Path) -> None:
+    """Raises `OutriderError` for a zip that has lost its end: it is no log either."""
+    with path.open("rb") as file:
+        if file.read(4) == _ZIP:
+            raise errors.OutriderError(f"{path} is a zip that ends too early; nothing was changed: copy it or export the run again")
 
 
 def _alone(store: Path, run_id: str, target: Path) -> About:
@@ -139,7 +156,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as packed:
             yield packed
-    except zipfile.BadZipFile as exc:
+    except (*DAMAGED, OSError) as exc:
+        if isinstance(exc, OSError) and exc.errno != errno.EINVAL:  # what a zip without its beginning leads to; a disk's errors are others
+            raise
         raise errors.OutriderError(f"{path} is no bundle, or is damaged ({exc}); nothing was changed: export the run again") from exc
     except KeyError as exc:
         raise errors.OutriderError(f"{path} is no bundle of a run: {exc.args[0]}; nothing was changed") from exc
@@ -152,7 +171,7 @@ def _read_about(packed: zipfile.ZipFile, path: Path) -> About:
         about = msgspec.json.decode(text, type=About)
     except msgspec.MsgspecError as exc:
         raise errors.OutriderError(f"{path} is no bundle of a run: {ABOUT} cannot be read ({exc}); nothing was changed") from exc
-    if about.format != FORMAT or about.version > VERSION:
+    if about.format != FORMAT or not 1 <= about.version <= VERSION:
         raise errors.OutriderError(
             f"{path} is a {about.format} of version {about.version}, this Outrider reads {VERSION}; nothing was changed: upgrade"
         )
@@ -166,7 +185,7 @@ def _bring_up_to_date(alone: Path, path: Path) -> None:
         with connect.translated(str(path)), contextlib.closing(connect.writer(str(alone))) as connection:
             migrate.migrate(connection, str(path))
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-    except (errors.Unavailable, errors.Rejected) as exc:
+    except (errors.Unavailable, errors.Rejected, sqlite3.Error) as exc:
         raise errors.OutriderError(f"{path} is damaged: the store in it cannot be read; nothing was changed: export the run again") from exc
 
 
@@ -182,23 +201,17 @@ def _check_new(store: Path, run_id: str) -> None:
             )
 
 
-def _keep_blobs(packed: zipfile.ZipFile, path: Path, blobs: protocols.Blobs) -> int:
-    """Keeps those that are not there yet, each by its own sha256."""
-    kept = 0
-    for entry in packed.infolist():
-        found = _BLOB.fullmatch(entry.filename)
-        if found is None:
-            if entry.filename not in (ABOUT, STORE):
-                raise errors.OutriderError(f"{path} has a file {entry.filename[:200]!r}, which no bundle has; nothing was changed")
-            continue
-        if blobs.has(found[1]):
-            continue
-        if _digest(packed, entry) != found[1]:
-            raise errors.OutriderError(f"{path} is damaged: the bytes of {found[1][:12]}… are not those of its name; no run was changed")
+def _keep_blobs(packed: zipfile.ZipFile, path: Path, blobs: protocols.Blobs, named: list[str], folder: Path) -> int:
+    """Keeps those that the run names and that are not there yet, each by its own sha256."""
+    wanted = [entry for entry in packed.infolist() if entry.filename in named and not blobs.has(entry.filename.removeprefix(BLOBS))]
+    foreign.check_room(sum(entry.file_size for entry in wanted), folder, path)
+    for entry in wanted:
+        sha = entry.filename.removeprefix(BLOBS)
+        if _digest(packed, entry) != sha:
+            raise errors.OutriderError(f"{path} is damaged: the bytes of {sha[:12]}… are not those of its name; no run was changed")
         with packed.open(entry) as source:
             blobs.put(cast("BinaryIO", source))
-        kept += 1
-    return kept
+    return len(wanted)
 
 
 def _digest(packed: zipfile.ZipFile, entry: Any) -> str:

@@ -175,6 +175,7 @@ def import_(args: argparse.Namespace) -> int:
         if zipfile.is_zipfile(path):
             _take_bundle(home, path, as_json=args.json)
             continue
+        bundle.refuse_torn(path)
         with extract.readable(name), output.progress(importing.work(path), f"import {path.name}", in_bytes=True) as progress:
             run_id, is_new = importing.take_log(home, path, args.experiment, progress)
         if args.json:

@@ -95,12 +95,13 @@ def _objects(store: reading.Reader, run_id: str, document: dict[str, Any]) -> It
     for row in store.rows(run_id):
         for cells in documents.table_rows(row):
             yield {"kind": "row", "name": row.name, "of": row.kind, "time": fmt.iso(row.time), "columns": cells}
-    yield from _log(store, run_id)
+    yield from log(store, run_id)
     for artifact in store.artifacts(run_id, all_versions=True):
         yield {"kind": "artifact", **documents.artifact(artifact)}
 
 
-def _log(store: reading.Reader, run_id: str) -> Iterator[dict[str, Any]]:
+def log(store: reading.Reader, run_id: str) -> Iterator[dict[str, Any]]:
+    """Log records and the console, as `lines` has them."""
     after = 0
     while page := store.logs(run_id, after, limit=PAGE):
         yield from ({"kind": "log", **documents.log(one)} for one in page)

@@ -178,6 +178,15 @@ class WholeRun(Run):
     log_counts: LogCounts
 
 
+class Sheet(Answer):
+    """The first rows of a file of columns, as text; null where there is no value. `count`: how many rows the file has."""
+
+    count: int
+    names: list[str]
+    types: list[str]
+    rows: list[list[str | None]]
+
+
 class Difference(Answer):
     """A row of a comparison: a value a run. `best`: the place of the best, where that can be told."""
 

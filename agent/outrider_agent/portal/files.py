@@ -1,7 +1,7 @@
 """
 The bytes of a run's files. Whatever they hold, they cannot script the portal's page: a download, or shown in a sandbox without scripts.
 
-A type is only named for pictures; everything else is plain text to a browser, and it may not guess.
+A type is only named for pictures and PDF; everything else is plain text to a browser, and it may not guess.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from urllib.parse import parse_qs, quote
 from aiohttp import web
 
 from outrider_agent import errors
-from outrider_agent.portal import asking
+from outrider_agent.portal import asking, sheets
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from outrider_agent.store import records
 
 #: A document of ours that is not ours to trust: no scripts, no forms, no origin, nothing loaded.
@@ -25,14 +27,17 @@ SANDBOXED = {"Content-Security-Policy": SANDBOX, "X-Content-Type-Options": "nosn
 #: Chunks that are read at once.
 PAGE = 500
 
-PICTURES = {
+SHOWN = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".gif": "image/gif",
     ".webp": "image/webp",
     ".svg": "image/svg+xml",
+    ".pdf": "application/pdf",
 }
+#: Rows of a Parquet file.
+ROWS, MOST_ROWS = 200, 500
 
 
 class Files:
@@ -43,19 +48,30 @@ class Files:
 
     async def content(self, request: web.Request) -> web.StreamResponse:
         """GET /api/v1/runs/{run}/content?path=…&version=…&view=1."""
-        run = request.match_info["run"]
-        # A path is bytes: what is no UTF-8 stays what it is.
-        given = parse_qs(request.rel_url.raw_query_string, errors="surrogateescape")
-        path = given.get("path", [""])[0]
-        version = asking.whole_number(request.query, "version", None, least=1)
         view = asking.choice(request.query, "view", ("0", "1"), "0") == "1"
+        found, blob = await self._found(request)
+        return web.FileResponse(blob, headers=headers(found, view=view))
+
+    async def sheet(self, request: web.Request) -> web.Response:
+        """GET /api/v1/runs/{run}/sheet?path=…&version=…&limit=: the first rows of a Parquet file."""
+        rows = asking.whole_number(request.query, "limit", ROWS, least=1, most=MOST_ROWS) or ROWS
+        _, blob = await self._found(request)
+        document = await sheets.read(blob, rows)
+        return asking.json_response({"error": document}, 422) if isinstance(document, str) else asking.json_response(document)
+
+    async def _found(self, request: web.Request) -> tuple[records.Artifact, Path]:
+        """The file that is asked for, and where its bytes are. Raises `NotFound`."""
+        run = request.match_info["run"]
+        asking.required(request.query, "path")
+        path = asked_path(request, "path")
+        version = asking.whole_number(request.query, "version", None, least=1)
         found = await self._context.read(self._context.store.file, run, path, version) if path else None
         if found is None:
             raise errors.NotFound(f"Run {run} has no such file. outrider artifacts {run} lists those it has.")
         blob = self._context.given.blobs.path(found.sha256)
         if blob is None or not await self._context.read(blob.is_file):
             raise errors.NotFound("The bytes of this file are not in the blob folder: they were deleted there; its record stays.")
-        return web.FileResponse(blob, headers=headers(found, view=view))
+        return found, blob
 
     async def snapshot(self, request: web.Request) -> web.StreamResponse:
         """GET /api/v1/runs/{run}/snapshots/{id}: the zip of a folder that is kept with the run."""
@@ -81,10 +97,15 @@ class Files:
         return response
 
 
+def asked_path(request: web.Request, name: str) -> str:
+    """A path of the query. It is bytes: what is no UTF-8 stays what it is."""
+    return parse_qs(request.rel_url.raw_query_string, errors="surrogateescape").get(name, [""])[0]
+
+
 def headers(found: records.Artifact, *, view: bool) -> dict[str, str]:
     """How a browser is to take it."""
     name = found.path.rsplit("/", 1)[-1]
-    kind = PICTURES.get(os.path.splitext(name)[1].lower(), "text/plain; charset=utf-8")  # noqa: PTH122
+    kind = SHOWN.get(os.path.splitext(name)[1].lower(), "text/plain; charset=utf-8")  # noqa: PTH122
     return {
         "Content-Type": kind if view else "application/octet-stream",
         "Content-Disposition": f"{'inline' if view else 'attachment'}; filename*=UTF-8''{quote(os.fsencode(name))}",

@@ -227,6 +227,22 @@ ROUTES: tuple[Route, ...] = (
         ),
         media=BYTES,
     ),
+    Route(
+        path=f"{RUN}/sheet",
+        about="the first rows of a Parquet file",
+        query=(
+            Parameter(name="path", about="the file's path", required=True),
+            Parameter(name="version", about="else the last", kind="integer", least=1),
+            _limit(200),
+        ),
+        answer=answers.Sheet,
+    ),
+    Route(
+        path=f"{RUN}/files.zip",
+        about="a folder of the run's files as a zip",
+        query=(Parameter(name="folder", about="only what lies below it"),),
+        media="application/zip",
+    ),
     Route(path=f"{RUN}/snapshots/{{id}}", about="the zip of a folder that is kept with the run", media="application/zip"),
     Route(
         path=f"{RUN}/events",

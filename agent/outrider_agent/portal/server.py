@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from outrider_agent import layout, probes
-from outrider_agent.portal import api, asking, assets, door, faults, files, live, pages, several, tabular
+from outrider_agent.portal import api, asking, assets, door, faults, files, folders, live, pages, several, tabular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,6 +181,8 @@ def application(context: asking.Context, guard: door.Door, more: Iterable[web.Ro
             web.get("/api/v1/events", streams.all),
             web.get("/api/v1/runs/{run}/events", streams.run),
             web.get("/api/v1/runs/{run}/content", content.content),
+            web.get("/api/v1/runs/{run}/sheet", content.sheet),
+            web.get("/api/v1/runs/{run}/files.zip", folders.Folders(context).zip),
             web.get("/api/v1/runs/{run}/console.txt", content.console),
             web.get("/api/v1/runs/{run}/snapshots/{id}", content.snapshot),
         ]
