@@ -14,7 +14,7 @@ import { classOf } from "./palette.js";
 /** @import { Series } from "./types" */
 /**
  * What can be drawn: a series of a run, or columns.
- * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: Axis, range: Range | null, started: number) => Span | null, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
+ * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: Axis, range: Range | null) => Span | null, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
  */
 /** `epochs`: the run's series that tells them. @typedef {{ curve: Source, label: string, place: number, started: number, epochs?: Curve | undefined }} Given */
 
@@ -240,10 +240,10 @@ function useChart(box, how) {
     due.current = 0;
     return () => (made.close(), (chart.current = null));
   }, [axis, log, logX, smooth, skin, isTable]);
-  const zoomed = across || !range ? "" : `${axis} ${range.join()} ${lines.some((line) => line.curve.hasSteps)}`;
+  const zoomed = across || !range ? "" : `${axis} ${range.join()} ${axis === "step" && lines.some((line) => line.curve.hasSteps)}`;
   useEffect(() => {
     const epochs = axis === "epoch" ? lines.map((line) => (line.epochs?.isLoaded ? null : line.epochs?.load(null))) : [];
-    if (isSeen) Promise.all([ready(), ...epochs, ...lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
+    if (isSeen) Promise.all([ready(), ...epochs, ...lines.map(({ curve }) => curve.load(curve.span(axis, range)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
   }, [isSeen && zoomed, isSeen, keys, axis === "epoch", across ? null : lines[0]?.curve]);
   useEffect(() => {
     if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import datetime
 
 import pytest
 from browsing_rig import kept
@@ -29,7 +30,7 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 5)
     for title in ("fibonacci", "again", "loss", "Cosine wave: cos over angle", "Sine wave: sin over angle"):
-        assert page.locator(f"{card(title)} canvas").count() == 1, title
+        page.wait_for_selector(f"{card(title)} canvas")
     assert page.get_attribute(f"{card('fibonacci')} .plot", "aria-label").startswith("fibonacci: 8 points, last 13, least 0, most 13")
     page.hover(f"{card('Cosine wave: cos over angle')} .u-over", position={"x": 3, "y": 40})
     seen.wait("document.querySelector('.main, main').innerText.includes('angle 0')")
@@ -103,9 +104,11 @@ def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
         return "x=" in page.url
 
     until(drag, PATIENCE_S)
-    asked = seen.wait_asked("name=loss", "from_time=")
-    low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_time", "to_time"))
+    asked = seen.wait_asked("name=loss", "from_age=")
+    low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_age", "to_age"))
     found = portal.ask(asked[0].removeprefix(portal.url).replace("f64", "json")).json()
+    started = datetime.fromisoformat(portal.api(f"/runs/{run_id(portal, 'first')}")["started"]).timestamp() // 0.001
+    low, high = started + low, started + high
     times = portal.api(f"/runs/{run_id(portal, 'first')}/points?name=loss")["times"]
     # Milliseconds in a float are exact to a quarter of a microsecond: what lies that near to a bound may be in or out.
     least, most = (sum(low - slack <= at <= high + slack for at in times) for slack in (-0.001, 0.001))
