@@ -1,13 +1,14 @@
 // What the charts of models are drawn with: a frame with two axes, lines, and a card around it. Plain SVG; colours and dashes are chart.css's.
 import { useRef, useState } from "preact/hooks";
 import { Menu } from "./chart-card.js";
-import { fileName, save, saveRows } from "./chart-save.js";
 import { figure, grouped, value } from "./format.js";
 import { html } from "./html.js";
 
 /** @typedef {{ left: number, top: number, width: number, height: number, x: (at: number) => number, y: (at: number) => number, atX: (left: number) => number, atY: (top: number) => number }} Place */
 /** @typedef {{ columns: string[], rows: (string | number | null)[][] }} Cells */
 
+/** What makes files is read when one is asked for. */
+const SAVING = () => import("./chart-save.js");
 export const WIDTH = 440;
 export const HEIGHT = 300;
 
@@ -89,27 +90,14 @@ export function ModelCard({ title, label, cells, examples, children, isWide = fa
       ${examples && html`<button type="button" class="ask" aria-expanded=${isAsked} aria-label=${`How to read: ${title}`} title="How to read it" onClick=${() => setAsked(!isAsked)}>?</button>`}
       <${Menu} items=${[
         [isTable ? "Show as chart" : "Show as table", () => setTable(!isTable)],
-        ["Drawing (SVG)", () => saveDrawing(box.current?.querySelector(".drawing svg"), title)],
-        ["Numbers (CSV)", () => { const { columns, rows } = cells(); saveRows([columns, ...rows.map((row) => row.map((cell) => String(cell ?? "")))], title); }],
+        ["Drawing (SVG)", () => SAVING().then(({ saveDrawing }) => saveDrawing(box.current?.querySelector(".drawing svg"), title))],
+        ["Numbers (CSV)", () => SAVING().then(({ saveCells }) => saveCells(cells(), title))],
       ]} />
     </header>
     ${isAsked && examples?.()}
     ${isTable ? html`<${CellTable} cells=${cells()} />` : html`<div class="drawing" role="group" aria-label=${label}>${children}</div>`}
     <p class="dim small said">${label}</p>
   </article>`;
-}
-
-/** @param {Element | null | undefined} drawing @param {string} title */
-function saveDrawing(drawing, title) {
-  if (!drawing) return;
-  const copy = /** @type {Element} */ (drawing.cloneNode(true));
-  const own = drawing.querySelectorAll("*");
-  copy.querySelectorAll("*").forEach((part, place) => {
-    const style = getComputedStyle(/** @type {Element} */ (own[place]));
-    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "text-anchor"]) part.setAttribute(name === "font" ? "style" : name, name === "font" ? `font:${style.font}` : style.getPropertyValue(name));
-  });
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  save(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }), fileName(title, "svg"));
 }
 
 const MOST_ROWS = 1000;

@@ -1,7 +1,6 @@
 // One chart as a card: title, what the pointer reads, the plot, a legend, notes, a menu, and the same as a table.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Chart, ready } from "./chart.js";
-import { csv, png, svg } from "./chart-save.js";
 import { figure, grouped, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
 import { html } from "./html.js";
@@ -15,10 +14,12 @@ import { classOf } from "./palette.js";
 /** @import { Series } from "./types" */
 /**
  * What can be drawn: a series of a run, or columns.
- * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: Axis, range: Range | null, started: number) => Span | null, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
+ * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: Axis, range: Range | null) => Span | null, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
  */
 /** `epochs`: the run's series that tells them. @typedef {{ curve: Source, label: string, place: number, started: number, epochs?: Curve | undefined }} Given */
 
+/** What makes files is read when one is asked for. */
+const SAVING = () => import("./chart-save.js");
 /** A chart is drawn so often at most. */
 const REDRAW_MS = 400;
 const TIP_ROWS = 12;
@@ -55,9 +56,9 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null, 
       <h3 title=${title}>${title}</h3>
       <p class="readout" aria-live="polite">${lines.length === 1 ? html`<${Readout} read=${read} axis=${axis} last=${last} best=${best} />` : read && html`<span class="dim">${axis} ${figure(read.at)}</span>`}</p>
       <${Menu} items=${[
-        ["Picture (PNG)", () => chart && png(chart, title)],
-        ["Drawing (SVG)", () => chart && svg(chart, title)],
-        ["Numbers (CSV)", () => chart && csv(chart.lines, axis, title)],
+        ["Picture (PNG)", () => chart && SAVING().then(({ png }) => png(chart, title))],
+        ["Drawing (SVG)", () => chart && SAVING().then(({ svg }) => svg(chart, title))],
+        ["Numbers (CSV)", () => chart && SAVING().then(({ csv }) => csv(chart.lines, axis, title))],
         ["Copy a link", () => navigator.clipboard?.writeText(linkOf(title))],
         [isTable ? "Show as chart" : "Show as table", () => setTable(!isTable)],
         [isFull ? "Leave full screen" : "Full screen", () => setFull(!isFull)],
@@ -239,10 +240,10 @@ function useChart(box, how) {
     due.current = 0;
     return () => (made.close(), (chart.current = null));
   }, [axis, log, logX, smooth, skin, isTable]);
-  const zoomed = across || !range ? "" : `${axis} ${range.join()} ${lines.some((line) => line.curve.hasSteps)}`;
+  const zoomed = across || !range ? "" : `${axis} ${range.join()} ${axis === "step" && lines.some((line) => line.curve.hasSteps)}`;
   useEffect(() => {
     const epochs = axis === "epoch" ? lines.map((line) => (line.epochs?.isLoaded ? null : line.epochs?.load(null))) : [];
-    if (isSeen) Promise.all([ready(), ...epochs, ...lines.map(({ curve, started }) => curve.load(curve.span(axis, range, started)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
+    if (isSeen) Promise.all([ready(), ...epochs, ...lines.map(({ curve }) => curve.load(curve.span(axis, range)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
   }, [isSeen && zoomed, isSeen, keys, axis === "epoch", across ? null : lines[0]?.curve]);
   useEffect(() => {
     if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;

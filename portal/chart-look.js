@@ -1,6 +1,5 @@
 // How all charts of a page are looked at: the axis, the scales, smoothing, zoom, what is pinned. In the address, so that a link shows the same.
 import { signal } from "@preact/signals";
-import { figure } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
 
@@ -55,7 +54,6 @@ export class Look {
 
   /** @param {boolean} [isStep] is it one that the browser goes back from? */
   toAddress(isStep = false) {
-    const span = (/** @type {Range} */ range) => range.map((at) => figure(at)).join("..");
     const parts = without(...OURS);
     if (this.axis.peek() !== "step") parts.push(`axis=${this.axis.peek()}`);
     if (this.range.peek()) parts.unshift(`x=${span(/** @type {Range} */ (this.range.peek()))}`);
@@ -64,7 +62,7 @@ export class Look {
     if (this.logX.peek()) parts.push("logx=1");
     if (this.spread.peek()) parts.push("spread=1");
     if (this.smooth.peek()) parts.push(`smooth=${this.smooth.peek()}`);
-    if (this.pinned.peek() !== null) parts.push(`pin=${figure(this.pinned.peek() ?? 0)}`);
+    if (this.pinned.peek() !== null) parts.push(`pin=${this.pinned.peek()}`);
     put(parts, isStep);
   }
 
@@ -91,6 +89,12 @@ export class Look {
     this.smooth.value = smooth >= 0 && smooth < 1 ? smooth : 0;
     this.pinned.value = given.pin && Number.isFinite(Number(given.pin)) ? Number(given.pin) : null;
   }
+}
+
+/** In as many digits as tell its ends apart, and four more: of ten million steps a zoom may show five. @param {Range} range */
+function span(range) {
+  const digits = Math.ceil(Math.log10(Math.max(...range.map(Math.abs)) / (range[1] - range[0])));
+  return range.map((at) => Number(at.toPrecision(Math.min(17, Math.max(6, digits + 4))))).join("..");
 }
 
 /** @param {string} text @returns {Range | null} */

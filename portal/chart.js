@@ -25,7 +25,11 @@ const BANDS = 6;
 const FADED = 20;
 const CLICK_PX = 4;
 /** Steps are whole numbers. */
-const WHOLE = Array.from({ length: 40 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
+const WHOLE = Array.from({ length: 60 }, (_, place) => [1, 2, 5][place % 3] * 10 ** Math.floor(place / 3));
+/** uPlot finds ticks for values of sizes in between; others are drawn in a unit of their own. */
+const [SMALL, LARGE] = [1e-9, 1e21];
+/** Of the distance between two neighbouring numbers, so many times this lies between two ticks at least: less would not change a number that is added to. */
+const ROOM = 64 * Number.EPSILON;
 
 /** @type {Promise<unknown> | null} */
 let coming = null;
@@ -69,6 +73,8 @@ export class Chart {
     /** @type {Plot | null} */
     this.plot = null;
     this.shape = "";
+    /** Upwards is drawn in units of ten to this power. */
+    this.power = 0;
     this.sized = new ResizeObserver(() => this.plot?.setSize(this.size));
     this.sized.observe(box);
   }
@@ -83,8 +89,9 @@ export class Chart {
     this.range = range;
     this.upwards = upwards;
     this.over = aligned(lines.map((line) => this.fit(line.drawn)), range);
+    this.power = this.scales.log ? 0 : powerOf(this.over.columns.flatMap(({ min, max }) => [min, max]), upwards);
     if (!("uPlot" in globalThis)) return; // whoever waits for `ready` draws again
-    const shape = lines.map((line) => `${line.place}`).join() + (this.hasBands ? "b" : "") + (this.scales.smooth ? "s" : "");
+    const shape = lines.map((line) => `${line.place}`).join() + (this.hasBands ? "b" : "") + (this.scales.smooth ? "s" : "") + (this.isFar ? "f" : "");
     const columns = /** @type {any} */ (this.columns());
     if (this.plot && shape === this.shape) this.plot.setData(columns, true);
     else {
@@ -102,8 +109,20 @@ export class Chart {
     return { x: kept(drawn.x), last: kept(drawn.last), min: kept(drawn.min), max: kept(drawn.max), bad: kept(drawn.bad), odd: kept(drawn.odd), badAt: kept(drawn.badAt) };
   }
 
+  /** Are there so few points that each has a dot? */
+  get isFew() {
+    return this.over.x.length <= FEW;
+  }
+
   get hasBands() {
     return this.lines.length <= BANDS && this.over.columns.some(({ min, max }) => min.some((least, place) => least !== max[place]));
+  }
+
+  /** Do values on a log scale lie where uPlot finds no ticks, or further apart? */
+  get isFar() {
+    if (!this.scales.log) return false;
+    const [least, most] = this.upwards ?? reachOf(this.over.columns.flatMap(({ min, max }) => [min, max]));
+    return least < SMALL || most >= LARGE;
   }
 
   /** For uPlot: x, then of each line the smoothed one, its own, and the band's edges. */
@@ -111,12 +130,19 @@ export class Chart {
     const { x, columns } = this.over;
     const found = /** @type {Column[]} */ ([x]);
     const onLog = (/** @type {Column} */ column) => (this.scales.log ? column.map((value) => (typeof value === "number" && value <= 0 ? null : value)) : column);
-    for (const { last, min, max } of columns) {
+    for (const { last, min, max } of columns.map((one) => this.inUnits(one))) {
       found.push(onLog(this.scales.smooth ? this.even(x, last) : last));
       if (this.scales.smooth) found.push(onLog(last));
       if (this.hasBands) found.push(onLog(min), onLog(max));
     }
     return found;
+  }
+
+  /** In the unit that is drawn. @param {{ last: Column, min: Column, max: Column }} line */
+  inUnits({ last, min, max }) {
+    if (!this.power) return { last, min, max };
+    const sized = (/** @type {Column} */ column) => column.map((value) => (typeof value === "number" ? times(value, -this.power) : value));
+    return { last: sized(last), min: sized(min), max: sized(max) };
   }
 
   /** @param {number[]} x @param {Column} column */
@@ -144,6 +170,7 @@ export class Chart {
     const [dim, grid] = [token("dim"), token("grid")];
     const axis = { stroke: dim, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: "11px system-ui" };
     const values = (/** @type {unknown} */ _, /** @type {(number | null)[]} */ splits) => splits.map((at) => (at === null ? "" : short(at, splits)));
+    const upright = (/** @type {unknown} */ _, /** @type {(number | null)[]} */ splits) => splits.map((at) => (at === null ? "" : at && this.power ? `${short(at, splits)}e${this.power}` : short(at, splits)));
     const incrs = this.scales.whole && !this.scales.logX ? { incrs: WHOLE } : {};
     return {
       ...this.size,
@@ -161,8 +188,8 @@ export class Chart {
           mousedown: (plot, _, handle) => (/** @type {MouseEvent} */ event) => ((plot.cursor.drag ?? {}).y = event.shiftKey, handle(event), null),
         },
       },
-      scales: { x: { time: false, distr: this.scales.logX ? 3 : 1, range: () => this.range ?? wide(this.over.x) }, y: { ...(this.scales.log ? { distr: 3 } : {}), range: this.upward() } },
-      axes: [{ ...axis, values, size: 28, ...incrs }, { ...axis, values, size: 54 }],
+      scales: { x: { time: false, distr: this.scales.logX ? 3 : 1, range: () => (this.scales.logX ? wideLog : wide)(this.range ?? this.over.x) }, y: { ...(this.scales.log ? { distr: 3 } : {}), range: this.upward() } },
+      axes: [{ ...axis, values, size: 28, ...incrs }, { ...axis, values: this.isFar ? farValues : upright, size: () => (this.power || this.isFar ? 66 : 54), ...(this.isFar ? { incrs: [Number.MAX_VALUE], splits: decades, filter: (/** @type {unknown} */ _, /** @type {number[]} */ found) => found } : {}) }],
       series: [{}, ...this.lines.flatMap((line) => this.series(line))],
       bands: this.hasBands ? this.lines.map((line, place) => ({ series: /** @type {[number, number]} */ ([place * this.each + this.each, place * this.each + this.each - 1]), fill: colourOf(line.place, 0.18) })) : [],
       hooks: {
@@ -181,18 +208,17 @@ export class Chart {
 
   /** @param {number} least @param {number} most @returns {number[]} */
   within(least, most) {
-    if (this.upwards) return this.upwards;
+    if (this.upwards) return this.upwards.map((at) => times(at, -this.power));
     if (least === null || most === null) return this.scales.log ? [1, 10] : [0, 1];
-    return /** @type {number[]} */ (this.scales.log ? uPlot.rangeLog(least, most, 10, false) : uPlot.rangeNum(least, most, 0.1, true));
+    return /** @type {number[]} */ (this.scales.log ? uPlot.rangeLog(least, most, 10, false).map((at) => Math.min(Number.MAX_VALUE, at ?? 1)) : uPlot.rangeNum(least, most, 0.1, true));
   }
 
   /** @param {Line} line @returns {import("uplot").Series[]} */
   series(line) {
     const stroke = colourOf(line.place);
     const dash = dashOf(line.place);
-    const isFew = () => this.over.x.length <= FEW;
     const none = { stroke: "transparent", points: { show: false } };
-    const main = { stroke, width: this.lines.length > 20 ? 1 : 1.75, ...(dash ? { dash } : {}), points: { show: isFew, size: 5, fill: stroke } };
+    const main = { stroke, width: this.lines.length > 20 ? 1 : 1.75, ...(dash ? { dash } : {}), points: { show: () => this.isFew, size: 5, fill: stroke } };
     const raw = { stroke: colourOf(line.place, 0.25), width: 1, points: { show: false } };
     return [main, ...(this.scales.smooth ? [raw] : []), ...(this.hasBands ? [none, none] : [])];
   }
@@ -213,7 +239,7 @@ export class Chart {
     const { left, top, width, height } = plot.select;
     if (width < CLICK_PX) return;
     const range = /** @type {Range} */ ([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]);
-    const box = plot.cursor.drag?.y && height >= CLICK_PX ? /** @type {Range} */ ([plot.posToVal(top + height, "y"), plot.posToVal(top, "y")]) : null;
+    const box = plot.cursor.drag?.y && height >= CLICK_PX ? /** @type {Range} */ ([plot.posToVal(top + height, "y"), plot.posToVal(top, "y")].map((at) => times(at, this.power))) : null;
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     this.told.zoom(range, box);
   }
@@ -313,10 +339,54 @@ function isMove(kind) {
   return kind !== "mousedown" && kind !== "mouseup" && kind !== "dblclick";
 }
 
-/** One point has room on both sides. @param {number[]} x in order @returns {Range} */
+/** One point has room on both sides, and so have neighbours between which no tick has a place. @param {number[]} x in order @returns {Range} */
 function wide(x) {
   const [least = 0, most = 1] = [x[0], x.at(-1)];
-  return least === most ? [least - 1, most + 1] : [least, most];
+  const room = Math.max(Math.abs(least), Math.abs(most)) * ROOM;
+  if (least === most) return [least - Math.max(1, room), most + Math.max(1, room)];
+  return most - least < room ? [least - room, most + room] : [least, most];
+}
+
+/** On a log axis. @param {number[]} x in order, above 0 @returns {Range} */
+function wideLog(x) {
+  const [least = 1, most = 10] = [x[0], x.at(-1)];
+  return most / least < 1 + ROOM ? [least / 2, most * 2] : [least, most];
+}
+
+/** Of numbers above 0 the least and the most; without any 1. @param {Column[]} columns @returns {Range} */
+function reachOf(columns) {
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (const column of columns) for (const value of column) if (typeof value === "number" && value > 0) [least, most] = [Math.min(least, value), Math.max(most, value)];
+  return most ? [least, most] : [1, 1];
+}
+
+/** Ticks of a log axis of any length: powers of ten, of few their doubles and fives too. @param {unknown} _ @param {number} __ @param {number} least @param {number} most */
+function decades(_, __, least, most) {
+  const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];
+  const stride = Math.max(1, Math.ceil((high - low) / 6));
+  const found = [];
+  for (let power = Math.ceil(low / stride) * stride; power <= high; power += stride) {
+    for (const by of high - low < 3 ? [1, 2, 5] : [1]) found.push(Number(`${by}e${power}`));
+  }
+  return found.filter((at) => at >= least && at <= most);
+}
+
+/** @param {unknown} _ @param {number[]} splits */
+function farValues(_, splits) {
+  return splits.map((at) => at.toExponential(0).replace("e+", "e"));
+}
+
+/** The power of ten that values of an unusual size are drawn in; else 0. @param {Column[]} columns @param {Range | null} shown */
+function powerOf(columns, shown) {
+  let most = 0;
+  for (const column of shown ? [shown] : columns) for (const value of column) if (typeof value === "number") most = Math.max(most, Math.abs(value));
+  return most === 0 || (most >= SMALL && most < LARGE) ? 0 : Math.floor(Math.log10(most));
+}
+
+/** By a power of ten, in two steps: 1e-320 has no inverse. @param {number} value @param {number} power */
+function times(value, power) {
+  const half = Math.trunc(power / 2);
+  return value * 10 ** half * 10 ** (power - half);
 }
 
 /** A tick in so many digits that it differs from its neighbours. @param {number} at @param {(number | null)[]} ticks */

@@ -12,7 +12,7 @@ import { start } from "./times.js";
 
 /** @import { Comparison, Difference, Ending, Run } from "./types" */
 
-const data = /** @type {{ comparison: Comparison }} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
+const data = /** @type {{ comparison: Comparison, runs: string[] }} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const { runs } = data.comparison;
 const tab = signal("differences");
 const isAll = signal(false);
@@ -36,14 +36,15 @@ function go(name) {
 function App() {
   const known = runs.map((run) => ({ ...run, run_id: run.run_id }));
   return html`
-    <div class="heading"><h1>Compare ${plural(runs.length, "run")}</h1></div>
+    <div class="heading"><h1>Compare ${plural(data.runs.length, "run")}</h1></div>
     ${data.comparison.sentence && html`<p class="about">${plain(data.comparison.sentence)}</p>`}
     <div class="tabs" role="tablist" aria-label="Parts of the comparison">
       ${TABS.map(([name = "", title]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${`?tab=${name}`} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1}
         onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))} onKeyDown=${keyed}>${title}</a>`)}
     </div>
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab.value}`}>
-      ${tab.value === "charts" && html`<${Later} key="charts" load=${CHARTS} given=${{ runs: ids() }} />`}
+      ${tab.value === "charts" && html`<${Later} key="charts" load=${CHARTS} given=${{ runs: data.runs.map((run_id) => ({ run_id })) }} />`}
+      ${tab.value !== "charts" && data.runs.length > runs.length && html`<p class="dim">Of the first ${runs.length}; the charts have all ${data.runs.length}.</p>`}
       ${tab.value === "images" && html`<${Later} key="images" load=${IMAGES} given=${{ runs: ids() }} />`}
       ${tab.value === "logs" && html`<${Logs} runs=${known} />`}
       ${tab.value === "differences" && html`<${Differences} />`}

@@ -15,7 +15,7 @@ const MOST = 3 * BUCKETS;
 const LOOKED = 12;
 const LOOKED_POINTS = 2000;
 
-/** A part of a series: of steps, or of time in milliseconds. @typedef {{ from: number, to: number } | { from_time: number, to_time: number }} Span */
+/** A part of a series: of steps, or of milliseconds since the run began, which are the same for several runs. @typedef {{ from: number, to: number } | { from_age: number, to_age: number }} Span */
 /** `badAt`: where the first of them is; `odd`: which of its values are no finite number: any of N (NaN), + and - (infinities); empty where that is not known. */
 /** @typedef {{ ordinal: number, step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number, badAt?: Place }} Bucket */
 /** Where a point is: the bucket that holds it says only where it ends. @typedef {{ step: number | null, time: number, ordinal: number }} Place */
@@ -152,11 +152,11 @@ export class Curve {
     return (low.last ?? 0) + ((high.last ?? 0) - (low.last ?? 0)) * share;
   }
 
-  /** What of the series lies within a range of the axis; null: all of it. @param {Axis} axis @param {[number, number] | null} range @param {number} started milliseconds @returns {Span | null} */
-  span(axis, range, started) {
+  /** What of the series lies within a range of the axis; null: all of it. @param {Axis} axis @param {[number, number] | null} range @returns {Span | null} */
+  span(axis, range) {
     if (range === null || axis === "epoch" || (axis === "step" && !this.hasSteps)) return null;
     const [low, high] = range;
-    return axis === "step" ? { from: low, to: high } : { from_time: started + low * 1000, to_time: started + high * 1000 };
+    return axis === "step" ? { from: low, to: high } : { from_age: low * 1000, to_age: high * 1000 };
   }
 
   /** Columns in the order of x. @param {Axis} axis @param {number} started milliseconds @param {Curve} [epochs] the run's series of epochs @returns {Drawn} */

@@ -142,7 +142,7 @@ function Attempts({ run }) {
 function Children({ run }) {
   const kids = run.children ?? [];
   if (!kids.length) return html`<${None} of="child run" isOver=${run.ended !== null} />`;
-  const compared = new URLSearchParams(kids.slice(0, 100).map((one) => ["run", one.run_id]));
+  const compared = new URLSearchParams({ parent: run.run_id, sort: "number", order: "up" });
   return html`<div class="heading"><span class="dim">by number</span><div class="tools"><a class="button" href=${`/compare?${compared}`}>Compare them</a><a class="button" href=${`/runs?parent=${run.run_id}&sort=number&order=up`}>As a list, with metrics</a></div></div>
     <div class="card scroll"><table class="list"><thead><tr><th scope="col">#</th><th scope="col">Run</th><th scope="col">Status</th></tr></thead>
     <tbody>${[...kids].sort((one, other) => one.number - other.number).map((one) => html`<tr key=${one.run_id}><td class="figure"><a class="main" href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${one.name || one.run_id}</bdi></td><td class=${one.status.toLowerCase()}>${one.status}</td></tr>`)}</tbody></table></div>`;

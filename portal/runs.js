@@ -19,6 +19,8 @@ import { start } from "./times.js";
 const EVERY_MS = 1000;
 const LOOK_MS = 15_000;
 const COMPARED = 100;
+/** Of a list so many are compared. */
+const LISTED = 500;
 const data = /** @type {ListStart} */ (JSON.parse(document.getElementById("data")?.textContent ?? "{}"));
 const runs = new Runs(data);
 const at = signal(-1);
@@ -44,6 +46,7 @@ function App() {
       <${Chips} />
       <div class="tools">
         ${data.parent && html`<a class="button" href=${`/runs/${data.parent}`}>Parent run</a>`}
+        ${total > 1 && !runs.isDeleted.value && hasFilter() && html`<a class="button" href=${`/compare?${listed()}`} title="Their charts over one another: lines, or of many their median and spread">Compare ${total > LISTED ? `the first ${LISTED}` : `all ${total}`}</a>`}
         <button type="button" onClick=${() => (asking.value = "columns")}>Columns…</button>
         <a class="button" href=${withQuery({ deleted: runs.isDeleted.value ? null : "1" })} onClick=${(/** @type {Event} */ event) => (event.preventDefault(), runs.choose([...runs.chosen.peek().values()], false), runs.want({ deleted: runs.isDeleted.value ? null : "1" }))}>${runs.isDeleted.value ? "Back to the runs" : "Deleted"}</a>
       </div>
@@ -55,6 +58,17 @@ function App() {
     ${asking.value === "columns" && html`<${ColumnDialog} />`}
     ${asking.value === "purge" && html`<${PurgeDialog} />`}
     <${Toast} />`;
+}
+
+/** What the address says of which runs are in the list, and in which order. */
+function listed() {
+  const given = new URLSearchParams(location.search);
+  return new URLSearchParams(["experiment", "parent", "query", "status", "text", "sort", "order"].flatMap((name) => (given.get(name) ? [[name, given.get(name) ?? ""]] : [])));
+}
+
+/** All runs of all experiments have nothing to be compared by. */
+function hasFilter() {
+  return [...listed().keys()].some((name) => name !== "sort" && name !== "order");
 }
 
 function closed() {

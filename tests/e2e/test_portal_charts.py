@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import datetime
 
 import pytest
 from browsing_rig import kept
-from chart_rig import LOGGED, MODELS, card, downloaded, run_id, tracked
+from chart_rig import HARD, LOGGED, MODELS, card, downloaded, run_id, tracked
 from portal_rig import PATIENCE_S
 from waiting import until
 
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    """Two runs that log everything, and a search with two candidates."""
-    with tracked(tmp_path_factory, LOGGED, MODELS) as made:
+    """Two runs that log everything, a search with two candidates, and a run of numbers that are hard to draw."""
+    with tracked(tmp_path_factory, LOGGED, MODELS, HARD) as made:
         yield made
 
 
@@ -29,7 +30,7 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 5)
     for title in ("fibonacci", "again", "loss", "Cosine wave: cos over angle", "Sine wave: sin over angle"):
-        assert page.locator(f"{card(title)} canvas").count() == 1, title
+        page.wait_for_selector(f"{card(title)} canvas")
     assert page.get_attribute(f"{card('fibonacci')} .plot", "aria-label").startswith("fibonacci: 8 points, last 13, least 0, most 13")
     page.hover(f"{card('Cosine wave: cos over angle')} .u-over", position={"x": 3, "y": 40})
     seen.wait("document.querySelector('.main, main').innerText.includes('angle 0')")
@@ -103,9 +104,11 @@ def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
         return "x=" in page.url
 
     until(drag, PATIENCE_S)
-    asked = seen.wait_asked("name=loss", "from_time=")
-    low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_time", "to_time"))
+    asked = seen.wait_asked("name=loss", "from_age=")
+    low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_age", "to_age"))
     found = portal.ask(asked[0].removeprefix(portal.url).replace("f64", "json")).json()
+    started = datetime.fromisoformat(portal.api(f"/runs/{run_id(portal, 'first')}")["started"]).timestamp() // 0.001
+    low, high = started + low, started + high
     times = portal.api(f"/runs/{run_id(portal, 'first')}/points?name=loss")["times"]
     # Milliseconds in a float are exact to a quarter of a microsecond: what lies that near to a bound may be in or out.
     least, most = (sum(low - slack <= at <= high + slack for at in times) for slack in (-0.001, 0.001))
@@ -159,6 +162,59 @@ def test_a_chart_is_a_picture_a_drawing_and_numbers(portal, window):
     name, numbers = downloaded(page, "again", "CSV")
     rows = list(csv.DictReader(numbers.decode().splitlines()))
     assert (name, len(rows), rows[0]["value"], rows[0]["step"]) == ("again.csv", 30, "0", "0")
+
+
+def texts(drawing):
+    """What is written in an SVG."""
+    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing.decode())
+
+
+@pytest.mark.parametrize(("view", "huge", "widest"), [("", "1e300", "-1e308"), ("#log=1&logx=1&smooth=0.99", "2e300", None)])
+def test_numbers_of_any_size_have_an_axis_with_ticks(portal, window, view, huge, widest):
+    """From 1e-300 to 1.7e308, steps up to 2^63, below 0, a single one, on both scales: nothing breaks, and the axis tells their size."""
+    seen = window(width=1440, height=2200)
+    page = seen.open(f"/runs/{run_id(portal, 'extremes')}?tab=metrics{view}")
+    drawn(seen, 10)
+    assert huge in texts(downloaded(page, "huge", "SVG")[1])
+    assert re.search(r"\de-(299|300) ", " ".join(texts(downloaded(page, "tiny", "SVG")[1])))
+    assert re.search(r"\de18 ", " ".join(texts(downloaded(page, "long steps", "SVG")[1])))
+    if widest:
+        assert widest in texts(downloaded(page, "widest", "SVG")[1])
+        places = re.findall(rb'<circle cx="([^"]+)"', downloaded(page, "late steps", "SVG")[1])
+        assert len(places) == 40
+        assert len(set(places)) <= 2, "steps that a float does not tell apart"
+    seen.shot(f"charts-extremes{'-log' if view else ''}")
+
+
+def test_a_zoom_between_late_steps_comes_back_with_the_link(portal, window):
+    """Its ends are told in as many digits as tell them apart."""
+    seen = window(width=1440, height=2200)
+    page = seen.open(f"/runs/{run_id(portal, 'extremes')}?tab=metrics#x=10000001.5..10000008")
+    drawn(seen, 9)
+    page.click("button:text('log y')")
+    seen.wait("location.hash.includes('log=1')")
+    assert "x=10000001.5..10000008" in page.url
+
+
+def test_a_saved_drawing_has_all_that_is_on_the_screen(portal, window):
+    """Dots, marks, bands and what is smoothed; of several lines which is which."""
+    seen = window(width=1440)
+    page = seen.open(f"/runs/{run_id(portal, 'extremes')}?tab=metrics")
+    page.locator(card("odd: y over x")).scroll_into_view_if_needed()
+    page.wait_for_selector(f"{card('odd: y over x')} canvas")
+    drawing = downloaded(page, "odd: y over x", "SVG")[1].decode()
+    assert drawing.count("<circle") == 2
+    assert len(re.findall(r'<path d="M[^"]*z" fill="#', drawing)) == 3, "NaN, and both infinities"
+    runs = "&".join(f"run={run_id(portal, name)}" for name in ("first", "second"))
+    page = seen.open(f"/compare?{runs}&tab=charts#smooth=0.9")
+    page.wait_for_selector(f"{card('loss')} canvas")
+    name, drawing = downloaded(page, "loss", "SVG")
+    assert drawing.count(b"fill-opacity") == 2, "bands"
+    assert drawing.count(b"stroke-opacity") == 2, "the values as they are"
+    assert texts(drawing)[-2:] == ["first", "second"]
+    kept(name).write_bytes(drawing)
+    name, picture = downloaded(page, "loss", "PNG")
+    kept(f"compared-{name}").write_bytes(picture)
 
 
 def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, window):

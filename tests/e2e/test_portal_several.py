@@ -11,13 +11,21 @@ from portal_rig import Portal
 from waiting import until
 
 COUNT = 60
+#: Runs of an experiment of their own, without a metric of the others.
+MANY = 320
 T0 = 1_700_000_000_000_000_000
 
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    """Runs with a loss each, the last one without."""
+    """Runs with a loss each, the last one without; and many with a cost each."""
     made = Portal(tmp_path_factory.mktemp("several") / "home")
+    for number in range(MANY):
+        at = T0 + number * 10**6
+        points = [{"k": "m", "t": at + step, "n": "cost", "v": number, "s": step} for step in range(3)]
+        end = {"k": "end", "t": at + 99, "status": "Completed", "reason": "completed"}
+        begin = {"k": "run", "t": at, "name": f"many {number}", "experiment": "many"}
+        made.home.write(f"m{number:03}", "py-1-aaaaaaaa", begin, *points, end, time=at)
     for number in range(COUNT):
         at = T0 + number * 10**9
         points = [{"k": "m", "t": at + step, "n": "loss", "v": number + step / 10, "s": step} for step in range(20)]
@@ -82,3 +90,37 @@ def test_a_comparison_of_many_runs_asks_a_few_times(portal, window):
     page.click("article[aria-label=loss] summary")
     page.click("article[aria-label=loss] .menu button:has-text('Show as table')")
     assert page.inner_text("article[aria-label=loss] tbody tr:nth-child(21)").split()[:4] == ["run", "1", "0", "1"]
+
+
+def test_a_span_since_the_runs_began_is_each_runs_own(portal):
+    """The same as moments counted from each run's start; and not both."""
+    found = portal.api("/buckets?run=r003&run=r007&name=loss&from_age=0&to_age=0.000009")
+    assert [one["buckets"]["count"] for one in found] == [[1] * 10, [1] * 10]
+    assert found[1]["buckets"] == portal.api("/runs/r007/buckets?name=loss&from_age=0&to_age=0.000009")
+    assert "ask for one of them" in portal.ask("/api/v1/buckets?run=r003&name=loss&from_age=0&from_time=3").json()["error"]
+
+
+def test_a_zoom_along_time_in_a_comparison_asks_once(portal, window):
+    """Not once a run: the span counts from each run's start."""
+    seen = window(width=1440)
+    page = seen.open(f"/compare?{runs(20)}&tab=charts#axis=time&x=0..0.5")
+    page.wait_for_selector("article[aria-label=loss] canvas")
+    assert len(seen.wait_asked("/api/v1/buckets", "to_age=500")) == 1
+    assert [url for url in seen.asked if "/runs/r" in url and "buckets" in url] == []
+
+
+def test_a_list_of_hundreds_of_runs_is_compared_as_their_spread(portal, window):
+    """From the list, by its own address: the charts have all of them, as median and percentiles, the differences the first hundred."""
+    seen = window(width=1440)
+    page = seen.open("/runs?experiment=many&sort=number&order=up")
+    page.click(f"a:text('Compare all {MANY}')")
+    page.wait_for_selector(f"h1:text('Compare {MANY} runs')")
+    assert "Of the first 100" in page.inner_text("main")
+    page.click("[role=tab]:has-text('Charts')")
+    page.wait_for_selector("article[aria-label=cost] canvas")
+    told = "320 lines · 960 points · drawn as their median"
+    seen.wait("told => document.querySelector('article[aria-label=cost] footer').innerText.startsWith(told)", told)
+    rows = list(csv.DictReader(downloaded(page, "cost", "CSV")[1].decode().splitlines()))
+    assert [float(rows[0][name]) for name in ("value", "min", "max")] == pytest.approx([159.5, 15.95, 303.05])
+    seen.shot("compare-hundreds")
+    assert portal.ask("/compare?query=lr+%3C%3C+3").status == 400

@@ -65,6 +65,23 @@ with outrider.start_run("search", "broken") as run:
     run.log_accuracy_table("none", {"errors": ["<b>no score</b>"]})
 """
 
+HARD = """
+import math, outrider
+with outrider.start_run("hard", "extremes") as run:
+    for i in range(40):
+        run.log("huge", 1e300 * (1 + i / 10), step=i)
+        run.log("tiny", 1e-300 * (1 + i), step=i)
+        run.log("widest", (-1) ** i * 1.7e308, step=i)
+        run.log("far", 10.0 ** (15 * i - 300), step=i)
+        run.log("below zero", -1.0 - i, step=i - 20)
+        run.log("late steps", math.sin(i), step=2**63 - 1000 + 20 * i)
+        run.log("long steps", math.sin(i), step=i * 2**57)
+    run.log("beyond", 1.0, step=2**63 - 1)
+    run.log("beyond", 2.0, step=2**63 - 1)
+    run.log_list("only one", [4.0])
+    run.log_table("odd", {"x": [1, 2, 3, 4, 5], "y": [1.0, math.nan, 3.0, math.inf, -math.inf]})
+"""
+
 
 @contextmanager
 def tracked(tmp_path_factory, *scripts):

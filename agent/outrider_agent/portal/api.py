@@ -284,8 +284,13 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
 
 
 def buckets(store: browsing.Browser, run_id: str, asked: asking.Buckets) -> list[records.Bucket]:
-    """A metric, drawn. Raises `NotFound`."""
-    return store.buckets(run_id, asked.name, asked.count, asked.steps, asked.source, time_range=asked.times)
+    """A metric, drawn. Ages count from the millisecond that a run's `started` tells. Raises `NotFound`."""
+    times = asked.times
+    if asked.ages is not None:
+        started = store.run(run_id).started // 1_000_000 * 1_000_000
+        low, high = (None if age is None else max(1 - 2**63, min(2**63 - 1, started + age)) for age in asked.ages)
+        times = (low, high)
+    return store.buckets(run_id, asked.name, asked.count, asked.steps, asked.source, time_range=times)
 
 
 def figures(store: browsing.Browser, run_id: str) -> list[dict[str, Any]]:

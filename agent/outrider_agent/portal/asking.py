@@ -126,29 +126,31 @@ def number(query: Mapping[str, str], name: str) -> float | None:
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
-    """Which buckets of a metric a query asks for: spans of steps and of time (nanoseconds), None for all."""
+    """Which buckets of a metric a query asks for: spans of steps, of time, and of time since the run began (nanoseconds), None for all."""
 
     name: str
     source: str | None
     count: int
     steps: tuple[float | None, float | None] | None
     times: tuple[int | None, int | None] | None
+    ages: tuple[int | None, int | None] | None
     is_packed: bool
 
 
 def buckets(query: Mapping[str, str]) -> Buckets:
-    """Reads it. Moments are asked for in milliseconds, which may have a fraction."""
+    """Reads it. Moments are asked for in milliseconds, which may have a fraction. Raises `Wrong`."""
     low, high = number(query, "from"), number(query, "to")
-    since, until = (
-        None if at is None else max(1 - 2**63, min(2**63 - 1, int(at * 1e6)))
-        for at in (number(query, "from_time"), number(query, "to_time"))
-    )
+    times = (_nanoseconds(number(query, "from_time")), _nanoseconds(number(query, "to_time")))
+    ages = (_nanoseconds(number(query, "from_age")), _nanoseconds(number(query, "to_age")))
+    if times != (None, None) and ages != (None, None):
+        raise Wrong("from_time and to_time are moments, from_age and to_age times since the run began: ask for one of them.")
     return Buckets(
         name=required(query, "name"),
         source=query.get("source"),
         count=whole_number(query, "count", BUCKETS, least=1, most=MOST_BUCKETS) or BUCKETS,
         steps=None if low is None and high is None else (low, high),
-        times=None if since is None and until is None else (since, until),
+        times=None if times == (None, None) else times,
+        ages=None if ages == (None, None) else ages,
         is_packed=choice(query, "format", ("json", "f64"), "json") == "f64",
     )
 

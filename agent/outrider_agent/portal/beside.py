@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from outrider_agent.cli import format as fmt
 from outrider_agent.portal import markup, shell
 from outrider_agent.portal.markup import Safe, join, tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+#: Of a list so many runs are compared. Each has its lines in the charts; a column of differences, images and logs have the first hundred.
+MOST: Final = 500
+#: What an address names that takes the runs of a list.
+LISTED: Final = ("experiment", "parent", "query", "status", "text")
 
 
-def page(comparison: Mapping[str, Any]) -> Safe:
-    """All of it; without scripts only what differs."""
-    heading = tag("div", tag("h1", f"Compare {fmt.plural(len(comparison['runs']), 'run')}"), class_="heading")
+def page(comparison: Mapping[str, Any], runs: Sequence[str]) -> Safe:
+    """All of it; without scripts only what differs. `runs`: the ids of all, also of those that are only in the charts."""
+    heading = tag("div", tag("h1", f"Compare {fmt.plural(len(runs), 'run')}"), class_="heading")
     heads = [tag("th", "", scope="col"), *[_run(run) for run in comparison["runs"]]]
     bodies = [_section(section, len(comparison["runs"])) for section in comparison["sections"]]
     table = tag("table", tag("thead", tag("tr", *heads)), *bodies, class_="list")
     still = join((heading, tag("p", comparison["sentence"], class_="about"), tag("div", table, class_="scroll card")))
-    return join((tag("div", still, id="app"), markup.data("data", {"comparison": comparison})))
+    return join((tag("div", still, id="app"), markup.data("data", {"comparison": comparison, "runs": list(runs)})))
 
 
 def _run(run: Mapping[str, Any]) -> Safe:

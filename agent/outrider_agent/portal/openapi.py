@@ -69,6 +69,8 @@ BUCKETS = (
     Parameter(name="to", about="the last step", kind="number"),
     Parameter(name="from_time", about="the first moment, in milliseconds since the epoch", kind="number"),
     Parameter(name="to_time", about="the last moment", kind="number"),
+    Parameter(name="from_age", about="the same since the run began, in milliseconds; of several runs since each began", kind="number"),
+    Parameter(name="to_age", about="the last such time", kind="number"),
     Parameter(name="format", about="JSON, or columns of little-endian doubles", kind=("json", "f64"), default="json"),
 )
 

@@ -6,6 +6,7 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from outrider_agent import errors
@@ -90,13 +91,24 @@ class Pages:
         return self._page(title, crumbs, main, modules=["run.js"], first=first, charts=True)
 
     async def compare(self, request: web.Request) -> web.Response:
-        """GET /compare?run=…&run=…"""
-        runs = list(dict.fromkeys(request.query.getall("run", [])))
+        """GET /compare?run=…&run=…, or those that a list shows: with the list's own `experiment`, `parent`, `query` …"""
+        runs, now = list(dict.fromkeys(request.query.getall("run", []))), time.time_ns()
         crumbs: list[tuple[str, str | None]] = [("Experiments", "/"), ("Compare", None)]
+        if not runs and any(request.query.get(name) for name in beside.LISTED):
+            runs = await self._listed(request, now)
         if len(runs) < 2:
             return self._page("Compare", crumbs, beside.nothing())
-        found = await self._context.read(compare.comparison, self._context.store, self._context.given.blobs.path, runs, time.time_ns())
-        return self._page("Compare", crumbs, beside.page(found), modules=["compare.js"], charts=True)
+        found = await self._context.read(compare.comparison, self._context.store, self._context.given.blobs.path, runs, now)
+        return self._page("Compare", crumbs, beside.page(found, runs), modules=["compare.js"], charts=True)
+
+    async def _listed(self, request: web.Request, now: int) -> list[str]:
+        """The first runs of a list. Raises `Wrong`."""
+        wanted = msgspec.structs.replace(api.wanted(request.query), limit=beside.MOST, offset=0, metrics=())
+        try:
+            page = await self._context.read(self._context.store.page, wanted, now)
+        except language.Wrong as exc:
+            raise asking.Wrong(f"The query cannot be read: {exc}") from exc
+        return [one.run.run_id for one in page.runs]
 
     async def help(self, _request: web.Request) -> web.Response:
         """GET /help: where a run's documentation link leads."""
