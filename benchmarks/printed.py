@@ -51,16 +51,22 @@ def dull(draw, count):
     return "\n".join(lines).encode() + b"\n"
 
 
-def metrics(draw, count, form):
+def metrics(draw, count, form, head=""):
     """Lines of one tool, one after the other."""
     values = [f"{draw.random():.5f}" for _ in range(1009)]
-    return "".join(form.format(step=i, a=values[i % 1009], b=values[(i * 7) % 1009]) + "\n" for i in range(count)).encode()
+    return head.encode() + "".join(form.format(step=i, a=values[i % 1009], b=values[(i * 7) % 1009]) + "\n" for i in range(count)).encode()
 
 
 FORMS = {
     "step, loss and two more behind a time and a level": "2026-11-22 05:10:00,123 INFO train: step {step} loss: {a} acc: {b} lr: 1e-4",
     "a dict": "{{'loss': {a}, 'grad_norm': {b}, 'learning_rate': 1.5e-05, 'epoch': 0.5}}",
     "a boosting round": "[{step}]\ttrain-logloss:{a}\teval-logloss:{b}",
+    "separated values": "{step},{a},{b},1e-4",
+    "a table by its columns' widths": "{step:>7}  {a:>12}  {b:>12}",
+}
+HEADS = {
+    "separated values": "step,loss,acc,lr\n",
+    "a table by its columns' widths": "  epoch    train_loss    valid_loss\n-------  ------------  ------------\n",
 }
 
 
@@ -95,7 +101,7 @@ def measure(short):
     figures = [Figure("printed lines without metrics", speed, "MB/s a core", BAR_MB, floor, "split into lines", higher_is_better=True)]
     for what, form in FORMS.items():
         count = 20_000 if short else 100_000
-        data = metrics(draw, count, form)
+        data = metrics(draw, count, form, HEADS.get(what, ""))
         speed = median([count / seconds(data) for _ in range(rounds)])
         floor = median([count / split_only(data) for _ in range(rounds)])
         figures.append(

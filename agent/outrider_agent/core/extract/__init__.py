@@ -8,7 +8,8 @@ which neither; `context` is what lines leave for later ones: the epoch above, an
 No regular expression here can backtrack over more than a few characters, and of a line no more than `MAX_LINE` bytes are looked at.
 """
 
-from outrider_agent.core.extract.extractor import MAX_LINE, Extractor
+from outrider_agent.core.extract.context import MAX_LINE
+from outrider_agent.core.extract.extractor import Extractor
 from outrider_agent.core.extract.reading import Reading
 
 __all__ = ["MAX_LINE", "Extractor", "Reading"]

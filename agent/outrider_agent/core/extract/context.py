@@ -13,6 +13,10 @@ from outrider_agent.core.extract.reading import Reading  # noqa: TC001 (msgspec 
 CANDIDATES = 256
 #: Of a table that is too wide for the page so many rows are remembered.
 NUMBERED = 200
+#: Of a line no more bytes are looked at.
+MAX_LINE = 16 << 10
+#: So many lines above are kept, for a heading over a table.
+ABOVE = 3
 #: The places of so many lines that nobody read are remembered.
 UNREAD = 20
 
@@ -60,6 +64,16 @@ class Context(msgspec.Struct):
     def is_open(self) -> bool:
         """Does something go on over lines, so that each has to be looked at?"""
         return bool(self.box or self.braces)
+
+    @staticmethod
+    def text_of(line: bytes) -> str:
+        """As much of it as is looked at."""
+        return line[:MAX_LINE].decode("utf-8", "replace")
+
+    def lines_above(self, lines: list[bytes], place: int) -> list[str]:
+        """The lines before one of a block, the nearest last."""
+        near = [self.text_of(line) for line in lines[max(place - ABOVE, 0) : place]]
+        return (self.above + near)[-ABOVE:] if place < ABOVE else near
 
     def wait(self, key: str, one: Candidate) -> None:
         """Puts a name on probation; where too many are, the one that has waited longest is forgotten."""

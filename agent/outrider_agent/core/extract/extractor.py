@@ -14,39 +14,31 @@ from outrider_agent.core.extract import (
     bars,
     context,
     fields,
+    known,
     literal,
     names,
     numerals,
     plan,
     prefilter,
     prefix,
-    separated,
+    shapes,
     tables,
     tabular,
     timeline,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from outrider_agent.core.extract import rules
     from outrider_agent.core.extract.reading import Reading
 
-#: Of a line no more bytes are looked at.
-MAX_LINE = 16 << 10
 #: After so many lines that a user's rule took too long for, it is left out.
 LATE = 3
-#: So many shapes are remembered; then all are forgotten, which costs time and nothing else.
-SHAPES = 20_000
-#: So many lines above are kept, for a heading over a table.
-ABOVE = 3
+#: Where one line in so many holds something, each is looked up first.
+DENSE = 2
 #: A dict over so many lines or bytes is none.
 BRACE_LINES, BRACE_BYTES = 200, 64 << 10
-
-DULL = None
-#: Of a line that holds nothing by itself, and that a heading above it makes a table's row: where no letter stands in it, nothing else can.
-ROW: Any = object()
-_UNSEEN: Any = object()
 
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
 _SOURCE = re.compile(
@@ -74,9 +66,10 @@ class Extractor:
     def __init__(self, user: Iterable[rules.Rule] = (), state: Any = None, *, is_live: bool = False) -> None:
         self._user = tuple(user)
         self._context = context.restored(state) if state is not None else context.Context()
-        self._shapes: dict[bytes, plan.Pattern | None] = {}
+        self._is_dense = False  # did most lines of the last block hold something?
         self._timeline = timeline.Timeline(self._context, is_live=is_live)
         self._tabular = tabular.Tabular(self._context, self._timeline)
+        self._known = known.Known(self._context, self._timeline, self._tabular)
 
     @property
     def state(self) -> Any:
@@ -109,17 +102,25 @@ class Extractor:
         lines = raw if not frames.has_controls(block) else [frames.settled(line) for line in raw]
         ends = [end + place for place, end in enumerate(accumulate(map(len, raw)))]
         first, now = self._context.line + 1, self._context
-        shapes = plan.Shapes(block, lines) if lines is raw else plan.Shapes(b"\n".join(lines), lines)
-        for place in self._places(block, lines, ends if lines is raw else None):
-            line, size = lines[place], len(raw[place])
-            self._timeline.place = (first + place, offset + ends[place] - size, size)
-            now.line = first + place
-            shape = shapes.of(place)
-            pattern = self._shapes.get(shape, _UNSEEN)
-            if now.is_open or self._user or not (pattern is DULL or (pattern is not _UNSEEN and self._repeat(pattern, line, lines, place))):
-                self._look(line, shape, lines, place)
+        shaped = shapes.Shapes(block if lines is raw else b"\n".join(lines), lines)
+        mark = _marks(raw, ends, first, offset)
+
+        def look(place: int, shape: bytes) -> None:
+            self._look(lines[place], shape, lines, place)
+
+        if self._is_dense and not self._user:
+            count = self._known.read_all(lines, shaped.all(), mark, look)
+        else:
+            count = 0
+            for place in self._places(block, lines, ends if lines is raw else None):
+                count += 1
+                self._timeline.place = mark(place)
+                now.line, shape = first + place, shaped.of(place)
+                if now.is_open or self._user or not self._known.read(lines, place, shape):
+                    look(place, shape)
+        self._is_dense = count * DENSE > len(lines)
         now.line = first + len(raw) - 1
-        now.above = self._above(lines, len(lines))
+        now.above = now.lines_above(lines, len(lines))
         return found
 
     def _places(self, block: bytes, lines: list[bytes], ends: list[int] | None) -> Iterator[int]:
@@ -149,40 +150,16 @@ class Extractor:
 
     # -- one line
 
-    def _above(self, lines: list[bytes], place: int) -> list[str]:
-        near = [line[:MAX_LINE].decode("utf-8", "replace") for line in lines[max(place - ABOVE, 0) : place]]
-        return (self._context.above + near)[-ABOVE:] if place < ABOVE else near
-
-    def _repeat(self, pattern: plan.Pattern, line: bytes, lines: list[bytes], place: int) -> bool:
-        """A line of a known shape: read by its pattern, if nothing around it says otherwise."""
-        if pattern is ROW:
-            self._tabular.take(line[:MAX_LINE].decode("utf-8", "replace"), self._above(lines, place))
-            return True
-        last = lines[place - 1] if place else self._context.above[-1].encode() if self._context.above else b""
-        if last.rstrip()[-1:] == b":" or b'File "' in last or (found := pattern.read(line)) is None:
-            return False
-        self._timeline.repeat(pattern, found)
-        return True
-
     def _look(self, line: bytes, shape: bytes, lines: list[bytes], place: int) -> None:
         text = None
         for rule in self._user:
-            text = line[:MAX_LINE].decode("utf-8", "replace") if text is None else text
+            text = self._context.text_of(line) if text is None else text
             if (found := _ruled(self._context, rule, text)) is not None and self._timeline.user(found, rule.name):
                 return
-        text = line[:MAX_LINE].decode("utf-8", "replace")
+        text = self._context.text_of(line)
         if _BINARY.search(text) or self._goes_on(text):
             return
-        self._read_line(text, line, shape, self._above(lines, place))
-
-    def _remember(self, shape: bytes, pattern: plan.Pattern | None) -> None:
-        if len(self._shapes) >= SHAPES:
-            self._shapes.clear()
-        self._shapes[shape] = pattern
-
-    def _remember_row(self, text: str, shape: bytes) -> None:
-        if not any(map(str.isalpha, text)) and "{" not in text:
-            self._remember(shape, ROW)
+        self._read_line(text, line, shape, self._context.lines_above(lines, place))
 
     def _read_line(self, text: str, line: bytes, shape: bytes, above: list[str]) -> None:
         """A line by itself: a box's row, a dict, a bar, a table's row, or names with values."""
@@ -197,8 +174,8 @@ class Extractor:
         if brace >= 0 and literal.balance(text, brace) > 0 and _may_open(text, brace):
             self._context.braces, self._context.braces_lines = text, 1
             return
-        if brace < 0 and self._tabular.take(text, above):
-            self._remember_row(whole, shape)
+        if brace < 0 and self._tabular.take(text, above, shape):
+            self._known.remember_row(shape, whole)
             return
         if brace < 0 and (bar := bars.find(text, before.stop)) is not None:
             self._timeline.bar(bar, before)
@@ -213,8 +190,8 @@ class Extractor:
         if made.kind == plan.METRICS and above and _REPEATS.search(above[-1]):
             return
         self._timeline.apply(made, lambda span: text[span[0] : span[1]].encode())
-        if made.kind == plan.METRICS and plan.may_repeat(text, found) and len(line) < MAX_LINE:
-            self._remember(shape, plan.Pattern(whole, made))
+        if made.kind == plan.METRICS and plan.may_repeat(text, found) and len(line) < context.MAX_LINE:
+            self._known.remember_plan(shape, whole, made)
 
     def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
         """A line below a heading with the step belongs to it, where it is indented or a log line too."""
@@ -234,8 +211,8 @@ class Extractor:
             values = {plan.spelled(one.name): numerals.value_of(text[one.start : one.stop]) for one in plan.learnable(text, found)}
             if not values or not self._timeline.sighted(values, f"{zlib.crc32(shape):x} "):
                 self._timeline.missed()
-        elif not may_be:  # below a heading it could mean something
-            self._remember(shape, ROW if separated.may_be_row(text) or tables.may_be_row(text) else DULL)
+        elif not may_be:
+            self._known.remember_dull(shape, text)
 
     # -- what goes over lines
 
@@ -275,6 +252,16 @@ class Extractor:
         if len(rows) > 1:
             for row in tables.box(rows):
                 self._timeline.table_row(row, "box")
+
+
+def _marks(raw: list[bytes], ends: list[int], first: int, offset: int) -> Callable[[int], known.Mark]:
+    """What tells of a line, by its place in the block."""
+
+    def mark(place: int) -> known.Mark:
+        size = len(raw[place])
+        return first + place, offset + ends[place] - size, size
+
+    return mark
 
 
 def _ruled(now: context.Context, rule: rules.Rule, text: str) -> rules.Read | None:

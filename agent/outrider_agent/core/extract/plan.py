@@ -1,9 +1,4 @@
-"""
-What of a line is worth keeping, and how a line of the same shape is read at once.
-
-`judge` decides over names and axes that were found; its result is a `Plan`: places in the line. A shape is the line with every run of
-digits made one `0`; from a plan a `Pattern` is made that reads any line of that shape in one match, without looking at names again.
-"""
+"""What of a line is worth keeping: `judge` decides over names and axes that were found; its result is a `Plan`, places in the line."""
 
 from __future__ import annotations
 
@@ -28,7 +23,6 @@ _COCO_WIDEST = 400
 _SETTINGS = re.compile(r"(?i)(?:\b(?:hyper)?param\w*|\bh?params|\bconfig\w*|\bargs|\bsettings|\btrial \d+)[:= ]{0,3}$")
 #: Seconds since 1970, or thousandths of them: a moment, and no measure.
 _MOMENTS, _ERA = frozenset({"time", "t", "walltime", "unixtime", "now", "asctime"}), 1e9
-_DIGITS = re.compile(r"\d+")
 
 
 class Plan(NamedTuple):
@@ -244,91 +238,10 @@ def _validation(text: str, before: prefix.Prefix) -> Found:
     return Found("cv", scan.fields, [], scan.split, before.rank)
 
 
-_ZEROS = bytes.maketrans(b"123456789", b"000000000")
-_JOINED = re.compile(rb"[A-Za-z_@]0")
-_IN_NAMES = re.compile(rb"[A-Za-z_@][0-9]+")
-#: When one line in so many was asked for, all of a block are done at once.
-_SINGLE = 4
 #: A pattern reads no more values.
 MOST = 300
-
-
-def shapes(block: bytes) -> bytes:
-    """Lines with every run of digits made one `0`."""
-    block = block.translate(_ZEROS)
-    for run in (b"0" * 16, b"0000", b"00", b"00"):
-        block = block.replace(run, b"0")
-    while b"00" in block:
-        block = block.replace(b"00", b"0")
-    return block
-
-
-class Shapes:
-    """
-    The shapes of a block's lines, by place. Two lines of one shape differ in their numbers and in nothing else: the digits of names
-    (`loss1`, `top5`) are part of it.
-    """
-
-    def __init__(self, block: bytes, lines: Sequence[bytes]) -> None:
-        self._block, self._lines = block, lines
-        self._all: list[bytes] = []
-        self._asked = 0
-
-    def of(self, place: int) -> bytes:
-        """One line's."""
-        self._asked += 1
-        if not self._all and self._asked * _SINGLE > len(self._lines):
-            self._all = shapes(self._block).split(b"\n")
-        found = self._all[place] if self._all else shapes(self._lines[place])
-        return found if _JOINED.search(found) is None else b"\n".join([found, *_IN_NAMES.findall(self._lines[place])])
 
 
 def may_repeat(text: str, found: Found) -> bool:
     """Can a pattern be made of the line? Not where a list's values decide on names; nor of so many values that making it takes long."""
     return text.isascii() and len(found.fields) <= MOST and not any(field.is_element for field in found.fields)
-
-
-class Pattern:
-    """Reads the lines of one shape by a plan that was made of one of them."""
-
-    def __init__(self, text: str, plan: Plan) -> None:
-        self.plan = plan
-        spans = [span for _, span in plan.values] + [span for span in (plan.epoch, plan.step, plan.total, plan.rank) if span]
-        self._groups = {span: number for number, span in enumerate(sorted(set(spans)))}
-        self._match = re.compile(self._source(text)).match
-        #: Places in what `read` gives, of the metrics and of the axes.
-        self.names = tuple(name for name, _ in plan.values)
-        self.values = tuple(self._groups[span] for _, span in plan.values)
-        self.epoch, self.step, self.total, self.rank = (
-            None if span is None else self._groups[span] for span in (plan.epoch, plan.step, plan.total, plan.rank)
-        )
-
-    def _source(self, text: str) -> bytes:
-        parts: list[bytes] = []
-        at = 0
-        for span in sorted(self._groups):
-            parts += [self._literal(text, at, span[0]), b"(", _digits(text[span[0] : span[1]]), b")"]
-            at = span[1]
-        return b"".join([*parts, self._literal(text, at, len(text)), rb"\s*$"])
-
-    def _literal(self, text: str, start: int, stop: int) -> bytes:
-        """Names as they are, other numbers as any."""
-        parts, at = [], start
-        for first, last in self.plan.fixed:
-            if start <= first and last <= stop and first >= at:
-                parts += [_digits(text[at:first]), re.escape(text[first:last].encode())]
-                at = last
-        return b"".join([*parts, _digits(text[at:stop])])
-
-    def read(self, line: bytes) -> tuple[bytes, ...] | None:
-        """The texts at the plan's places; None where the line is not of that shape after all."""
-        match = self._match(line)
-        return None if match is None else match.groups()
-
-
-def _digits(text: str) -> bytes:
-    parts, at = [], 0
-    for match in _DIGITS.finditer(text):
-        parts += [re.escape(text[at : match.start()].encode()), rb"\d+"]
-        at = match.end()
-    return b"".join([*parts, re.escape(text[at:].encode())])

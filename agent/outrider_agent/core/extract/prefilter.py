@@ -42,3 +42,21 @@ def candidates(block: bytes, ends: Sequence[int]) -> list[int]:
                 places.add(bisect_left(ends, at))
             at = block.find(word, at)
     return sorted(places)
+
+
+#: The same in a line's shape, where it holds for each line of that shape: however many digits there are.
+_SURE = re.compile(
+    rb"[:=.|{](?:"
+    rb"(?<=[:=])(?<![0-9][:=])[ \t]*['\"\[({]{0,3}[-+]?\.?(?:[0-9]|[nN]a[nN]|[iI]nf)"
+    rb"|(?<=\.)(?<![A-Za-z_:/][0-9]\.)[0-9]|(?<=\|)|(?<=\{)(?=[ \t]*(?:['\"a-zA-Z]|\Z)))"
+)
+
+
+def is_candidate(line: bytes) -> bool:
+    """Is one line worth a look?"""
+    return bool(candidates(line, [len(line)]))
+
+
+def is_sure(shape: bytes) -> bool:
+    """Is each line of a shape worth a look?"""
+    return _SURE.search(shape) is not None

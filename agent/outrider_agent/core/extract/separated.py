@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z_#][\w ./@()%:#-]{0,80}$")
 _SEPARATORS = "\t,;"
 _LETTER = re.compile(r"[A-Za-z]")
 #: Empty, as programs write it.
-_NOTHING = frozenset({"", "-", "--", "none", "null", "n/a", "na"})
+NOTHING = frozenset({"", "-", "--", "none", "null", "n/a", "na"})
 _FRACTION = re.compile(r"(\d+)/(\d+)$")
 #: A heading has no more columns, and a row is no longer.
 MOST, LONGEST = 200, 4000
@@ -64,7 +64,7 @@ def row(columns: list[str], separator: str, text: str) -> tables.Row | None:
     texts: list[str] = []
     for name, cell in zip(columns, cells, strict=True):
         level = names.axis(name)
-        if cell.lower() in _NOTHING:
+        if cell.lower() in NOTHING:
             continue
         bare = cell.removesuffix("%")
         if level is not None:

@@ -227,11 +227,11 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
     if keyed and (_MOMENT.search(keyed) or any(names.axis(column.name) is not None for column in columns)):
         return None
     for column, cell in placed:
-        level = _AXES.get(column.name.lower(), names.axis(column.name))
-        if level is not None and (progress := _PROGRESS.match(cell)):
-            axes.append((level, float(progress[1]), float(progress[2])))
-        elif level is not None and cell.isdigit():
-            axes.append((level, float(cell), None))
+        fine = level(column)
+        if fine is not None and (progress := _PROGRESS.match(cell)):
+            axes.append((fine, float(progress[1]), float(progress[2])))
+        elif fine is not None and cell.isdigit():
+            axes.append((fine, float(cell), None))
         elif not is_aside(column.name):
             bare = cell.removesuffix("%")
             if _VALUE.match(bare):
@@ -240,6 +240,11 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
     if not axes and keyed is None and number is None:
         return None
     return Row(_named(values, keyed), axes, keyed is not None, number)
+
+
+def level(column: Column) -> int | None:
+    """How fine an axis a column is; None: it is none."""
+    return _AXES.get(column.name.lower(), names.axis(column.name))
 
 
 def _is_numbered(columns: list[Column], cells: list[re.Match[str]]) -> bool:

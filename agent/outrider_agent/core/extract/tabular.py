@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from outrider_agent.core.extract import bars, context, prefix, separated, tables
+from outrider_agent.core.extract import bars, context, prefilter, prefix, rows, separated, tables
 
 if TYPE_CHECKING:
-    from outrider_agent.core.extract import timeline
+    from outrider_agent.core.extract import shapes, timeline
+
+#: So many shapes of rows are remembered of a table; a row that is longer is looked at anew.
+SHAPES, LONGEST = 5000, 2000
 
 
 class Tabular:
@@ -15,12 +18,39 @@ class Tabular:
 
     def __init__(self, state: context.Context, times: timeline.Timeline) -> None:
         self._context, self._timeline = state, times
+        self._last = -1  # the line of a row that may stand above another
+        self._known: dict[bytes, shapes.Cells] = {}  # of the open table
 
-    def take(self, text: str, above: list[str]) -> bool:
+    def take(self, text: str, above: list[str], shape: bytes = b"") -> bool:
         """Is the line a row of a table? `above`: the lines before it, the nearest last."""
-        return (
-            self._result(text, above) or self._separated(text, above) or (tables.may_be_row(bars.without(text)) and self._row(text, above))
-        )
+        if self._result(text, above):
+            return True
+        if not self._separated(text, above) and not (tables.may_be_row(bars.without(text)) and self._row(text, above)):
+            return False
+        if shape and len(self._known) < SHAPES and (made := rows.cells(self._context, text, is_sure=prefilter.is_sure(shape))) is not None:
+            self._known[shape], self._last = made, self._context.line
+        return True
+
+    def is_known(self, shape: bytes) -> bool:
+        """Was a row of that shape seen in the open table, and is any such row worth a look?"""
+        return (found := self._known.get(shape)) is not None and found.is_sure
+
+    def repeat(self, shape: bytes, line: bytes) -> bool:
+        """
+        Is the line a row of a shape that is known, right below another? Both hold nothing but numbers: so the row above is no heading,
+        and this one belongs to the table that is open.
+        """
+        now = self._context
+        if self._last != now.line - 1 or (known := self._known.get(shape)) is None or len(line) > LONGEST:
+            return False
+        self._last = now.line
+        self._timeline.repeat_row(known, line.split(known.separator), "csv" if now.separator else "table")
+        return True
+
+    def _open(self, columns: list[tuple[str, int, int]], separator: str) -> None:
+        now = self._context
+        now.columns, now.separator = columns, separator
+        self._known = {}
 
     def _result(self, text: str, above: list[str]) -> bool:
         """A name and its value in a list below a line that says: results."""
@@ -41,7 +71,8 @@ class Tabular:
         if above and separated.may_head(above[-1], text):
             found = separated.heading(_own(above[-1]), _own(text)) or separated.heading(above[-1], text)
         if found is not None:
-            now.columns, now.separator, now.rows = [(name, 0, 0) for name in found.names], found.separator, 0
+            self._open([(name, 0, 0) for name in found.names], found.separator)
+            now.rows = 0
         elif not now.separator or text.count(now.separator) < len(now.columns) - 1:
             return False
         columns = [name for name, _, _ in now.columns]
@@ -56,7 +87,7 @@ class Tabular:
         now = self._context
         columns = tables.header(above, text)
         if columns is not None:
-            now.columns, now.separator = [(column.name, column.start, column.stop) for column in columns], ""
+            self._open([(column.name, column.start, column.stop) for column in columns], "")
             now.is_ruled = bool(above) and tables.is_rule(above[-1])
             now.is_numbered = bool(above) and bool(above[-1].strip())
             if not now.is_wrapped or above[-2:-1] == [] or above[-2].strip():

@@ -9,9 +9,9 @@ from outrider_agent.core.extract import bars, context, fields, names, plan, pref
 from outrider_agent.core.extract.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from outrider_agent.core.extract import rules
+    from outrider_agent.core.extract import rules, shapes
 
 #: The last state of a bar has no more bytes.
 BAR_BYTES = 4096
@@ -63,12 +63,9 @@ class Timeline:
             return
         self._points(made, (epoch, step, total), metrics, rank)
 
-    def repeat(self, pattern: plan.Pattern, texts: tuple[bytes, ...]) -> None:
+    def repeat(self, pattern: shapes.Pattern, texts: tuple[bytes, ...]) -> None:
         """The same for a line of a shape that is known: `texts` are those at its places."""
-        try:
-            metrics = {name: float(texts[place]) for name, place in zip(pattern.names, pattern.values, strict=True)}
-        except ValueError:  # thousands
-            metrics = {name: _number(texts[place]) for name, place in zip(pattern.names, pattern.values, strict=True)}
+        metrics = _numbers(pattern.names, pattern.values(texts))
         epoch = None if pattern.epoch is None else _number(texts[pattern.epoch])
         step = None if pattern.step is None else _number(texts[pattern.step])
         total = None if pattern.total is None else _number(texts[pattern.total])
@@ -159,20 +156,33 @@ class Timeline:
 
     def table_row(self, row: tables.Row, rule: str) -> None:
         """A row of a table or of a box."""
-        now = self._context
         epoch = next((axis for axis in row.axes if axis[0] == 0), None)
         step = max((axis for axis in row.axes if axis[0] > 0), default=None)
-        if epoch:
-            now.epoch, now.step = epoch[1], None
-        if step:
-            now.step = step[1]
         finest = step or epoch
         metrics = {plan.spelled(name): value for name, value in row.values.items()}
-        total = finest[2] if finest else None
-        above = now.step if now.step is not None else now.epoch
-        if finest is None and above is None and rule == "csv" and not row.is_keyed:  # then its number in the table
-            above, now.rows = float(now.rows), now.rows + 1
-        self._emit(metrics, rule, finest[1] if finest else above, now.epoch, total=total)
+        is_counted = rule == "csv" and not row.is_keyed
+        self._row(metrics, rule, (epoch and epoch[1], step and step[1], finest and finest[2]), is_counted=is_counted)
+
+    def repeat_row(self, known: shapes.Cells, cells: list[bytes], rule: str) -> None:
+        """The same for a row of which it is known what its cells are."""
+        epoch = None if known.epoch is None else _number(cells[known.epoch])
+        step = None if known.step is None else _number(cells[known.step])
+        self._row(_numbers(known.names, known.values(cells)), rule, (epoch, step, None), is_counted=rule == "csv")
+
+    def _row(self, metrics: dict[str, float], rule: str, axes: Axes, *, is_counted: bool) -> None:
+        now = self._context
+        epoch, step, total = axes
+        if epoch is not None:
+            now.epoch, now.step = epoch, None
+        if step is not None:
+            now.step = step
+        finest = now.step if now.step is not None else now.epoch
+        if finest is None and is_counted:  # then its number in the table
+            finest, now.rows = float(now.rows), now.rows + 1
+        line, offset, length = self.place
+        self.found.append(
+            Reading(line=line, offset=offset, length=length, metrics=metrics, rule=rule, step=finest, epoch=now.epoch, total=total)
+        )
 
     def bar(self, bar: bars.Bar, before: prefix.Prefix) -> None:
         """A progress bar and what was put behind it."""
@@ -240,6 +250,13 @@ def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | No
     if is_of_epochs and not any(axis.level == 0 for axis in fields.Scan(text, 0).axes):
         return None  # of 30 epochs the third: a bar that says nothing of epochs is a part of one
     return count, total
+
+
+def _numbers(keys: tuple[str, ...], texts: Sequence[bytes]) -> dict[str, float]:
+    try:
+        return dict(zip(keys, map(float, texts), strict=True))
+    except ValueError:  # thousands
+        return dict(zip(keys, map(_number, texts), strict=True))
 
 
 def _number(text: bytes) -> float:
