@@ -49,7 +49,7 @@ export class Columns {
     /** @type {Drawn} */
     this.columns = { x: rows.map((row) => row.x ?? 0), last, min: last, max: last, bad: rows.map(({ y }) => (y !== null && !Number.isFinite(y) ? 1 : 0)), odd: rows.map(({ y }) => oddOf(y ?? undefined)), badAt: rows.map(({ x, y }) => (y !== null && !Number.isFinite(y) ? x : null)) };
     const known = /** @type {number[]} */ (last.filter((one) => one !== null));
-    this.series = { name: key, source: "call", kind: "table", count: rows.length, last: last.at(-1) ?? "NaN", last_step: null, last_time: null, min: known.length ? known.reduce((one, other) => Math.min(one, other)) : null, max: known.length ? known.reduce((one, other) => Math.max(one, other)) : null };
+    this.series = { name: key, source: "call", kind: "table", count: rows.length, last: last.at(-1) ?? "NaN", last_step: null, last_time: null, last_epoch: null, min: known.length ? known.reduce((one, other) => Math.min(one, other)) : null, max: known.length ? known.reduce((one, other) => Math.max(one, other)) : null };
   }
 
   async load() {}

@@ -6,7 +6,7 @@ import { ChartCard, FEWEST } from "./chart-card.js";
 import { Look, LookTools } from "./chart-look.js";
 import { TableCharts } from "./chart-tables.js";
 import { Texts, Tiles } from "./chart-tiles.js";
-import { Curve, isEpochs } from "./curve.js";
+import { Curve, hasEpochs, isEpochs } from "./curve.js";
 import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { put, without } from "./hash.js";
@@ -87,7 +87,7 @@ function Shown({ whole, look, hasSeries, isOwnLook, isIteration }) {
   const isNothing = !hasTables && !whole.some(({ run, series }) => hasModelCharts(/** @type {any} */ (run)) || (hasSeries && series.length));
   return html`
     <${ModelCharts} runs=${whole.map(({ run }) => /** @type {any} */ (run))} />
-    ${(hasTables || hasSeries) && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} isSeveral=${whole.length >= FEWEST} hasEpochs=${whole.some(({ series }) => series.some(isEpochs))} /></div></div>`}
+    ${(hasTables || hasSeries) && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} isSeveral=${whole.length >= FEWEST} hasEpochs=${whole.some(({ series }) => series.some((one) => isEpochs(one) || hasEpochs(one)))} /></div></div>`}
     ${hasSeries && html`<${Overlaid} whole=${whole} look=${look} />`}
     ${hasTables && html`<div class="charts"><${TableCharts} owners=${owners} look=${look} /></div>`}
     ${isNothing && html`<${None} of="chart" isOver=${whole.every(({ run }) => run.ended)} />`}`;

@@ -6,6 +6,8 @@ import { age, bucketsOf, isOffline, json } from "./source.js";
 /** @import { NewPoints, Series, Value } from "./types" */
 
 const COLUMNS = /** @type {const} */ (["ordinal", "count", "step_min", "step_max", "time_min", "time_max", "min", "max", "first", "last", "nonfinite"]);
+/** Behind these, where they are asked for: of a series whose points have epochs. */
+const EPOCHS = /** @type {const} */ (["epoch_min", "epoch_max"]);
 /** Buckets that are asked for: more than there are pixels would not show. */
 export const BUCKETS = 800;
 /** With so many more points than buckets since, the buckets are asked for anew. */
@@ -17,23 +19,25 @@ const LOOKED_POINTS = 2000;
 
 /** A part of a series: of steps, or of milliseconds since the run began, which are the same for several runs. @typedef {{ from: number, to: number } | { from_age: number, to_age: number }} Span */
 /** `badAt`: where the first of them is; `odd`: which of its values are no finite number: any of N (NaN), + and - (infinities); empty where that is not known. */
-/** @typedef {{ ordinal: number, step: number | null, time: number, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number, badAt?: Place }} Bucket */
-/** Where a point is: the bucket that holds it says only where it ends. @typedef {{ step: number | null, time: number, ordinal: number }} Place */
+/** `epoch`: what the points themselves tell, as their lines do; unlike `epochs` of a line, which another series tells. */
+/** @typedef {{ ordinal: number, step: number | null, time: number, epoch?: number | null, min: number | null, max: number | null, last: number | null, bad: number, odd: string, count: number, badAt?: Place }} Bucket */
+/** Where a point is: the bucket that holds it says only where it ends. @typedef {{ step: number | null, time: number, ordinal: number, epoch?: number | null }} Place */
 /** @typedef {{ x: number[], last: (number | null)[], min: (number | null)[], max: (number | null)[], bad: number[], odd: string[], badAt: (number | null)[] }} Drawn */
 
 /** @param {number | undefined} number */
 const present = (number) => (number === undefined || Number.isNaN(number) ? null : number);
 
-/** The buckets of GET …/buckets?format=f64. @param {ArrayBuffer} data @returns {{ buckets: Bucket[], end: number }} */
-export function unpack(data) {
+/** The buckets of GET …/buckets?format=f64. @param {ArrayBuffer} data @param {boolean} withEpochs were these asked for? @returns {{ buckets: Bucket[], end: number }} */
+export function unpack(data, withEpochs = false) {
   const all = new Float64Array(data);
-  const rows = all.length / COLUMNS.length;
-  const column = Object.fromEntries(COLUMNS.map((name, place) => [name, all.subarray(place * rows, (place + 1) * rows)]));
+  const names = withEpochs ? [...COLUMNS, ...EPOCHS] : COLUMNS;
+  const rows = all.length / names.length;
+  const column = Object.fromEntries(names.map((name, place) => [name, all.subarray(place * rows, (place + 1) * rows)]));
   const buckets = [];
   for (let row = 0; row < rows; row++) {
     const at = (/** @type {string} */ name) => present(column[name]?.[row]);
     buckets.push({
-      ordinal: at("ordinal") ?? 0, odd: "", step: at("step_max"), time: at("time_max") ?? 0, min: at("min"), max: at("max"), last: at("last"), bad: at("nonfinite") ?? 0, count: at("count") ?? 1,
+      ordinal: at("ordinal") ?? 0, odd: "", step: at("step_max"), time: at("time_max") ?? 0, epoch: at("epoch_max"), min: at("min"), max: at("max"), last: at("last"), bad: at("nonfinite") ?? 0, count: at("count") ?? 1,
     });
   }
   return { buckets, end: buckets.reduce((sum, bucket) => sum + bucket.count, 0) };
@@ -49,6 +53,39 @@ export function oddOf(given) {
 /** Is it what a run logs of its epochs: at which step which began, or how much of one was done? @param {Series} series */
 export function isEpochs({ name, kind, count }) {
   return /(^|\/)epoch$/i.test(name) && kind !== "text" && count > 1;
+}
+
+/** Do its points tell their epochs themselves? @param {Series} series */
+export function hasEpochs(series) {
+  return typeof series.last_epoch === "number";
+}
+
+/**
+ * Where buckets lie along the axis of epochs. What is printed is a whole number for all of an epoch's points: these are spread evenly over it,
+ * so that the last of epoch 3 lies at 3, as what is printed at its end does. Where the first epoch is 0 they begin at their number instead.
+ * @param {Bucket[]} buckets in order @returns {(number | null)[]}
+ */
+export function spreadEpochs(buckets) {
+  const known = buckets.map((bucket) => bucket.epoch ?? null);
+  const isFromZero = Math.min(...known.map((epoch) => epoch ?? 1)) < 1;
+  /** @type {(number | null)[]} */
+  const places = [];
+  let before = Number.NaN;
+  for (let from = 0; from < known.length; ) {
+    const epoch = known[from] ?? null;
+    let to = from + 1;
+    while (to < known.length && known[to] === epoch) to++;
+    const count = to - from;
+    const isWhole = epoch !== null && Number.isInteger(epoch);
+    const after = known[to] ?? null;
+    const room = isWhole && count > 1 ? Math.min(1, (isFromZero ? (after ?? epoch + 1) - epoch : epoch - (Number.isNaN(before) ? epoch - 1 : before)) || 1) : 0;
+    for (let place = 0; place < count; place++) {
+      places.push(epoch === null ? null : isFromZero ? epoch + (Math.max(0, room) * place) / count : epoch - Math.max(0, room) * (1 - (place + 1) / count));
+    }
+    before = epoch ?? before;
+    from = to;
+  }
+  return places;
 }
 
 export class Curve {
@@ -91,7 +128,9 @@ export class Curve {
   async read(range) {
     const query = new URLSearchParams({ name: this.series.name, source: this.series.source, count: String(BUCKETS), format: "f64" });
     for (const [name, value] of Object.entries(range ?? {})) query.set(name, String(value));
-    const { buckets, end } = unpack(await bucketsOf(this.run, query));
+    const isAsked = hasEpochs(this.series);
+    if (isAsked) query.set("epochs", "1");
+    const { buckets, end } = unpack(await bucketsOf(this.run, query), isAsked);
     await this.lookInto(buckets);
     this.buckets = buckets;
     this.epochs = null;
@@ -110,7 +149,7 @@ export class Curve {
       const found = await json(`/runs/${this.run}/points?${query}`).catch(() => ({ values: [] }));
       const kinds = /** @type {string[]} */ (found.values.map(oddOf));
       const place = kinds.findIndex((kind) => kind);
-      if (place >= 0) bucket.badAt = { step: found.steps[place] ?? null, time: found.times[place] ?? 0, ordinal: bucket.ordinal + place };
+      if (place >= 0) bucket.badAt = { step: found.steps[place] ?? null, time: found.times[place] ?? 0, ordinal: bucket.ordinal + place, epoch: bucket.epoch ?? null };
       if (isFew) bucket.odd = [...new Set(kinds)].join("");
     }));
   }
@@ -124,7 +163,7 @@ export class Curve {
       const given = news.values[place];
       const number = typeof given === "number" ? given : typeof given === "boolean" ? Number(given) : null;
       const bad = number === null ? 1 : 0;
-      this.buckets.push({ step: news.steps[place] ?? null, time: news.times[place] ?? 0, min: number, max: number, last: number, bad, odd: oddOf(given), ordinal: news.first + place, count: 1 });
+      this.buckets.push({ step: news.steps[place] ?? null, time: news.times[place] ?? 0, epoch: news.epochs?.[place] ?? null, min: number, max: number, last: number, bad, odd: oddOf(given), ordinal: news.first + place, count: 1 });
     }
     this.epochs = null;
     this.end = news.first + news.values.length;
@@ -159,11 +198,12 @@ export class Curve {
     return axis === "step" ? { from: low, to: high } : { from_age: low * 1000, to_age: high * 1000 };
   }
 
-  /** Columns in the order of x. @param {Axis} axis @param {number} started milliseconds @param {Curve} [epochs] the run's series of epochs @returns {Drawn} */
+  /** Columns in the order of x. @param {Axis} axis @param {number} started milliseconds @param {Curve} [epochs] the run's series of epochs, for points that tell none @returns {Drawn} */
   drawn(axis, started, epochs) {
+    const own = axis === "epoch" && hasEpochs(this.series) ? spreadEpochs(this.buckets) : null;
     const bySteps = axis === "step" && this.hasSteps;
     const along = (/** @type {Place} */ { step, time, ordinal }) => (axis === "time" ? (time - started) / 1000 : axis === "epoch" ? (epochs?.epochAt(step) ?? null) : bySteps ? step : ordinal);
-    const placed = this.buckets.map((bucket) => ({ x: along({ ...bucket, ordinal: bucket.ordinal + bucket.count - 1 }), bucket }));
+    const placed = this.buckets.map((bucket, place) => ({ x: own ? own[place] ?? null : along({ ...bucket, ordinal: bucket.ordinal + bucket.count - 1 }), bucket }));
     const usable = /** @type {{ x: number, bucket: Bucket }[]} */ (placed.filter((one) => one.x !== null));
     usable.sort((one, other) => one.x - other.x);
     return {
@@ -173,7 +213,7 @@ export class Curve {
       max: usable.map((one) => one.bucket.max),
       bad: usable.map((one) => one.bucket.bad),
       odd: usable.map((one) => one.bucket.odd),
-      badAt: usable.map(({ x, bucket }) => (bucket.bad ? (bucket.badAt ? along(bucket.badAt) : null) ?? x : null)),
+      badAt: usable.map(({ x, bucket }) => (bucket.bad ? (bucket.badAt && !own ? along(bucket.badAt) : null) ?? x : null)),
     };
   }
 }

@@ -1,7 +1,7 @@
 // What is known of a run's metrics, and what came of them since: what charts, counts and tables are made of.
 import { computed, signal } from "@preact/signals";
 import { Look } from "./chart-look.js";
-import { Curve, isEpochs, keyOf } from "./curve.js";
+import { Curve, hasEpochs, isEpochs, keyOf } from "./curve.js";
 
 /** @import { Series, SeriesNews } from "./types" */
 
@@ -21,6 +21,11 @@ export class Metrics {
   /** The series that tells the run's epochs. */
   get epochs() {
     return [...this.curves.value.values()].find((curve) => isEpochs(curve.series));
+  }
+
+  /** Is there an axis of epochs? */
+  get hasEpochs() {
+    return this.epochs !== undefined || [...this.curves.value.values()].some((curve) => hasEpochs(curve.series));
   }
 
   /** @param {Series[]} series */

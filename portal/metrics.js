@@ -64,7 +64,7 @@ function isLine({ series }) {
 function Tools({ metrics }) {
   return html`<div class="tools">
     ${metrics.curves.value.size > 6 && html`<input type="search" placeholder="Find a metric" aria-label="Find a metric" onInput=${(/** @type {any} */ event) => (metrics.search.value = event.target.value)} />`}
-    <${LookTools} look=${metrics.look} hasEpochs=${metrics.epochs !== undefined} />
+    <${LookTools} look=${metrics.look} hasEpochs=${metrics.hasEpochs} />
   </div>`;
 }
 

@@ -12,6 +12,8 @@ async function unpacked(packed) {
 
 /** What a bucket has, each a number. */
 const BUCKET_COLUMNS = 11;
+/** So many more where a query asks for epochs. */
+const EPOCH_COLUMNS = 2;
 
 export const isOffline = kept !== null;
 /** How often what the page holds was replaced: a notebook tells its frame what came. */
@@ -94,9 +96,10 @@ async function fetched(query, group) {
     if (!others.length) return only.take(await bytes(`/runs/${only.run}/buckets?${query}`));
     const data = await bytes(`/buckets?${new URLSearchParams(group.map((one) => ["run", one.run]))}&${query}`);
     const numbers = new Float64Array(data);
+    const columns = BUCKET_COLUMNS + (new URLSearchParams(query).get("epochs") === "1" ? EPOCH_COLUMNS : 0);
     let at = 0;
     for (const one of group) {
-      const end = at + 1 + (numbers[at] ?? 0) * BUCKET_COLUMNS;
+      const end = at + 1 + (numbers[at] ?? 0) * columns;
       one.take(data.slice((at + 1) * 8, end * 8));
       at = end;
     }

@@ -28,11 +28,11 @@ export interface Model { name: string; version: number; path: string | null }
 export interface Child { run_id: string; number: number; name: string | null; status: string }
 
 export interface Series {
-  name: string; source: string; kind: string; count: number; last: Value; last_step: number | null; last_time: string | null;
+  name: string; source: string; kind: string; count: number; last: Value; last_step: number | null; last_time: string | null; last_epoch: number | null;
   min: number | null; max: number | null; best?: "min" | "max" | null;
 }
 
-export interface NewPoints { first: number; steps: (number | null)[]; times: number[]; values: Value[] }
+export interface NewPoints { first: number; steps: (number | null)[]; times: number[]; values: Value[]; epochs?: (number | null)[] }
 export interface SeriesNews extends Series { new: NewPoints | null }
 
 /** A line of the log, as the server wove it: a record, or a line of the console. `echo`: it is a record's own print, that of `echo_of`. */

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Document = Dict[str, Any]
 
-SCHEMA = 11
+SCHEMA = 13
 JSON_COLUMNS = ("command", "outputs", "inputs", "tags", "properties", "params")
 #: What the store calls the parts of an error.
 ERROR_COLUMNS = (("type", "error_type"), ("message", "error_message"), ("code", "error_code"), ("traceback", "traceback"))

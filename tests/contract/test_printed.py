@@ -64,6 +64,37 @@ def test_however_it_is_cut_and_whoever_reads_on(tmp_path_factory, cuts):
     """Chunks of any size, and an agent that begins anew at each: every point once (law 3)."""
     rig = fed(tmp_path_factory.mktemp("cut") / "db", TEXT, cuts, restart=True)
     assert ended(rig) == EXPECTED
+    assert [one.epoch for name in ("loss", "acc", "auc", "val_loss") for one in rig.read.points("r1", name)] == [1, 1, 1, 1, 2, 2]
+    rig.sink.close()
+
+
+def test_points_have_epochs_beside_steps(tmp_path):
+    """Batches count on over the epochs; what has no epoch has none, and a store of before gets them when its runs are read again."""
+    text = b"loss=3.5\n" + b"".join(b"Epoch %d step %d/4 loss=%d.5\n" % (epoch, step, step) for epoch in (1, 2) for step in range(1, 5))
+    rig = fed(tmp_path / "db", text, [100])
+    ended(rig)
+    found = [(one.step, one.epoch) for one in rig.read.points("r1", "loss", "printed")]
+    assert found == [(None, None), *((epoch * 4 + step, epoch) for epoch in (1, 2) for step in range(1, 5))]
+    assert rig.read.series("r1")[0].last_epoch == 2
+    assert [(one.epoch_min, one.epoch_max) for one in rig.read.buckets("r1", "loss", 3)] == [(1, 1), (1, 2)]
+    assert [one.epoch for one in origins.Origins(tmp_path / "db").origins("r1", "loss", 7)] == [1]
+    connection = rig.sink._connection
+    connection.execute("UPDATE points SET epochs = NULL, epoch_min = NULL, epoch_max = NULL")
+    connection.execute("UPDATE series SET last_epoch = NULL")
+    assert [one.epoch for one in rig.read.points("r1", "loss", "printed")] == [None] * 9
+    printed.reread(tmp_path / "db", "r1")
+    assert [(one.step, one.epoch) for one in rig.read.points("r1", "loss", "printed")] == found
+    rig.sink.close()
+
+
+def test_a_run_without_epochs_stores_nothing_of_them(tmp_path):
+    """Not a byte a point: the columns are NULL."""
+    rig = fed(tmp_path / "db", b"".join(b"step %d loss=0.5\n" % step for step in range(50)), [200, 500])
+    rig.feed(line("m", n="called", v=9.0, s=1))
+    assert rig.sink._connection.execute("SELECT count(*), count(epochs), count(epoch_min), count(epoch_max) FROM points").fetchone()[
+        1:
+    ] == (0, 0, 0)
+    assert {one.last_epoch for one in rig.read.series("r1")} == {None}
     rig.sink.close()
 
 

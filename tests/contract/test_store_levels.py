@@ -36,10 +36,8 @@ def feed(store, flushes, first=0):
 
 def kept(store):
     """(level, summary) of what is in the table."""
-    fields = "first, count, step_min, step_max, time_min, time_max"
-    rows = store.sink._connection.execute(
-        f"SELECT level, {fields}, value_min, value_max, value_first, value_last, nonfinite FROM summaries ORDER BY level, first"
-    )
+    fields = "first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite"
+    rows = store.sink._connection.execute(f"SELECT level, {fields}, epoch_min, epoch_max FROM summaries ORDER BY level, first")
     return [(row[0], packing.Summary(**dict(zip(levels.FIELDS, row[1:], strict=True)))) for row in rows]
 
 

@@ -154,20 +154,20 @@ def test_points_are_read_from_any_ordinal(portal):
     assert portal.ask("/api/v1/runs/longrun/points").status == 400
 
 
-@pytest.mark.parametrize("range_", ["", "&from=1000&to=2000", "&from=99999"])
+@pytest.mark.parametrize("range_", ["", "&from=1000&to=2000", "&from=99999", "&epochs=1"])
 def test_buckets_are_the_same_in_both_forms(portal, range_):
-    """Eleven columns of doubles; what is missing is null or NaN."""
+    """Eleven columns of doubles, and two of epochs if asked for; what is missing is null or NaN."""
     path = f"/runs/longrun/buckets?name=long&count=300{range_}"
     columns = portal.api(path)
     data = portal.ask(f"/api/v1{path}&format=f64").body
     rows = len(columns["count"])
-    assert tuple(columns) == shapes.BUCKET_COLUMNS
+    assert tuple(columns) == (*shapes.BUCKET_COLUMNS, *(shapes.EPOCH_COLUMNS if "epochs" in range_ else ()))
     assert len(data) == 8 * len(columns) * rows
     unpacked = struct.unpack(f"<{len(columns) * rows}d", data)
     for place, column in enumerate(columns.values()):
         given = unpacked[place * rows : (place + 1) * rows]
         assert [None if math.isnan(value) else value for value in given] == column
-    expected = {"": (5000, 1), "&from=1000&to=2000": (1001, 1), "&from=99999": (0, 0)}[range_]
+    expected = {"": (5000, 1), "&epochs=1": (5000, 1), "&from=1000&to=2000": (1001, 1), "&from=99999": (0, 0)}[range_]
     assert (sum(columns["count"]), sum(columns["nonfinite"])) == expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from portal_rig import Portal
@@ -18,6 +19,13 @@ print("filler\n" * 100 + "\r 1/2 [00:00<00:01, 1it/s, mse=0.2]\r 2/2 [00:01<00:0
 print("val_acc: 0.75", end="")
 """
 
+EPOCHS = r"""
+for epoch in range(1, 4):
+    for batch in range(1, 21):
+        print(f"Epoch {epoch} batch {batch}/20 loss={1 / (20 * epoch + batch):.4f}")
+    print(f"Epoch {epoch} done, val_loss={1 / epoch:.3f}")
+"""
+
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
@@ -26,6 +34,8 @@ def portal(tmp_path_factory):
     made.start(OUTRIDER_PORTAL_PORT="0")
     for experiment in ("read", "ruled"):
         made.run(SCRIPT, tmp_path_factory.mktemp("prints"), experiment=experiment, name="prints")
+    for name in ("one", "two"):
+        made.run(EPOCHS, tmp_path_factory.mktemp("epochs"), experiment="epochs", name=name)
     made.flush()
     yield made
     made.stop()
@@ -112,3 +122,20 @@ def test_a_line_leads_to_its_metrics(portal, window):
     page.goto(f"{portal.url}/runs/{run_of(portal, 'read')}?tab=logs&find=quality")
     page.locator(".log .line", has_text="quality").first.wait_for()
     assert page.locator(".log .readmark").count() == 0
+
+
+def test_printed_series_have_an_axis_of_epochs(portal, window):
+    """Batches lie within their epoch, what is printed at its end at its number; so of one run, and of two over one another."""
+    runs = [one["run_id"] for one in portal.api("/runs?experiment=epochs")["runs"]]
+    seen = window()
+    page = seen.page
+    for path in (f"runs/{runs[0]}?tab=metrics", f"compare?run={runs[0]}&run={runs[1]}&tab=charts"):
+        page.goto(f"{portal.url}/{path}")
+        page.get_by_role("button", name="Epoch", exact=True).click()
+        for name, epochs in {"loss": ("3", "2.95"), "val_loss": ("3", "2")}.items():
+            chart = page.get_by_role("article", name=f"{name} (printed)", exact=True)
+            chart.locator(".plot .u-over").wait_for()
+            chart.locator(".plot").focus()
+            for epoch in epochs:
+                page.keyboard.press("ArrowLeft")
+                chart.locator(".readout").get_by_text(re.compile(rf"epoch {re.escape(epoch)}(?![.\d])")).wait_for()

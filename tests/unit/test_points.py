@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outrider_agent.core import points
+from outrider_agent.core import buckets, points
 
 VALUES = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
@@ -18,7 +18,9 @@ VALUES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"])),
 )
 STEPS = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+EPOCHS = st.one_of(st.none(), st.integers(0, 1000), st.floats(0, 1000))
 POINTS = st.lists(st.tuples(st.integers(0, 2**62), STEPS, VALUES), min_size=1, max_size=60)
+WITH_EPOCHS = st.lists(st.tuples(st.integers(0, 2**62), STEPS, VALUES, EPOCHS), min_size=1, max_size=60)
 
 
 def columns(found):
@@ -35,6 +37,29 @@ def test_unpack_is_the_inverse_of_pack(found):
     packed = columns(found)
     first = min(packed.times)
     assert as_lists(points.unpack(first, *points.pack(packed, first))) == as_lists(packed)
+
+
+@given(WITH_EPOCHS, st.integers(0, 60), st.data())
+def test_epochs_go_with_their_points(found, cut, data):
+    """However they are cut, put together, ordered and packed; where no point has one they take no room."""
+    whole = points.Columns()
+    for time, step, value, epoch in found:
+        whole.append(time, step, value, epoch)
+    told = [(time, epoch) for time, *_, epoch in found]
+    put = whole.cut(0, cut)
+    put.extend(whole.cut(cut, len(whole)))
+    assert list(zip(put.times, put.epoch_list(), strict=True)) == told
+    order = data.draw(st.permutations(range(len(found))))
+    assert list(zip(put.picked(order).times, put.picked(order).epoch_list(), strict=True)) == [told[place] for place in order]
+    first = min(put.times)
+    packed = points.pack(put, first)
+    assert points.unpack(first, *packed).epoch_list() == put.epoch_list()
+    known = [epoch for _, epoch in told if epoch is not None]
+    assert (packed[3] is None) == (not known)
+    summary = points.summarize(put, 0)
+    assert (summary.epoch_min, summary.epoch_max) == (min(known, default=None), max(known, default=None))
+    halves = [points.summarize(part, at) for part, at in ((put.cut(0, cut), 0), (put.cut(cut, len(put)), cut)) if len(part)]
+    assert buckets.merge(halves) == summary
 
 
 @given(POINTS, st.integers(0, 10**9))

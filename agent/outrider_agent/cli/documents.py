@@ -185,20 +185,22 @@ def artifact(given: records.Artifact) -> Document:
 
 
 def points(given: packing.Columns) -> Iterator[Document]:
-    """Each of `metrics RUN NAME --json`."""
-    for step, time, value in zip(given.steps, given.times, given.values, strict=True):
-        yield {"step": step, "time": fmt.iso(time), "value": records.json_value(value)}
+    """Each of `metrics RUN NAME --json`; `epoch` where it is known."""
+    for step, time, value, epoch in zip(given.steps, given.times, given.values, given.epoch_list(), strict=True):
+        found = {"step": step, "time": fmt.iso(time), "value": records.json_value(value)}
+        yield found if epoch is None else found | {"epoch": epoch}
 
 
 def point_texts(given: packing.Columns) -> Iterator[str]:
     """The same as JSON texts, written by hand: there may be millions."""
     second, prefix = -1, ""
-    for step, time, value in zip(given.steps, given.times, given.values, strict=True):
+    for step, time, value, epoch in zip(given.steps, given.times, given.values, given.epoch_list(), strict=True):
         now, left = divmod(time, fmt.SECOND_NS)
         if now != second:
             second, prefix = now, (fmt.iso(now * fmt.SECOND_NS) or "")[:-7]
         at = f'"{prefix}{left // 1000:06d}Z"' if prefix else "null"
-        yield f'{{"step": {_json(step)}, "time": {at}, "value": {_json(value)}}}'
+        told = "" if epoch is None else f', "epoch": {_json(epoch)}'
+        yield f'{{"step": {_json(step)}, "time": {at}, "value": {_json(value)}{told}}}'
 
 
 def _json(value: Any) -> str:

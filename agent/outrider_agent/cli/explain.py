@@ -66,6 +66,8 @@ def explain(args: argparse.Namespace) -> int:
         return 0
     for one in found:
         step = "" if one.step is None else f" at step {one.step}"
+        if one.epoch is not None and one.epoch != one.step:
+            step += f"{',' if step else ' in'} epoch {one.epoch}"
         where = f"line {one.line} of {STREAMS.get(one.fd, one.fd)}" + (f", attempt {one.attempt}" if one.attempt > 1 else "")
         output.say(f"{args.name} = {fmt.value(records.json_value(one.value))}{step}")
         output.say(f"  read from {where} (byte {one.offset}) by the rule {one.rule}:")

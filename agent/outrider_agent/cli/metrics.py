@@ -83,7 +83,8 @@ def _print_points(args: argparse.Namespace, store: reading.Reader, run_id: str, 
     if args.json:
         _points_json(args.name, pieces)
     elif args.csv:
-        _csv(["step", "time", "value"], (document.values() for piece in pieces for document in documents.points(piece)))
+        names = ["step", "time", "value", *(["epoch"] if any(one.last_epoch is not None for one in chosen) else [])]
+        _csv(names, ([document.get(name) for name in names] for piece in pieces for document in documents.points(piece)))
     else:
         _points_table(pieces, sum(one.count for one in chosen), args)
 

@@ -110,6 +110,8 @@ def merge(group: Sequence[points.Summary]) -> points.Summary:
         first_value=next((part.first_value for part in group if part.first_value is not None), None),
         last_value=next((part.last_value for part in reversed(group) if part.last_value is not None), None),
         nonfinite=sum(part.nonfinite for part in group),
+        epoch_min=min((part.epoch_min for part in group if part.epoch_min is not None), default=None),
+        epoch_max=max((part.epoch_max for part in group if part.epoch_max is not None), default=None),
     )
 
 

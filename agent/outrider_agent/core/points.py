@@ -1,5 +1,5 @@
 """
-Points of a series as they are stored: packed into chunks of three JSON lists, each with a summary. Pure.
+Points of a series as they are stored: packed into chunks of JSON lists, each with a summary. Pure.
 
 A value stays as docs/spool.md spells it; nothing here turns it into another.
 """
@@ -37,30 +37,61 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     first_value: float | None
     last_value: float | None
     nonfinite: int
+    epoch_min: float | None = None
+    epoch_max: float | None = None
 
 
 class Columns:
-    """Points in an order, a list a field. The three lists are of one length."""
+    """Points in an order, a list a field, all of one length. `epochs`: None where no point has one, which is all that it costs then."""
 
-    __slots__ = ("steps", "times", "values")
+    __slots__ = ("epochs", "steps", "times", "values")
 
-    def __init__(self, times: list[int] | None = None, steps: list[Any] | None = None, values: list[Any] | None = None) -> None:
+    def __init__(
+        self,
+        times: list[int] | None = None,
+        steps: list[Any] | None = None,
+        values: list[Any] | None = None,
+        epochs: list[int | float | None] | None = None,
+    ) -> None:
         self.times: list[int] = [] if times is None else times
         self.steps: list[int | float | None] = [] if steps is None else steps
         self.values: list[Any] = [] if values is None else values
+        self.epochs = epochs
 
     def __len__(self) -> int:
         return len(self.times)
 
+    def append(self, time: int, step: float | None, value: Any, epoch: float | None) -> None:
+        """Adds a point."""
+        if epoch is not None and self.epochs is None:
+            self.epochs = self.epoch_list()
+        if self.epochs is not None:
+            self.epochs.append(epoch)
+        self.times.append(time)
+        self.steps.append(step)
+        self.values.append(value)
+
     def extend(self, other: Columns) -> None:
         """Adds the other's points after its own."""
+        if self.epochs is not None or other.epochs is not None:
+            self.epochs = self.epoch_list() + other.epoch_list()
         self.times += other.times
         self.steps += other.steps
         self.values += other.values
 
     def cut(self, start: int, stop: int) -> Columns:
         """Those from `start` up to `stop`."""
-        return Columns(self.times[start:stop], self.steps[start:stop], self.values[start:stop])
+        epochs = None if self.epochs is None else self.epochs[start:stop]
+        return Columns(self.times[start:stop], self.steps[start:stop], self.values[start:stop], epochs)
+
+    def picked(self, order: Sequence[int]) -> Columns:
+        """Those at these places, in that order."""
+        epochs = None if self.epochs is None else [self.epochs[i] for i in order]
+        return Columns([self.times[i] for i in order], [self.steps[i] for i in order], [self.values[i] for i in order], epochs)
+
+    def epoch_list(self) -> list[int | float | None]:
+        """The epoch of each point."""
+        return [None] * len(self) if self.epochs is None else self.epochs
 
 
 def newest(points: Columns) -> int:
@@ -71,8 +102,7 @@ def newest(points: Columns) -> int:
 
 def by_time(points: Columns) -> Columns:
     """The points by time; those of one time stay as they are."""
-    order = sorted(range(len(points)), key=points.times.__getitem__)
-    return Columns([points.times[i] for i in order], [points.steps[i] for i in order], [points.values[i] for i in order])
+    return points.picked(sorted(range(len(points)), key=points.times.__getitem__))
 
 
 def by_step(points: Columns) -> Columns:
@@ -80,8 +110,7 @@ def by_step(points: Columns) -> Columns:
     steps, times = points.steps, points.times
     if None in steps:
         return by_time(points)
-    order = sorted(range(len(points)), key=lambda place: (cast("float", steps[place]), times[place]))
-    return Columns([times[i] for i in order], [steps[i] for i in order], [points.values[i] for i in order])
+    return points.picked(sorted(range(len(points)), key=lambda place: (cast("float", steps[place]), times[place])))
 
 
 def finite(values: Sequence[Any]) -> Sequence[Any]:
@@ -101,6 +130,7 @@ def summarize(points: Columns, first: int) -> Summary:
     """The summary of these points, the first of which is the series' `first`-th."""
     numbers = finite(points.values)
     steps = present(points.steps)
+    epochs = [] if points.epochs is None else present(points.epochs)
     return Summary(
         first=first,
         count=len(points),
@@ -113,11 +143,13 @@ def summarize(points: Columns, first: int) -> Summary:
         first_value=real(numbers[0]) if numbers else None,
         last_value=real(numbers[-1]) if numbers else None,
         nonfinite=len(points) - len(numbers),
+        epoch_min=min(epochs, default=None),
+        epoch_max=max(epochs, default=None),
     )
 
 
 def present(steps: list[int | float | None]) -> list[int | float]:
-    """The steps that are there; the very same list when all are (the usual case)."""
+    """The steps (or epochs) that are there; the very same list when all are (the usual case)."""
     return cast("list[int | float]", steps) if None not in steps else [step for step in steps if step is not None]
 
 
@@ -142,20 +174,22 @@ def chunks(points: Columns) -> Iterator[Columns]:
         yield points.cut(total * i // parts, total * (i + 1) // parts)
 
 
-def pack(points: Columns, time_min: int) -> tuple[str, str | None, str]:
-    """The JSON lists of a chunk: times after `time_min`, steps (None when no point has one), values."""
+def pack(points: Columns, time_min: int) -> tuple[str, str | None, str, str | None]:
+    """The JSON lists of a chunk: times after `time_min`, steps (None when no point has one), values, epochs (None in the same way)."""
     times = json_text([time - time_min for time in points.times])
     steps = json_text(points.steps) if any(step is not None for step in points.steps) else None
-    return times, steps, json_text(points.values)
+    has_epochs = points.epochs is not None and any(epoch is not None for epoch in points.epochs)
+    return times, steps, json_text(points.values), json_text(points.epochs) if has_epochs else None
 
 
-def unpack(time_min: int, times: str, steps: str | None, values: str) -> Columns:
+def unpack(time_min: int, times: str, steps: str | None, values: str, epochs: str | None = None) -> Columns:
     """The inverse of `pack`."""
     offsets: list[int] = parse(times)
     return Columns(
         [time_min + offset for offset in offsets],
         [None] * len(offsets) if steps is None else parse(steps),
         parse(values),
+        None if epochs is None else parse(epochs),
     )
 
 

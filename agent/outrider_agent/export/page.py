@@ -77,7 +77,7 @@ def _points(store: browsing.Browser, run_id: str, series: dict[str, Any]) -> dic
     if series["kind"] == "text":
         first = max(0, series["count"] - 200)
         return {f"/runs/{run_id}/points\n{name}\n{source}": shapes.points(store.points_from(run_id, name, source, first, 200), first)}
-    packed = shapes.packed_buckets(store.buckets(run_id, name, BUCKETS, None, source))
+    packed = shapes.packed_buckets(store.buckets(run_id, name, BUCKETS, None, source), with_epochs=series["last_epoch"] is not None)
     return {f"/runs/{run_id}/buckets\n{name}\n{source}": base64.b64encode(packed).decode()}
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from outrider_agent.core import points as packing
     from outrider_agent.store import reading
 
-POINT_COLUMNS = ("metric", "source", "step", "time", "value")
+POINT_COLUMNS = ("metric", "source", "step", "time", "value", "epoch")
 PARQUET_MISSING = (
     "Parquet needs pyarrow, which is not installed; nothing was written. pip install 'outrider[parquet]', or take --csv or --jsonl"
 )
@@ -54,7 +54,8 @@ def points_csv(target: IO[str], store: reading.Reader, run_id: str, series: Sequ
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(POINT_COLUMNS)
     for one, piece in points(store, run_id, series):
-        writer.writerows([one.name, one.source, *(_cell(cell) for cell in point.values())] for point in documents.points(piece))
+        found = documents.points(piece)
+        writer.writerows([one.name, one.source, *(_cell(point.get(name)) for name in POINT_COLUMNS[2:])] for point in found)
 
 
 def table(store: reading.Reader, run_id: str, name: str) -> dict[str, list[Any]]:
@@ -117,12 +118,13 @@ def log(store: reading.Reader, run_id: str) -> Iterator[dict[str, Any]]:
 def points_parquet(target: IO[bytes], store: reading.Reader, run_id: str, series: Sequence[records.Series]) -> None:
     """
     Columns `metric`, `source`, `step` (double), `time` (UTC, microseconds), `value` (double; NaN and infinities as such), `text` (what is
-    no number). Raises `OutriderError` without pyarrow.
+    no number), `epoch` (double; null where it is not known). Raises `OutriderError` without pyarrow.
     """
     arrow, parquet = _pyarrow()
     schema = arrow.schema([
         ("metric", arrow.dictionary(arrow.int32(), arrow.string())), ("source", arrow.dictionary(arrow.int32(), arrow.string())),
         ("step", arrow.float64()), ("time", arrow.timestamp("us", tz="UTC")), ("value", arrow.float64()), ("text", arrow.string()),
+        ("epoch", arrow.float64()),
     ])  # fmt: skip
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
         for one, piece in points(store, run_id, series):
@@ -140,6 +142,7 @@ def points_parquet(target: IO[bytes], store: reading.Reader, run_id: str, series
                     ],
                     arrow.string(),
                 ),
+                "epoch": arrow.array([None if epoch is None else float(epoch) for epoch in piece.epoch_list()], arrow.float64()),
             }
             writer.write_table(arrow.table(columns, schema=schema))
 

@@ -238,7 +238,7 @@ class Names(Answer):
 
 
 class Series(Answer):
-    """A metric by its source."""
+    """A metric by its source. `last_epoch`: the last that is known, null where no point has one."""
 
     name: str
     source: str
@@ -248,21 +248,23 @@ class Series(Answer):
     last: Any
     last_step: float | None
     last_time: str | None
+    last_epoch: float | None
     min: float | None
     max: float | None
 
 
 class Points(Answer):
-    """Points as columns, from ordinal `first` on; times in milliseconds."""
+    """Points as columns, from ordinal `first` on; times in milliseconds. `epochs`: where one of them has one."""
 
     first: int
     steps: list[float | None]
     times: list[float]
     values: list[Any]
+    epochs: list[float | None] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Buckets(Answer):
-    """Consecutive points as one, a column each; times in milliseconds."""
+    """Consecutive points as one, a column each; times in milliseconds. Epochs where they are asked for."""
 
     ordinal: list[int]
     count: list[int]
@@ -275,6 +277,8 @@ class Buckets(Answer):
     first: list[float | None]
     last: list[float | None]
     nonfinite: list[int]
+    epoch_min: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    epoch_max: list[float | None] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Table(Answer):

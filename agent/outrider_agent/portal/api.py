@@ -161,8 +161,8 @@ class Routes:
         asked = asking.buckets(request.query)
         found = await self._context.read(buckets, self._store, request.match_info["run"], asked)
         if asked.is_packed:
-            return web.Response(body=shapes.packed_buckets(found), content_type="application/octet-stream")
-        return asking.json_response(shapes.buckets(found))
+            return web.Response(body=shapes.packed_buckets(found, with_epochs=asked.has_epochs), content_type="application/octet-stream")
+        return asking.json_response(shapes.buckets(found, with_epochs=asked.has_epochs))
 
     async def lines(self, request: web.Request) -> web.Response:
         """GET /runs/{run}/lines: the last of the log, woven, or what stands around a moment."""

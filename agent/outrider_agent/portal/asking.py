@@ -135,6 +135,7 @@ class Buckets(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[int | None, int | None] | None
     ages: tuple[int | None, int | None] | None
     is_packed: bool
+    has_epochs: bool
 
 
 def buckets(query: Mapping[str, str]) -> Buckets:
@@ -152,6 +153,7 @@ def buckets(query: Mapping[str, str]) -> Buckets:
         times=None if times == (None, None) else times,
         ages=None if ages == (None, None) else ages,
         is_packed=choice(query, "format", ("json", "f64"), "json") == "f64",
+        has_epochs=choice(query, "epochs", ("0", "1"), "0") == "1",
     )
 
 

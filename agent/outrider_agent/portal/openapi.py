@@ -72,6 +72,7 @@ BUCKETS = (
     Parameter(name="from_age", about="the same since the run began, in milliseconds; of several runs since each began", kind="number"),
     Parameter(name="to_age", about="the last such time", kind="number"),
     Parameter(name="format", about="JSON, or columns of little-endian doubles", kind=("json", "f64"), default="json"),
+    Parameter(name="epochs", about="1: also the columns epoch_min and epoch_max, behind the others", kind=("0", "1"), default="0"),
 )
 
 ROUTES: tuple[Route, ...] = (

@@ -20,6 +20,7 @@ class Origin(answers.Answer):
     length: int
     line: int
     rule: str
+    epoch: float | None
     text: str | None
 
 

@@ -36,9 +36,10 @@ class Routes:
         runs, asked = _runs(request), asking.buckets(request.query)
         found = await self._context.read(buckets_of, self._context.store, runs, asked)
         if asked.is_packed:
-            parts = [struct.pack("<d", len(one)) + shapes.packed_buckets(one) for one in found]
+            parts = [struct.pack("<d", len(one)) + shapes.packed_buckets(one, with_epochs=asked.has_epochs) for one in found]
             return web.Response(body=b"".join(parts), content_type="application/octet-stream")
-        return asking.json_response([{"run_id": run, "buckets": shapes.buckets(one)} for run, one in zip(runs, found, strict=True)])
+        drawn = [shapes.buckets(one, with_epochs=asked.has_epochs) for one in found]
+        return asking.json_response([{"run_id": run, "buckets": one} for run, one in zip(runs, drawn, strict=True)])
 
 
 def _runs(request: web.Request) -> list[str]:

@@ -29,6 +29,8 @@ Document = dict[str, Any]
 
 #: The columns of buckets, in the order of their binary form. Times are milliseconds since the epoch.
 BUCKET_COLUMNS = ("ordinal", "count", "step_min", "step_max", "time_min", "time_max", "min", "max", "first", "last", "nonfinite")
+#: Beside them where they are asked for.
+EPOCH_COLUMNS = ("epoch_min", "epoch_max")
 
 
 def encoded(document: object) -> bytes:
@@ -104,6 +106,7 @@ def series(given: records.Series) -> Document:
         "last": records.json_value(given.last),
         "last_step": given.last_step,
         "last_time": fmt.iso(given.last_time),
+        "last_epoch": given.last_epoch,
         "min": given.min,
         "max": given.max,
     }
@@ -190,17 +193,19 @@ def snapshot(given: records.Snapshot, run_id: str) -> Document:
 
 
 def points(given: Sequence[records.Point], first: int) -> Document:
-    """Points as columns, from ordinal `first` on."""
-    return {
+    """Points as columns, from ordinal `first` on; `epochs` only where one of them has one."""
+    epochs = [one.epoch for one in given]
+    found: Document = {
         "first": first,
         "steps": [one.step for one in given],
         "times": [one.time / 1e6 for one in given],
         "values": [records.json_value(one.value) for one in given],
     }
+    return found if all(epoch is None for epoch in epochs) else found | {"epochs": epochs}
 
 
-def bucket_rows(given: Sequence[records.Bucket]) -> list[tuple[Any, ...]]:
-    """Buckets as rows of BUCKET_COLUMNS."""
+def bucket_rows(given: Sequence[records.Bucket], *, with_epochs: bool = False) -> list[tuple[Any, ...]]:
+    """Buckets as rows of BUCKET_COLUMNS, and of EPOCH_COLUMNS."""
     return [
         (
             one.first,
@@ -214,19 +219,21 @@ def bucket_rows(given: Sequence[records.Bucket]) -> list[tuple[Any, ...]]:
             one.first_value,
             one.last_value,
             one.nonfinite,
+            *((one.epoch_min, one.epoch_max) if with_epochs else ()),
         )
         for one in given
     ]
 
 
-def buckets(given: Sequence[records.Bucket]) -> Document:
+def buckets(given: Sequence[records.Bucket], *, with_epochs: bool = False) -> Document:
     """GET /runs/{id}/buckets as JSON: a column each."""
-    columns = list(zip(*bucket_rows(given), strict=True)) or [()] * len(BUCKET_COLUMNS)
-    return dict(zip(BUCKET_COLUMNS, columns, strict=True))
+    names = (*BUCKET_COLUMNS, *(EPOCH_COLUMNS if with_epochs else ()))
+    columns = list(zip(*bucket_rows(given, with_epochs=with_epochs), strict=True)) or [()] * len(names)
+    return dict(zip(names, columns, strict=True))
 
 
-def packed_buckets(given: Sequence[records.Bucket]) -> bytes:
+def packed_buckets(given: Sequence[records.Bucket], *, with_epochs: bool = False) -> bytes:
     """GET /runs/{id}/buckets?format=f64: the columns one after another, little-endian doubles, NaN for what is missing."""
     missing = float("nan")
-    columns = zip(*bucket_rows(given), strict=True)
+    columns = zip(*bucket_rows(given, with_epochs=with_epochs), strict=True)
     return b"".join(struct.pack(f"<{len(given)}d", *[missing if value is None else float(value) for value in column]) for column in columns)

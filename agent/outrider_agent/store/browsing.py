@@ -342,8 +342,7 @@ def _points_from(connection: sqlite3.Connection, series_key: int, first: int, li
     for row in connection.execute(SQL.points_from, given):
         columns = packing.unpack(*tuple(row)[1:])
         skip = max(0, first - row["first"])
-        triples = zip(columns.steps[skip:], columns.times[skip:], columns.values[skip:], strict=True)
-        found += [records.Point(step=step, time=time, value=value) for step, time, value in triples]
+        found += records.points_of(columns, skip)
         if len(found) >= limit:
             break
     return found[:limit]

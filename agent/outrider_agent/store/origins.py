@@ -29,6 +29,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     length: int
     line: int
     rule: str
+    epoch: int | float | None = None
     text: str | None = None
 
 
@@ -131,4 +132,5 @@ def _origin(point: Any, ordinal: int, place: list[int], rule: str) -> Origin:
         length=length,
         line=line,
         rule=rule,
+        epoch=point.epoch,
     )

@@ -257,7 +257,7 @@ class PrintedWriter:
 
 
 def _gather(found: dict[tuple[int, str], Found], source: Source, when: int, one: extract.Reading) -> None:
-    step = global_step(one)
+    step, epoch = global_step(one), number(one.epoch)
     place = [source.attempt, source.fd, one.offset, one.length, one.line]
     for name, value in one.metrics.items():
         key = (source.run_key, series_name(name, one.split, one.rank))
@@ -266,9 +266,7 @@ def _gather(found: dict[tuple[int, str], Found], source: Source, when: int, one:
             columns = found[key] = Found(source.stream_key)
         elif columns.stream != source.stream_key:
             columns.stream = None
-        columns.times.append(when)
-        columns.steps.append(step)
-        columns.values.append(spelled(value))
+        columns.append(when, step, spelled(value), epoch)
         columns.places.append(place)
         columns.rules.append(one.rule)
 
@@ -278,9 +276,14 @@ def global_step(one: extract.Reading) -> int | float | None:
     step = one.step
     if one.is_batch and step is not None and one.total and one.epoch is not None:
         step = one.epoch * one.total + step
-    if step is None or not math.isfinite(step):
+    return number(step)
+
+
+def number(given: float | None) -> int | float | None:
+    """A whole number as one; None for what is not finite."""
+    if given is None or not math.isfinite(given):
         return None
-    return int(step) if step.is_integer() else step
+    return int(given) if given.is_integer() else given
 
 
 def series_name(name: str, split: str | None, rank: int | None) -> str:

@@ -124,10 +124,7 @@ class Reader:
         """A metric's points in the order logged, of several streams by time; without a source of the best one. Raises `NotFound`."""
         with self._snapshots.open() as connection:
             columns = read_columns(connection, find_series(connection, run_id, name, source))
-        return [
-            records.Point(step=step, time=time, value=value)
-            for time, step, value in zip(columns.times, columns.steps, columns.values, strict=True)
-        ]
+        return records.points_of(columns)
 
     def buckets(
         self,

@@ -104,7 +104,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric by its source; `min` and `max` are of the finite values, None for text."""
+    """
+    A metric by its source; `min` and `max` are of the finite values, None for text. `last_epoch`: the last that is known; None where no
+    point has one.
+    """
 
     name: str
     source: str
@@ -114,16 +117,24 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     last: Any
     last_step: int | float | None
     last_time: int | None
+    last_epoch: int | float | None = None
     min: float | None
     max: float | None
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One point. `value` as docs/spool.md spells it."""
+    """One point. `value` as docs/spool.md spells it; `epoch` where what it was read from tells it."""
 
     step: int | float | None
     time: int
     value: Any
+    epoch: int | float | None = None
+
+
+def points_of(given: points.Columns, start: int = 0) -> list[Point]:
+    """Each of them, from a place on."""
+    found = zip(given.steps[start:], given.times[start:], given.values[start:], given.epoch_list()[start:], strict=True)
+    return [Point(step=step, time=time, value=value, epoch=epoch) for step, time, value, epoch in found]
 
 
 #: Consecutive points of a series drawn as one (`first`: the ordinal of its first). Its extremes are exact, its edges may be a chunk's.

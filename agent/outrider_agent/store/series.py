@@ -19,7 +19,7 @@ SQL = queries.load("write")
 CACHED = 20_000
 
 Key = tuple[int, str, str]  # run_key, source, name
-Last = tuple[str, int | float | None, int]  # value as JSON, step, time
+Last = tuple[str, int | float | None, int, int | float | None]  # value as JSON, step, time, epoch
 
 
 class State:
@@ -86,6 +86,7 @@ class SeriesWriter:
                 "last": state.last[0] if state.last else None,
                 "last_step": state.last[1] if state.last else None,
                 "last_time": state.last[2] if state.last else None,
+                "last_epoch": state.last[3] if state.last else None,
                 "min": None if state.kind == "text" else state.min,
                 "max": None if state.kind == "text" else state.max,
                 "description": description,
@@ -94,14 +95,16 @@ class SeriesWriter:
         return state.key, begins
 
     def _find_last(self, state: State, columns: points.Columns, stream: int | None) -> None:
-        """The last point after these were written: of one stream its last one, of several the newest."""
+        """The last point after these were written: of one stream its last one, of several the newest. Its epoch: the last that is known."""
+        known = state.last[3] if state.last else None
         if state.stream is not None and state.stream != stream:
             state.stream = None  # what was its last point need not be its newest: found anew
             row = self._connection.execute(SQL.newest_chunk, {"series_key": state.key}).fetchone()
             columns, state.last = points.unpack(*row), None
         at = len(columns) - 1 if state.stream is not None else points.newest(columns)
         if state.stream is not None or state.last is None or columns.times[at] >= state.last[2]:
-            state.last = (points.json_text(columns.values[at]), columns.steps[at], columns.times[at])
+            epochs = points.present(columns.epochs[: at + 1]) if columns.epochs is not None else []
+            state.last = (points.json_text(columns.values[at]), columns.steps[at], columns.times[at], epochs[-1] if epochs else known)
 
     def _state(self, key: Key, stream: int | None, kind: str, description: str | None) -> State:
         state = self._states.get(key)
@@ -164,6 +167,8 @@ class SeriesWriter:
                     summary.first_value,
                     summary.last_value,
                     summary.nonfinite,
+                    summary.epoch_min,
+                    summary.epoch_max,
                     *points.pack(chunk, summary.time_min),
                 )
             )

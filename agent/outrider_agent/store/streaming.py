@@ -26,6 +26,9 @@ CHUNKS = 64
 #: Points of several streams are handed out in pieces of so many.
 PIECE = 8_192
 
+#: A point that waits: its time, the place of its series, its ordinal; its step, value and epoch.
+Waiting = tuple[int, int, int, Any, Any, Any]
+
 
 def columns(opened: snapshots.Snapshots, series: Sequence[sqlite3.Row], last: int | None) -> Iterator[packing.Columns]:
     """The points of these series as one; the `last` ones, or all."""
@@ -68,7 +71,7 @@ def _by_time(opened: snapshots.Snapshots, series: Sequence[sqlite3.Row]) -> Iter
             found = connection.execute(SQL.ranges, {"series_key": row["series_key"]})
             ranges += [(began, place, first, first + count) for first, count, began in found]
     ranges.sort()
-    waiting: list[tuple[int, int, int, Any, Any]] = []
+    waiting: list[Waiting] = []
     ready = packing.Columns()
     for began, place, first, end in ranges:
         while waiting and waiting[0][0] < began:
@@ -77,9 +80,9 @@ def _by_time(opened: snapshots.Snapshots, series: Sequence[sqlite3.Row]) -> Iter
                 yield ready
                 ready = packing.Columns()
         for piece in _in_order(opened, series[place]["series_key"], first, end):
-            given = zip(piece.times, piece.steps, piece.values, strict=True)
-            for ordinal, (time, step, value) in enumerate(given, first):
-                heapq.heappush(waiting, (time, place, ordinal, step, value))
+            given = zip(piece.times, piece.steps, piece.values, piece.epoch_list(), strict=True)
+            for ordinal, (time, step, value, epoch) in enumerate(given, first):
+                heapq.heappush(waiting, (time, place, ordinal, step, value, epoch))
             first += len(piece)  # noqa: PLW2901 (where the next piece begins)
     while waiting:
         _move(waiting, ready)
@@ -89,8 +92,6 @@ def _by_time(opened: snapshots.Snapshots, series: Sequence[sqlite3.Row]) -> Iter
     yield ready
 
 
-def _move(waiting: list[tuple[int, int, int, Any, Any]], ready: packing.Columns) -> None:
-    time, _place, _ordinal, step, value = heapq.heappop(waiting)
-    ready.times.append(time)
-    ready.steps.append(step)
-    ready.values.append(value)
+def _move(waiting: list[Waiting], ready: packing.Columns) -> None:
+    time, _place, _ordinal, step, value, epoch = heapq.heappop(waiting)
+    ready.append(time, step, value, epoch)

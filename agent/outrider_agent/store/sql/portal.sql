@@ -6,7 +6,7 @@ WHERE r.removed IS NULL GROUP BY r.experiment_key, r.status ORDER BY e.name;
 
 -- name: series_of
 -- The metrics of several runs (all, or those of a JSON list of names), each in the order they appeared. Runs are a JSON list of keys.
-SELECT s.run_key, s.name, s.source, s.kind, s.description, s.count, s.last, s.last_step, s.last_time, s.min, s.max
+SELECT s.run_key, s.name, s.source, s.kind, s.description, s.count, s.last, s.last_step, s.last_time, s.last_epoch, s.min, s.max
 FROM series s WHERE s.run_key IN (SELECT value FROM json_each(:runs)) AND (:names IS NULL OR s.name IN (SELECT value FROM json_each(:names)))
 ORDER BY s.run_key, s.series_key;
 
@@ -33,12 +33,12 @@ WHERE r.removed IS NULL AND (:experiment IS NULL OR e.name = :experiment) GROUP 
 
 -- name: keyed_series
 -- A run's metrics with their keys, in the order they appeared.
-SELECT series_key, name, source, kind, description, count, last, last_step, last_time, min, max
+SELECT series_key, name, source, kind, description, count, last, last_step, last_time, last_epoch, min, max
 FROM series WHERE run_key = :run_key ORDER BY series_key;
 
 -- name: points_from
 -- The chunks that hold a metric's points from an ordinal on.
-SELECT first, time_min, times, steps, "values" FROM points WHERE series_key = :series_key AND first + count > :have ORDER BY first LIMIT :chunks;
+SELECT first, time_min, times, steps, "values", epochs FROM points WHERE series_key = :series_key AND first + count > :have ORDER BY first LIMIT :chunks;
 
 -- name: versions
 -- How many versions of files a run has.

@@ -67,16 +67,16 @@ WHERE :run_id IS NULL OR s.run_id = :run_id ORDER BY s.stream_key;
 
 -- name: series
 -- A run's metrics in the order they appeared.
-SELECT series_key, stream_key, name, source, kind, description, count, last, last_step, last_time, min, max
+SELECT series_key, stream_key, name, source, kind, description, count, last, last_step, last_time, last_epoch, min, max
 FROM series WHERE run_key = :run_key AND (:name IS NULL OR name = :name) AND (:source IS NULL OR source = :source) ORDER BY series_key;
 
 -- name: points
 -- A metric's points, packed, in the order committed.
-SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY first;
+SELECT time_min, times, steps, "values", epochs FROM points WHERE series_key = :series_key ORDER BY first;
 
 -- name: chunk_summaries
 -- What a metric's chunks say of their points, without the points; from an ordinal up to another, of those that touch a span.
-SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
+SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite, epoch_min, epoch_max
 FROM points
 WHERE series_key = :series_key AND first >= :start AND first < :stop
   AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high)
@@ -84,7 +84,7 @@ WHERE series_key = :series_key AND first >= :start AND first < :stop
 
 -- name: summaries
 -- The same of several chunks at once: the summaries of one level.
-SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite
+SELECT first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite, epoch_min, epoch_max
 FROM summaries
 WHERE series_key = :series_key AND level = :level AND first >= :start AND first < :stop
   AND (:low IS NULL OR step_max >= :low) AND (:high IS NULL OR step_min <= :high)
@@ -96,7 +96,7 @@ SELECT first + count FROM summaries WHERE series_key = :series_key AND level = :
 
 -- name: chunk
 -- One chunk of points.
-SELECT first, time_min, times, steps, "values" FROM points WHERE series_key = :series_key AND first = :first;
+SELECT first, time_min, times, steps, "values", epochs FROM points WHERE series_key = :series_key AND first = :first;
 
 -- name: rows
 -- A run's rows and tables in the order committed.

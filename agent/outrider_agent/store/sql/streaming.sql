@@ -1,6 +1,6 @@
 -- name: chunks_from
 -- The chunks that hold a metric's points from an ordinal on, up to another. None begins before `least`, for a chunk is bounded.
-SELECT first, time_min, times, steps, "values" FROM points
+SELECT first, time_min, times, steps, "values", epochs FROM points
 WHERE series_key = :series_key AND first > :least AND first < :end AND first + count > :first ORDER BY first LIMIT :chunks;
 
 -- name: ranges

@@ -159,7 +159,7 @@ WHERE r.run_id = :run AND (:attempt IS NULL OR a.attempt IS NOT NULL);
 
 -- name: series
 -- A series' state.
-SELECT series_key, kind, count, min, max, stream_key, last, last_step, last_time FROM series WHERE run_key = :run_key AND name = :name AND source = :source;
+SELECT series_key, kind, count, min, max, stream_key, last, last_step, last_time, last_epoch FROM series WHERE run_key = :run_key AND name = :name AND source = :source;
 
 -- name: add_series
 -- A series seen for the first time.
@@ -168,13 +168,13 @@ VALUES (:run_key, :name, :source, :kind, :description, :stream_key) RETURNING se
 
 -- name: update_series
 -- A series after more points.
-UPDATE series SET kind = :kind, count = :count, last = :last, last_step = :last_step, last_time = :last_time, min = :min, max = :max,
-       description = coalesce(:description, description), stream_key = :stream_key
+UPDATE series SET kind = :kind, count = :count, last = :last, last_step = :last_step, last_time = :last_time,
+       last_epoch = :last_epoch, min = :min, max = :max, description = coalesce(:description, description), stream_key = :stream_key
 WHERE series_key = :series_key;
 
 -- name: newest_chunk
 -- The chunk of a series that holds the newest point, the last one of several.
-SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key ORDER BY time_max DESC, first DESC LIMIT 1;
+SELECT time_min, times, steps, "values", epochs FROM points WHERE series_key = :series_key ORDER BY time_max DESC, first DESC LIMIT 1;
 
 -- name: last_chunks
 -- The last chunks of a series, the last one first.
@@ -182,7 +182,7 @@ SELECT first, count FROM points WHERE series_key = :series_key ORDER BY first DE
 
 -- name: tail
 -- The chunks of a series from one of them on.
-SELECT time_min, times, steps, "values" FROM points WHERE series_key = :series_key AND first >= :first ORDER BY first;
+SELECT time_min, times, steps, "values", epochs FROM points WHERE series_key = :series_key AND first >= :first ORDER BY first;
 
 -- name: drop_tail
 -- Away with the chunks from one of them on: they are written again, merged.
@@ -190,14 +190,15 @@ DELETE FROM points WHERE series_key = :series_key AND first >= :first;
 
 -- name: add_points
 -- A chunk of points.
-INSERT INTO points (series_key, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite, times,
-       steps, "values")
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO points (series_key, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite,
+       epoch_min, epoch_max, times, steps, "values", epochs)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_summaries
 -- What several chunks, or summaries of them, say together.
-INSERT INTO summaries (series_key, level, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO summaries (series_key, level, first, count, step_min, step_max, time_min, time_max, value_min, value_max, value_first, value_last, nonfinite,
+       epoch_min, epoch_max)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_row
 -- A row or a table.
