@@ -83,11 +83,24 @@ def counted(text: str) -> tuple[float, float] | None:
         return None if bar.numbers is None or is_download(bar) or not bar.numbers[1] else bar.numbers
     if _SIZES.search(text):
         return None
-    counts = [(float(count), float(total)) for count, total in _COUNT.findall(text)]
+    counts = _counts(text)
     if len(counts) == 1 and counts[0][0] <= counts[0][1] and counts[0][1] > 1:
         return counts[0]
     shares = [float(share) for share in _SHARE.findall(text)]
     return (shares[0], 100.0) if not counts and len(shares) == 1 and shares[0] <= 100 else None
+
+
+def _counts(text: str) -> list[tuple[float, float]]:
+    """Every count of a total; behind a bar's blocks only the first."""
+    drawn = list(_DRAWN.finditer(text))
+    behind = _COUNT.search(text, drawn[-1].end()) if drawn else None
+    return [(float(one[1]), float(one[2])) for one in ([behind] if behind else _COUNT.finditer(text))]
+
+
+def describes_drawn(text: str) -> str | None:
+    """What stands before a bar's blocks; None where there are none."""
+    found = _DRAWN.search(text)
+    return None if found is None else text[: found.start()].strip(" :|")
 
 
 def without(text: str) -> str:

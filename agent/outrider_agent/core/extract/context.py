@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from outrider_agent.core.extract import tables
+from outrider_agent.core.extract import nesting, tables
 from outrider_agent.core.extract.reading import Reading  # noqa: TC001 (msgspec reads the annotation)
 
 #: So many names may be on probation at a time.
@@ -38,6 +38,8 @@ class Context(msgspec.Struct):
     block: int = -1  # the line of a heading whose indented lines belong to it
     bar: float | None = None  # the count of the run's own progress bar
     bar_total: float = 0.0
+    bars: list[nesting.Level] = []  # from the outermost on
+    is_from_zero: bool = False  # epochs count from 0
     split: str | None = None
     count: float | None = None  # how far the run is, of `total`
     total: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -52,7 +52,18 @@ _FILES = re.compile(
     r"(?<!\S)\S*\.(?:ckpt|pth?|h5|hdf5|keras|pkl|joblib|json|txt|log|csv|tsv|ya?ml|py|ipynb|safetensors|onnx|bin|tar|gz|zip|whl|npz?|parquet"
     r"|png|pdparams|pb)\b\S*"
 )
+#: Blocks that bars are drawn with, as bytes.
+_DRAWN_HERE = re.compile(rb"\xe2(?:\x94[\x80\x81]|\x95[\xb8-\xbf]|\x96[\x80-\x9f])")
 _GOES_ON = re.compile(r"^\s*(?:['\"{}\[\]),]|[-\d.]|[A-Za-z_]\w*\()")
+
+
+class _Line(NamedTuple):
+    """A line: what is read of it, its text, its bytes, its shape. `text` differs from `whole` where bars or files' names are left out."""
+
+    text: str
+    whole: str
+    line: bytes
+    shape: bytes
 
 
 class Extractor:
@@ -88,7 +99,7 @@ class Extractor:
 
     def progress(self, tail: bytes = b"") -> tuple[float, float] | None:
         """How far the run is: (count, total), by the bar that is being drawn in `tail`, else by the newest count of a total."""
-        return timeline.in_progress(self._context, tail) or self._timeline.progress
+        return timeline.progress(self._context, tail)
 
     def read(self, block: bytes, offset: int = 0) -> list[Reading]:
         """What these lines hold; `offset` is the place of the first in the output."""
@@ -180,18 +191,23 @@ class Extractor:
         if brace < 0 and (bar := bars.find(text, before.stop)) is not None:
             self._timeline.bar(bar, before)
             return
-        found = plan.found_in(text, brace, before)
+        self._read_fields(_Line(text, whole, line, shape), brace, before, above)
+        if text != whole and (level := timeline.drawn_level(whole)) is not None:
+            self._timeline.within(level, text, fields.Scan(text, 0).axes)
+
+    def _read_fields(self, one: _Line, brace: int, before: prefix.Prefix, above: list[str]) -> None:
+        text, found = one.text, plan.found_in(one.text, brace, before)
         made = plan.judge(text, found)
         if made is None or made.kind == plan.CANDIDATE:
             made = self._member(text, found, before) or made
         if made is None:
-            self._missed(text, found, shape)
+            self._missed(text, found, one.shape)
             return
         if made.kind == plan.METRICS and above and _REPEATS.search(above[-1]):
             return
         self._timeline.apply(made, lambda span: text[span[0] : span[1]].encode())
-        if made.kind == plan.METRICS and plan.may_repeat(text, found) and len(line) < context.MAX_LINE:
-            self._known.remember_plan(shape, whole, made)
+        if made.kind == plan.METRICS and plan.may_repeat(one.whole, found) and len(one.line) < context.MAX_LINE:
+            self._known.remember_plan(one.shape, one.whole, made)
 
     def _member(self, text: str, found: plan.Found, before: prefix.Prefix) -> plan.Plan | None:
         """A line below a heading with the step belongs to it, where it is indented or a log line too."""
@@ -211,7 +227,7 @@ class Extractor:
             values = {plan.spelled(one.name): numerals.value_of(text[one.start : one.stop]) for one in plan.learnable(text, found)}
             if not values or not self._timeline.sighted(values, f"{zlib.crc32(shape):x} "):
                 self._timeline.missed()
-        elif not may_be:
+        elif not may_be and not _DRAWN_HERE.search(shape):
             self._known.remember_dull(shape, text)
 
     # -- what goes over lines

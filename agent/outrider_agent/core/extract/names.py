@@ -185,6 +185,12 @@ def axis(name: str) -> int | None:
     return None
 
 
+def is_axis(text: str) -> bool:
+    """Is it, as a bar's description, a word for what a run counts: `epochs`, `Trial 3`?"""
+    words = [plain(word) for word in text.split()]
+    return bool(words) and words[0] in AXES and all(word in AXES or not word.isalpha() for word in words)
+
+
 def split_in(text: str) -> str | None:
     """Which part of the data a heading names, as printed but for case."""
     found = _SPLIT.search(text)

@@ -26,7 +26,10 @@ _MOMENTS, _ERA = frozenset({"time", "t", "walltime", "unixtime", "now", "asctime
 
 
 class Plan(NamedTuple):
-    """`values`: name and place; `fixed`: places of names, whose digits are no numbers; `is_batch`: the step counts within the epoch."""
+    """
+    `values`: name and place; `fixed`: places of names, whose digits are no numbers; `is_batch`: the step counts within the epoch, of
+    which there are `epochs`.
+    """
 
     kind: str
     rule: str
@@ -38,6 +41,7 @@ class Plan(NamedTuple):
     rank: Span | None
     split: str | None
     is_batch: bool
+    epochs: Span | None = None
 
 
 class Found(NamedTuple):
@@ -170,6 +174,7 @@ def _plan(kind: str, found: Found, kept: list[fields.Field]) -> Plan:
         found.rank,
         found.split,
         step is not None and (step.level == 2 or (epoch is not None and step.total is not None)),
+        epoch.total if epoch and step and step.total else None,
     )
 
 

@@ -15,7 +15,7 @@ _VALUE = re.compile(
     rb"[:=.|{\xe2](?:"
     rb"(?<=[:=])(?<![0-9][:=])[ \t]*['\"\[({]{0,3}[-+]?\.?(?:[0-9]|[nN]a[nN]|[iI]nf)"
     rb"|(?<=\.)(?<![A-Za-z_][0-9]\.)(?<!:[0-9][0-9]\.)(?<!/[0-9]\.)[0-9]"
-    rb"|(?<=\|)|(?<=\xe2)\x94[\x82\x83]|(?<=\{)(?=[ \t]*(?:\n|['\"a-zA-Z]|\Z)))"
+    rb"|(?<=\|)|(?<=\xe2)\x94[\x81-\x83]|(?<=\{)(?=[ \t]*(?:\n|['\"a-zA-Z]|\Z)))"
 )
 #: Words of time: a heading is nothing but one of them and a number. Without their first letter, which may be large.
 _WORDS = (b"poch", b"tep", b"iter", b"Iter")

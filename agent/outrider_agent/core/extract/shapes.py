@@ -78,15 +78,15 @@ class Pattern:
         self.plan, self.is_sure = made, is_sure
         #: Does it change nothing for the line below?
         self.is_calm = not text.rstrip().endswith(":") and 'File "' not in text
-        spans = [span for _, span in made.values] + [span for span in (made.epoch, made.step, made.total, made.rank) if span]
+        spans = [span for _, span in made.values] + [span for span in (made.epoch, made.step, made.total, made.rank, made.epochs) if span]
         self._groups = {span: number for number, span in enumerate(sorted(set(spans)))}
         #: The texts at the plan's places; None where the line is not of that shape after all.
         self.match = re.compile(self._source(text)).match
         #: Places in what `match` gives, of the metrics and of the axes.
         self.names = tuple(name for name, _ in made.values)
         self.values = _picked([self._groups[span] for _, span in made.values])
-        self.epoch, self.step, self.total, self.rank = (
-            None if span is None else self._groups[span] for span in (made.epoch, made.step, made.total, made.rank)
+        self.epoch, self.step, self.total, self.rank, self.epochs = (
+            None if span is None else self._groups[span] for span in (made.epoch, made.step, made.total, made.rank, made.epochs)
         )
 
     def _source(self, text: str) -> bytes:

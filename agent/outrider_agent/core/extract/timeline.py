@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from outrider_agent.core import frames
-from outrider_agent.core.extract import bars, context, fields, names, plan, prefix, tables
+from outrider_agent.core.extract import bars, context, fields, names, nesting, plan, prefix, tables
 from outrider_agent.core.extract.reading import Reading
 
 if TYPE_CHECKING:
@@ -28,12 +30,6 @@ class Timeline:
         self.place = (0, 0, 0)
         self.found: list[Reading] = []
 
-    @property
-    def progress(self) -> tuple[float, float] | None:
-        """The newest count of a total."""
-        now = self._context
-        return (now.count, now.total) if now.count is not None and now.total else None
-
     def missed(self) -> None:
         """The line at hand looks like numbers, and nothing read it."""
         now = self._context
@@ -52,7 +48,8 @@ class Timeline:
 
     def apply(self, made: plan.Plan, text_of: Callable[[plan.Span], bytes]) -> None:
         """What a plan says of a line; `text_of` gives the text at a place."""
-        epoch, step, total = (_number(text_of(span)) if span else None for span in (made.epoch, made.step, made.total))
+        spans = (made.epoch, made.step, made.total, made.epochs)
+        epoch, step, total, epochs = (_number(text_of(span)) if span else None for span in spans)
         if made.kind == plan.AXIS:
             _heading(self._context, epoch, step, total)
             return
@@ -61,7 +58,7 @@ class Timeline:
         if made.kind == plan.CANDIDATE:
             self._candidate(metrics, rank)
             return
-        self._points(made, (epoch, step, total), metrics, rank)
+        self._points(made, (epoch, step, total), metrics, (rank, epochs))
 
     def repeat(self, pattern: shapes.Pattern, texts: tuple[bytes, ...]) -> None:
         """The same for a line of a shape that is known: `texts` are those at its places."""
@@ -69,11 +66,13 @@ class Timeline:
         epoch = None if pattern.epoch is None else _number(texts[pattern.epoch])
         step = None if pattern.step is None else _number(texts[pattern.step])
         total = None if pattern.total is None else _number(texts[pattern.total])
+        epochs = None if pattern.epochs is None else _number(texts[pattern.epochs])
         rank = None if pattern.rank is None else int(texts[pattern.rank])
-        self._points(pattern.plan, (epoch, step, total), metrics, rank)
+        self._points(pattern.plan, (epoch, step, total), metrics, (rank, epochs))
 
-    def _points(self, made: plan.Plan, axes: Axes, metrics: dict[str, float], rank: int | None) -> None:
-        epoch, step, total = axes
+    def _points(self, made: plan.Plan, axes: Axes, metrics: dict[str, float], more: tuple[int | None, float | None]) -> None:
+        """`more`: the rank, and how many epochs there are."""
+        (epoch, step, total), (rank, epochs) = axes, more
         now = self._context
         if now.block == now.line - 1:
             now.block = now.line
@@ -83,6 +82,8 @@ class Timeline:
             now.step = step
         if total is not None:
             now.count, now.total = step if step is not None else epoch, total
+            if epochs and total and step is not None and epoch is not None:
+                now.count, now.total = _of_epochs(now, epoch, epochs, step / total)
         finest = self._finest(made, epoch, step, total)
         is_batch = made.is_batch and finest == step
         line, offset, length = self.place
@@ -188,6 +189,7 @@ class Timeline:
         """A progress bar and what was put behind it."""
         if bars.is_download(bar):
             return
+        now = self._context
         scan = fields.Scan(bar.text, before.stop)
         axes = list(scan.axes)
         if bar.kind == "tqdm" and not any(axis.level > 0 for axis in axes):
@@ -198,12 +200,16 @@ class Timeline:
             self._keras(bar, made)
             return
         self._counted(bar, axes)
+        told = now.count, now.total
         if made is not None and made.kind == plan.METRICS:
             self.apply(made, lambda span: bar.line[span[0] : span[1]].encode())
+            now.count, now.total = told
 
     def _keras(self, bar: bars.Bar, made: plan.Plan | None) -> None:
         """A bar over an epoch's batches: its last state is the epoch's. Without a heading it is an evaluation."""
         now = self._context
+        if bar.is_full and now.header is not None and now.total and not self._is_live:
+            now.count = now.header
         if made is None or made.kind != plan.METRICS or not (bar.is_full or (self._is_live and now.header is not None)):
             return
         metrics = {name: float(bar.text[span[0] : span[1]]) for name, span in made.values}
@@ -213,14 +219,21 @@ class Timeline:
         now.header = now.header if left else None
 
     def _counted(self, bar: bars.Bar, axes: list[fields.Axis]) -> None:
-        """The run's own bar is the longest one without a name of its own; it tells the step of what is printed beside it."""
-        if bar.numbers is None or (bar.describes and not any(axis.level == 0 for axis in axes) and names.split_in(bar.describes) is None):
+        """The longest bar without a name of its own tells the step of what is printed beside it; the outermost, how far the run is."""
+        if bar.numbers is None:
             return
-        count, total = bar.numbers
-        now = self._context
-        if total >= now.bar_total:
+        now, (count, total) = self._context, bar.numbers
+        is_unnamed = not bar.describes or any(axis.level == 0 for axis in axes) or names.split_in(bar.describes) is not None
+        if is_unnamed and total >= now.bar_total:
             now.bar, now.bar_total = count, total
-            now.count, now.total = count, total
+        self.within(_level(bar, is_run=is_unnamed), bar.text, axes, is_last=True)
+
+    def within(self, level: nesting.Level, text: str, axes: Sequence[fields.Axis], *, is_last: bool = False) -> None:
+        """A bar tells how far the run is, or a part of it."""
+        now = self._context
+        told = _nested(now, now.bars, level, (text, axes), is_last=is_last)
+        if told is not None or (now.bars and now.bars[0].is_repeated):
+            now.count, now.total = told or (None, None)
 
 
 def _heading(now: context.Context, epoch: float | None, step: float | None, total: float | None) -> None:
@@ -233,23 +246,72 @@ def _heading(now: context.Context, epoch: float | None, step: float | None, tota
         now.step = step
     if total is not None:
         now.count, now.total = step if step is not None else epoch, total
+    if total is not None and step is None and epoch is not None:  # it begins
+        now.count, now.total = _of_epochs(now, epoch, total, 0.0)
     now.block = now.line
 
 
-def in_progress(state: context.Context, tail: bytes) -> tuple[float, float] | None:
-    """How far the run is by the bar in a line that is not finished: (count, total). Of a bar over an epoch's batches: epochs."""
+def progress(state: context.Context, tail: bytes) -> tuple[float, float] | None:
+    """
+    How far the run is: (count, total). By the bar in a line that is not finished, or by what that one is within; of a bar over an epoch's
+    batches: epochs. Else by the newest count of a total.
+    """
+    told = (state.count, state.total) if state.count is not None and state.total else None
     text = frames.settled(tail[-BAR_BYTES:]).decode("utf-8", "replace")
     bar = bars.find(text, 0)
     counted = bars.counted(text) if bar is not None or b"\r" in tail else None  # a line that is not drawn over may be anything
     if counted is None:
-        return None
-    count, total = counted
+        return told
     if bar is not None and bar.kind == "keras" and state.header is not None and state.total:
-        return max(state.header - 1, 0.0) + count / total, state.total
-    is_of_epochs = state.total and state.epoch is not None and state.epoch == state.count
-    if is_of_epochs and not any(axis.level == 0 for axis in fields.Scan(text, 0).axes):
+        return max(state.header - 1, 0.0) + counted[0] / counted[1], state.total
+    level = drawn_level(text) or nesting.Level("", *counted, is_run=True)
+    if bar is not None:
+        level = _level(bar, is_run=not bar.describes or names.is_axis(bar.describes) or names.split_in(bar.describes) is not None)
+    levels = [msgspec.structs.replace(one) for one in state.bars]
+    shown = bars.undrawn(text) if bar is None else bar.text
+    now = _nested(state, levels, level, (shown, fields.Scan(shown, 0).axes))
+    return now or (None if levels and levels[0].is_repeated else told)
+
+
+def _level(bar: bars.Bar, *, is_run: bool) -> nesting.Level:
+    count, total = bar.numbers or (0.0, 0.0)
+    return nesting.Level(nesting.key_of(bar.describes, total), count, total, is_run or names.is_axis(bar.describes))
+
+
+def drawn_level(text: str) -> nesting.Level | None:
+    """A line with a bar's blocks, and a count or a percentage."""
+    describes, counted = bars.describes_drawn(text), bars.counted(text)
+    if describes is None or counted is None:
+        return None
+    return nesting.Level(nesting.key_of(describes, counted[1]), *counted, is_run=True, is_drawn=True)
+
+
+def _nested(
+    state: context.Context,
+    levels: list[nesting.Level],
+    level: nesting.Level,
+    shown: tuple[str, Sequence[fields.Axis]],
+    *,
+    is_last: bool = False,
+) -> tuple[float, float] | None:
+    """What a bar says of the run beside the others. Where lines or the bar itself tell epochs and how many, these do."""
+    text, axes = shown
+    epoch = next((axis for axis in axes if axis.level == 0), None)
+    if epoch is not None and epoch.total is not None and level.total:
+        number, total = (_number(text[span[0] : span[1]].encode()) for span in ((epoch.start, epoch.stop), epoch.total))
+        if (number, total) != (level.count, level.total):
+            return _of_epochs(state, number, total + level.is_drawn * (state.is_from_zero or number == 0), level.count / level.total)
+    is_of_epochs = state.total and state.epoch is not None and state.count in {state.epoch, state.epoch - 1} and not levels
+    if is_of_epochs and epoch is None:
         return None  # of 30 epochs the third: a bar that says nothing of epochs is a part of one
-    return count, total
+    nesting.count(levels, level, is_last=is_last)
+    return nesting.outermost(levels)
+
+
+def _of_epochs(state: context.Context, epoch: float, total: float, share: float) -> tuple[float, float]:
+    """`Epoch 2/5`, of which a share is done. Where an epoch was 0 they count from there."""
+    state.is_from_zero = state.is_from_zero or epoch == 0
+    return (epoch + share, max(total, epoch + 1)) if state.is_from_zero else (epoch - 1 + share, total)
 
 
 def _numbers(keys: tuple[str, ...], texts: Sequence[bytes]) -> dict[str, float]:
