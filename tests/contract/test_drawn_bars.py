@@ -119,3 +119,50 @@ def test_a_bar_within_an_epoch_is_not_the_run(tmp_path):
     """Where lines say which epoch it is, and of how many."""
     drawn(tmp_path / "db", "epoch 3/30 loss=0.5\n", [f"inner: {10 * n}%|█  | {n}/10 [00:0{n}<00:05, 1.0it/s]" for n in range(1, 9)])
     assert origins.Origins(tmp_path / "db").progress("r1", T0).share == 0.1
+
+
+def rows_of_rich(count):
+    """Two rows of rich, drawn again for each step of the lower one, which has a metric; and what is printed below them."""
+    over, frames = "\r\x1b[2K\x1b[1A\x1b[2K", []
+    for n in range(1, count + 1):
+        bar = f"Fitting \x1b[91m━━━━╺\x1b[0m━━━ \x1b[32m{n:2}/{count}\x1b[0m 0:00:{n:02d} loss: 0.{n:02d}"
+        frames.append(f"{over if n > 1 else ''}Trials ━━━━━━━━ 0/3 -:--:-- auc: 0.{n // 10}5\r\n{bar}")
+    return [*frames, "\r\ndone\r\n"]
+
+
+def test_the_lowest_row_of_rich_has_points_while_it_is_drawn(tmp_path):
+    """As a bar that stands alone: at most one a second, and the last state when it is over. A row above it, whenever it changed."""
+    rig = stored(tmp_path / "db", chunks(rows_of_rich(40), SECOND // 4))
+    found = printed_points(rig)["loss"]
+    assert [(step, value) for _, step, value in found] == [(n, n / 100) for n in range(5, 40, 4)] + [(40, 0.4)]
+    assert all(later - earlier >= SECOND for (earlier, *_), (later, *_) in itertools.pairwise(found[:-1]))
+    (origin,) = origins.Origins(tmp_path / "db").origins("r1", "loss", 9)
+    assert "9/40" in origin.text
+    assert [value for *_, value in printed_points(rig)["auc"]][1:] == [0.05, 0.15, 0.25, 0.35, 0.45]
+
+
+def test_a_percentage_with_metrics_has_points(tmp_path):
+    """Rich's own bar, which counts nothing: its points have no step."""
+    rig = drawn(tmp_path / "db", "", [f"Training ━━━━╸━━━━ {5 * n}% 0:00:01 loss: 0.{n}" for n in range(1, 9)])
+    assert [(step, value) for _, step, value in printed_points(rig)["loss"]] == [(None, n / 10) for n in range(1, 7)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(1, 250), min_size=1, max_size=30), cuts=st.lists(st.integers(0, 30), max_size=5), restart=st.booleans())
+def test_rows_are_the_same_points_whoever_reads_them(tmp_path_factory, sizes, cuts, restart):
+    """Transactions, restarts and reading again change nothing (law 3)."""
+    text, texts = "".join(rows_of_rich(20)), []
+    for size in itertools.cycle(sizes):
+        if not text:
+            break
+        texts.append(text[:size])
+        text = text[size:]
+    records, folder = chunks(texts, SECOND // 3), tmp_path_factory.mktemp("rows")
+    rig = stored(folder / "one", records)
+    expected = printed_points(rig)
+    rig.sink.close()
+    rig = stored(folder / "db", records, [cut for cut in cuts if cut < len(records)], restart=restart)
+    assert printed_points(rig) == expected
+    printed.reread(folder / "db", "r1")
+    assert printed_points(rig) == expected
+    rig.sink.close()

@@ -42,6 +42,13 @@ def first_up(data: bytes | bytearray) -> int:
     return -1 if found is None else found.start()
 
 
+def height(data: bytes) -> int:
+    """So many rows it moves the cursor up, in sum."""
+    if b"\x1b" not in data:
+        return 0
+    return sum(int(found[0][2:-1] or 1) for found in _UP.finditer(data))
+
+
 class Drawn(NamedTuple):
     """A line: its text, its earlier states before it, each ended by a carriage return; its place; was it told before the region began?"""
 

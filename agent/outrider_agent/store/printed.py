@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from outrider_agent import errors
-from outrider_agent.core import extract, points
-from outrider_agent.core.extract import drawing, rules
+from outrider_agent.core import extract, frames, points, redrawn
+from outrider_agent.core.extract import bars, drawing, rules
 from outrider_agent.store import connect, migrate, queries
 from outrider_agent.store import series as series_store
 
@@ -80,6 +80,7 @@ class StreamReader:
         self._user = tuple(user)
         known = {} if state is None else msgspec.json.decode(state)
         self.drawn = drawing.Drawing(known.pop("drawn", None), tail)
+        self._again: Any = known.pop("again", None)  # what was read last from a row that is drawn again and again
         self.extractor = extract.Extractor(self._user, known or None)
         self.trouble: str | None = None  # what a rule did that it must not
         self.told = set(self.extractor.left_out)  # the rules that the run's notes say are left out
@@ -88,7 +89,7 @@ class StreamReader:
     @property
     def state(self) -> dict[str, Any]:
         """What to hand to the next reader."""
-        return {**self.extractor.state, "drawn": self.drawn.state}
+        return {**self.extractor.state, "drawn": self.drawn.state} | ({} if self._again is None else {"again": self._again})
 
     def take(self, chunks: list[Chunk]) -> list[tuple[int, extract.Reading]]:
         """What these chunks complete, and what a bar shows meanwhile: (time, reading)."""
@@ -112,13 +113,24 @@ class StreamReader:
         data = self.tail + data
         end = data.rfind(b"\n") + 1
         self.tail = data[end:] if len(data) - end <= LONGEST_TAIL else data[-KEPT_TAIL:]
-        return self._guarded(lambda: self.extractor.read(data[:end], start)) if end else []
+        found = self._guarded(lambda: self.extractor.read(data[:end], start)) if end else []
+        if self._again is None and not redrawn.goes_up(data[:end]):
+            return found
+        return [one for one in found if self._is_new(one, data[max(one.offset - start, 0) : one.offset - start + one.length])]
+
+    def _is_new(self, one: extract.Reading, line: bytes) -> bool:
+        """Not what the same row showed when it was drawn before; of lines that stand alone each is new."""
+        told = [one.step, one.metrics] if redrawn.goes_up(line) else None
+        is_new = told is None or told != self._again
+        self._again = told
+        return is_new
 
     def _live(self, frame: drawing.Frame) -> list[extract.Reading]:
         """What a frame of the bar shows. By an extractor that is thrown away: what a line leaves behind it leaves when it ends."""
         aside = extract.Extractor(self._user, self.extractor.state, is_live=True)
         found = self._guarded(lambda: aside.read(frame.text, self.offset - frame.before_end))
-        return [one for one in found if one.rule.startswith("bar.") or (one.step == frame.reached and one.rule in COUNTED)]
+        is_drawn = bars.describes_drawn(frames.settled(frame.text).decode("utf-8", "replace")) is not None
+        return [one for one in found if one.rule.startswith("bar.") or ((is_drawn or one.step == frame.reached) and one.rule in COUNTED)]
 
     def _guarded(self, work: Callable[[], list[extract.Reading]]) -> list[extract.Reading]:
         """The output is kept whatever a rule makes of it: one that fails costs these lines' points, and is told in the run's notes."""

@@ -14,6 +14,7 @@ _SHARE = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d+)?) ?%")
 _SIZES = re.compile(r"\d ?(?:[kMGT]i?B?|bytes)(?:/s)?\b")
 _BYTES = re.compile(r"(?i)[kMGT]?i?B/s$")
 _DRAWN = re.compile(r"[━█▉▊▋▌▍▎▏╸╺╍─░▒▓]{2,}")
+_UNKNOWN = "-:--:--"
 _CLOCKS = re.compile(r"\d+:\d\d(?::\d\d)?")
 _TAIL = re.compile(r"(?<!\d)\d+%(?:\||\s{0,3}[|━─]).*$")
 
@@ -92,9 +93,14 @@ def counted(text: str) -> tuple[float, float] | None:
 
 def _counts(text: str) -> list[tuple[float, float]]:
     """Every count of a total; behind a bar's blocks only the first."""
-    drawn = list(_DRAWN.finditer(text))
-    behind = _COUNT.search(text, drawn[-1].end()) if drawn else None
+    behind = count_behind(text)
     return [(float(one[1]), float(one[2])) for one in ([behind] if behind else _COUNT.finditer(text))]
+
+
+def count_behind(text: str) -> re.Match[str] | None:
+    """The count of a total (groups 1 and 2) behind a bar's blocks; None where there are no blocks, or no count behind them."""
+    drawn = list(_DRAWN.finditer(text))
+    return _COUNT.search(text, drawn[-1].end()) if drawn else None
 
 
 def describes_drawn(text: str) -> str | None:
@@ -109,5 +115,5 @@ def without(text: str) -> str:
 
 
 def undrawn(text: str) -> str:
-    """The line with its bar's blocks made blanks, every other character at its place."""
-    return _DRAWN.sub(lambda match: " " * len(match[0]), text)
+    """The line with its bar's blocks, and a time left that is not known, made blanks, every other character at its place."""
+    return _DRAWN.sub(lambda match: " " * len(match[0]), text).replace(_UNKNOWN, " " * len(_UNKNOWN))

@@ -196,7 +196,7 @@ class Extractor:
             self._timeline.within(level, text, fields.Scan(text, 0).axes)
 
     def _read_fields(self, one: _Line, brace: int, before: prefix.Prefix, above: list[str]) -> None:
-        text, found = one.text, plan.found_in(one.text, brace, before)
+        text, found = one.text, _found_in(one, brace, before)
         made = plan.judge(text, found)
         if made is None or made.kind == plan.CANDIDATE:
             made = self._member(text, found, before) or made
@@ -278,6 +278,15 @@ def _marks(raw: list[bytes], ends: list[int], first: int, offset: int) -> Callab
         return first + place, offset + ends[place] - size, size
 
     return mark
+
+
+def _found_in(one: _Line, brace: int, before: prefix.Prefix) -> plan.Found:
+    """What a line holds; behind a bar's blocks a count is the step, whatever stands before them."""
+    found = plan.found_in(one.text, brace, before)
+    count = None if one.text == one.whole or any(axis.level > 0 for axis in found.axes) else bars.count_behind(one.whole)
+    if count is None:
+        return found
+    return found._replace(axes=[*found.axes, fields.Axis(2 if found.axes else 3, *count.span(1), count.span(2))])
 
 
 def _ruled(now: context.Context, rule: rules.Rule, text: str) -> rules.Read | None:
