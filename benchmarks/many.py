@@ -12,7 +12,7 @@ import random
 import sys
 from pathlib import Path
 
-METRICS = ["train/loss", "val/loss", "val/accuracy", *(f"layer{number}/norm" for number in range(17))]
+METRICS = ["train/loss", "val/loss", "val/accuracy", *(f"layer{number}/norm" for number in range(97))]
 PARAMS = ["lr", "batch", "optimizer", "seed", "depth", "width", "dropout", "warmup", "schedule", "data"]
 OPTIMIZERS, SCHEDULES = ("adamw", "sgd", "lion"), ("cosine", "linear", "constant")
 NAMES = ("vision", "language", "ridge", "ablation")
@@ -61,6 +61,11 @@ def fill(path, runs=10_000, metrics=20):
     connection.close()
 
 
+def run_id(key):
+    """The id of the run of that number."""
+    return f"{key:08x}-many"
+
+
 def curve(draw):
     """A course that a loss may take."""
     best, speed = draw.random() / 2, draw.uniform(5, 30)
@@ -74,7 +79,7 @@ def add_run(rows, draw, key, *, is_last):
     began = START + key * 7 * MINUTE
     ended = None if is_last else began + draw.randrange(1, 600) * MINUTE
     name = f"train-{draw.choice(OPTIMIZERS)}-{number}"
-    rows["runs"].append((key, f"{key:08x}-many", experiment, number, name, status, reason, code, began, ended, "node-1", "ada", "3.12.1"))
+    rows["runs"].append((key, run_id(key), experiment, number, name, status, reason, code, began, ended, "node-1", "ada", "3.12.1"))
     rows["attempts"].append((key, 1, status, reason, began, ended))
     optimizer, schedule = draw.choice(OPTIMIZERS), draw.choice(SCHEDULES)
     shape = (draw.randrange(2, 48), draw.choice((256, 512)), draw.random() / 2, draw.randrange(1000))

@@ -1,7 +1,8 @@
 """
 The portal as somebody meets it, in headless Chromium: how heavy and how fast its pages are, over 10,000 runs, a long log, a live run.
 
-Figures of pages are those of a browser that has them for the first time. `usable`: the rows, or the lines, are on the screen.
+Figures of pages are those of a browser that has them for the first time. `rows on the screen`: as the server made them, to be read and
+clicked. `usable`: what the scripts made is there, the boxes to choose runs by, the charts, the lines of the log.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -143,14 +145,66 @@ def lists(short):
             rounds = 3 if short else 9
             bare, _ = anew(page, f"{url}help", "main h1", rounds)
             _, painted = anew(page, url, "main h1", rounds)
-            listed, _ = anew(page, f"{url}runs", ".virtual tbody a.main", rounds)
+            rows, _ = anew(page, f"{url}runs", ".virtual tbody a.main", rounds)
+            listed, _ = anew(page, f"{url}runs", ".virtual tbody input", rounds)
+            opened, _ = anew(page, f"{url}runs/{many.run_id(2)}", ".keytile", rounds)
+            frames, longest = scrolled(page, url, 120 if short else 300)
         with served(home) as (url, key):
             kilobytes = weight(url, key, "") / 1000
     return [
         Figure("first page: scripts and styles, gzipped", kilobytes, "kB", 60),
         Figure("first page: first contentful paint", painted, "ms", 300),
         Figure("10,000 runs of 30 columns: the slowest of four queries", slowest, "ms", 50),
+        Figure("10,000 runs: the first rows on the screen", rows, "ms", 400, bare, "a page of text"),
         Figure("10,000 runs: the list usable", listed, "ms", 400, bare, "a page of text"),
+        Figure("10,000 runs of 30 columns: scrolled, frames a second", frames, "", 55, 60, "the browser's own", higher_is_better=True),
+        Figure("the same, the longest frame", longest, "ms", 50),
+        Figure("one of these runs: its page usable", opened, "ms", 600, bare, "a page of text"),
+    ]
+
+
+#: Scrolls three rows a frame and notes when each frame is made; rows are read on the way.
+SCROLL = """async (count) => {
+  const box = document.querySelector(".runs");
+  const frame = () => new Promise((shown) => requestAnimationFrame(shown));
+  const times = [];
+  for (let at = 0; at < count; at++) {
+    box.scrollTop += 138;
+    times.push(await frame());
+  }
+  return times.slice(1).map((time, place) => time - times[place]);
+}"""
+
+
+def scrolled(page, url, count):
+    """Frames a second while the list of 30 columns is scrolled, and milliseconds of the longest."""
+    columns = ["status", *(f"metrics.{name}" for name in many.METRICS[:20]), *(f"params.{name}" for name in many.PARAMS[:9])]
+    page.goto(f"{url}runs?{urllib.parse.urlencode({'cols': ','.join(map(urllib.parse.quote, columns))})}")
+    page.locator(".virtual tbody input").first.wait_for()
+    page.evaluate(SCROLL, 30)
+    took = page.evaluate(SCROLL, count)
+    return 1000 * len(took) / sum(took), max(took)
+
+
+def charts(short):
+    """A comparison of ten runs in 60 charts: until the first is drawn, the heap when all have been looked at; what differs in 100 runs."""
+    with tempfile.TemporaryDirectory() as home:
+        many.fill(f"{home}/outrider.db", runs=100, metrics=60)
+        drawn = "#panel .chart canvas, .panel .chart canvas"
+        ten, hundred = (urllib.parse.urlencode([("run", many.run_id(key)) for key in range(1, count + 1)]) for count in (10, 100))
+        with served(home) as (url, key), window(url, key) as page:
+            rounds = 3 if short else 9
+            bare, _ = anew(page, f"{url}help", "main h1", rounds)
+            several, _ = anew(page, f"{url}compare?{hundred}", "main table", rounds)
+            usable_at, _ = anew(page, f"{url}compare?{ten}&tab=charts", drawn, rounds)
+            for place in range(page.locator(".chart").count()):
+                page.locator(".chart").nth(place).scroll_into_view_if_needed()
+            page.wait_for_timeout(1000)
+            heap = used(page) / 1e6
+    return [
+        Figure("100 runs compared: what differs", several, "ms", 600, bare, "a page of text"),
+        Figure("60 charts of 10 runs: the first on the screen", usable_at, "ms", 1500, bare, "a page of text"),
+        Figure("the same, its heap when all were looked at", heap, "MB", 150),
     ]
 
 
@@ -170,10 +224,11 @@ def long_log(short):
         )
         connection.execute("COMMIT")
         connection.close()
-        run = f"{2:08x}-many"
+        run = many.run_id(2)
         with served(home) as (url, key):
             asked = [answered(f"{url}api/v1/runs/{run}/lines?limit=400", key) for _ in range(5)]
-            searched = found(url, key, run)
+            searched, first = found(url, key, run)
+            by_pattern, _ = found(url, key, run, text=r"nowhe.e \d+", regex=1)
             with window(url, key) as page:
                 rounds = 3 if short else 9
                 bare, _ = anew(page, f"{url}help", "main h1", rounds)
@@ -183,6 +238,8 @@ def long_log(short):
         Figure(f"a log of {gigabytes:g} GiB: its last 400 lines", median(asked), "ms", 300),
         Figure(f"a log of {gigabytes:g} GiB: the page opened at its end", opened, "ms", 300, bare, "a page of text"),
         Figure("a log searched whole, a GiB", searched / gigabytes, "s", 3),
+        Figure("the same, until its first part is told", first * 1000, "ms", 300),
+        Figure("a log searched whole by a regular expression, a GiB", by_pattern / gigabytes, "s", 3),
     ]
 
 
@@ -195,16 +252,16 @@ def answered(address, key):
     return (time.monotonic() - began) * 1000
 
 
-def found(url, key, run):
-    """Seconds to look through all of a log for what is not there."""
-    began, since = time.monotonic(), ""
+def found(url, key, run, **wanted):
+    """Seconds to look through all of a log for what is not there, and until the first part of it is told."""
+    asked = urllib.parse.urlencode({"text": "nowhere"} | wanted)
+    began, since, first = time.monotonic(), "", None
     while since is not None:
-        request = urllib.request.Request(
-            f"{url}api/v1/runs/{run}/search?text=nowhere&since={since}", headers={"Authorization": f"Bearer {key}"}
-        )
+        request = urllib.request.Request(f"{url}api/v1/runs/{run}/search?{asked}&since={since}", headers={"Authorization": f"Bearer {key}"})
         with urllib.request.urlopen(request) as response:
             since = json.load(response)["next"]
-    return time.monotonic() - began
+        first = first or time.monotonic() - began
+    return time.monotonic() - began, first
 
 
 def heap(short):
@@ -250,4 +307,4 @@ def used(page):
 
 
 def measure(short):
-    return [*lists(short), *long_log(short), *heap(short)]
+    return [*lists(short), *charts(short), *long_log(short), *heap(short)]

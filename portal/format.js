@@ -15,7 +15,7 @@ export function figure(given) {
   if (Number.isInteger(given) && Math.abs(given) < 1e15) return String(given);
   const size = Math.abs(given);
   const text = size < 1e-4 || size >= 1e6 ? given.toExponential(5) : given.toPrecision(6);
-  return text.includes("e") ? text.replace(/\.?0+e/, "e") : text.replace(/\.?0+$/, "");
+  return text.includes("e") ? text.replace(/\.?0+e/, "e").replace(/(?<=e[+-])(?=\d$)/, "0") : text.replace(/\.?0+$/, "");
 }
 
 /** @param {string} text @param {number} [limit] */

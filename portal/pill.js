@@ -10,7 +10,7 @@ export const MARKS = { Running: "●", Completed: "✓", Failed: "✕", Canceled
 export function Pill({ run }) {
   const mark = MARKS[run.status] ?? "?";
   const words = [run.why ?? "", doing(run.progress ?? null)].filter((word) => word).join(" · ");
-  return html`<span class="pill ${run.status.toLowerCase()}"><span class="glyph" aria-hidden="true">${mark}</span>${run.status}${words && html`<span class=${run.progress?.is_stalled ? "why bad" : "why"}> · ${plain(words)}</span>`}</span>`;
+  return html`<span class="pill ${run.status.toLowerCase()}"><span class="glyph" aria-hidden="true">${mark}</span>${run.status}${words && html`<span class=${run.progress?.is_stalled ? "why bad" : "why"}>${` · ${plain(words)}`}</span>`}</span>`;
 }
 
 /** How far it is, in words. @param {HowFar | null} far */

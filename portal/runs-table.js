@@ -11,9 +11,7 @@ import { withQuery } from "./address.js";
 /** @import { Runs } from "./runs-data.js" */
 
 const ROW_PX = 46;
-const NAME_PX = innerWidth < 640 ? 150 : 260;
 const MARGIN_ROWS = 12;
-const WIDTHS = /** @type {Record<string, number>} */ ({ status: 240, started: 120, duration: 100, experiment: 150, user: 100, host: 120 });
 const SORTED = new Set(["status", "started", "duration", "experiment"]);
 
 /** @param {string} name */
@@ -67,10 +65,9 @@ export function Table({ runs, best, at, setAt }) {
 
   const rows = [];
   for (let place = first; place < last; place++) rows.push(html`<${Row} key=${place} place=${place} run=${runs.row(place)} runs=${runs} best=${best} isAt=${place === at} setAt=${setAt} />`);
-  const width = 44 + 76 + NAME_PX + columns.reduce((sum, name) => sum + widthOf(name), 0);
   return html`<div class="scroll card runs" ref=${box} tabindex="0" role="region" aria-label="Runs">
-    <table class="list virtual" aria-rowcount=${total + 1} style=${`min-width:${width}px`}>
-      <colgroup><col style="width:44px" /><col style="width:76px" /><col style=${`width:${NAME_PX}px`} />${columns.map((name) => html`<col style=${`width:${widthOf(name)}px`} />`)}</colgroup>
+    <table class="list virtual" aria-rowcount=${total + 1}>
+      <colgroup><col class="choose" /><col class="number" /><col class="name" />${columns.map((name) => html`<col class=${cut(name)[0]} />`)}</colgroup>
       <thead><tr aria-rowindex="1">
         <th scope="col"><${ChooseSeen} runs=${runs} first=${first} last=${last} /></th>
         <${Head} runs=${runs} name="number" text="#" />
@@ -86,11 +83,6 @@ export function Table({ runs, best, at, setAt }) {
   </div>`;
 }
 
-/** @param {string} name */
-function widthOf(name) {
-  return ownOf(WIDTHS, name) ?? (name.startsWith("metrics.") ? 196 : 120);
-}
-
 /** @param {{ runs: Runs, name: string, text: string }} props */
 function Head({ runs, name, text }) {
   const sort = sortOf(name);
@@ -104,7 +96,7 @@ function Head({ runs, name, text }) {
     event.preventDefault();
     runs.want(change);
   };
-  return html`<th scope="col" class=${isRight ? "right" : ""} title=${plain(name)} aria-sort=${isOrder ? (runs.down.value ? "descending" : "ascending") : undefined}>
+  return html`<th scope="col" class=${isRight ? "right" : undefined} title=${plain(name)} aria-sort=${isOrder ? (runs.down.value ? "descending" : "ascending") : undefined}>
     <a href=${withQuery(change)} onClick=${click}><bdi>${text}</bdi>${isOrder && html`<span aria-hidden="true">${runs.down.value ? " ↓" : " ↑"}</span>`}</a>
   </th>`;
 }
@@ -134,9 +126,9 @@ function Row({ run, place, runs, best, isAt, setAt }) {
     runs.choose(range, !isChosen);
     setAt(place);
   };
-  return html`<tr aria-rowindex=${place + 2} class=${`${isAt ? "chosen" : ""} ${isChosen ? "ticked" : ""}`}>
+  return html`<tr aria-rowindex=${place + 2} class=${[isAt && "chosen", isChosen && "ticked"].filter(Boolean).join(" ") || undefined}>
     <td><label class="tick"><input type="checkbox" aria-label=${`Choose run ${run.number}`} checked=${isChosen} onClick=${choose} /></label></td>
-    <td class="figure"><a href=${`/runs/${run.run_id}`} class="main">#${run.number}</a></td>
+    <td class="figure"><a href=${`/runs/${run.run_id}`} class="main">${`#${run.number}`}</a></td>
     <td class="name"><div class="clip" title=${plain(run.name || run.run_id)}><bdi>${plain(run.name || run.run_id)}</bdi></div><${Tags} tags=${run.tags} /></td>
     ${runs.columns.value.map((name) => html`<${Cell} key=${name} name=${name} run=${run} runs=${runs} best=${best} />`)}
   </tr>`;
@@ -155,7 +147,7 @@ function Cell({ name, run, runs, best }) {
   if (rest !== undefined && kind === "metrics") return html`<${MetricCell} one=${ownOf(run.metrics, rest)} best=${ownOf(best, rest) ?? null} spark=${ownOf(runs.sparks.value.get(run.run_id), rest)} />`;
   if (rest !== undefined) {
     const from = /** @type {Record<string, any>} */ (kind === "params" ? run.params : run.tags);
-    return html`<td class=${kind === "params" ? "right figure" : ""}><div class="clip"><bdi>${Object.hasOwn(from, rest) ? value(from[rest]) : "-"}</bdi></div></td>`;
+    return html`<td class=${kind === "params" ? "right figure" : undefined}><div class="clip"><bdi>${Object.hasOwn(from, rest) ? value(from[rest]) : "-"}</bdi></div></td>`;
   }
   if (kind === "status") return html`<td><${Pill} run=${run} /></td>`;
   if (kind === "started") return html`<td class="right dim"><time datetime=${run.started} data-ago title=${local(run.started)}>${ago(Date.parse(run.started), Date.now())}</time></td>`;
@@ -173,6 +165,6 @@ function MetricCell({ one, best, spark }) {
   const top = best && one[best] !== null ? value(one[best]) : null;
   return html`<td class="metric"><div>
     <${Spark} values=${spark} />
-    <span class=${`figure ${/^-?(NaN|Infinity)$/.test(last) ? "bad" : ""}`}>${last}${top !== null && top !== last && html`<span class="dim small best">best ${top}</span>`}</span>
+    <span class=${/^-?(NaN|Infinity)$/.test(last) ? "figure bad" : "figure"}>${last}${top !== null && top !== last && html`<span class="dim small best">${`best ${top}`}</span>`}</span>
   </div></td>`;
 }

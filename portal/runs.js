@@ -204,7 +204,7 @@ function look() {
 
 const root = document.getElementById("app");
 if (root) {
-  root.replaceChildren();
+  // What the server made of it is the same, and stays: nothing is laid out twice.
   render(html`<${App} />`, root);
   start();
   setInterval(look, LOOK_MS);

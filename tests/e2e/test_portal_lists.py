@@ -138,6 +138,32 @@ def test_a_phone_shows_the_list_without_scrolling_sideways(portal, window):
     seen.shot("list-phone")
 
 
+#: Of each row what its cells say, how they look, and how wide they are.
+CELLS = """[...document.querySelectorAll("tr[aria-rowindex]")].slice(1, 16).map((row) => [...row.cells].slice(1).map((cell) =>
+  [cell.textContent, cell.className, Math.round(cell.getBoundingClientRect().width)]))"""
+#: Notes the first row that there is.
+FIRST = """new MutationObserver((_, watch) => {
+  window.firstRow = document.querySelector("tr[aria-rowindex='2']");
+  if (window.firstRow) watch.disconnect();
+}).observe(document, { childList: true, subtree: true });"""
+
+
+@pytest.mark.parametrize("columns", ["", "?cols=status,started,duration,user,metrics.val%2Floss,params.lr,tags.stage,experiment"])
+def test_the_rows_that_the_server_made_stay_when_scripts_take_over(portal, window, browser, columns):
+    """Nothing is laid out twice and nothing jumps: both make the same cells, of the same words and widths."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    still = context.new_page()
+    still.goto(portal.entry)
+    still.goto(f"{portal.url}/runs{columns}")
+    seen = window(width=1440)
+    seen.page.add_init_script(FIRST)
+    page = seen.open(f"/runs{columns}")
+    page.locator("tr[aria-rowindex='2'] input").wait_for()
+    assert page.evaluate("document.querySelector(\"tr[aria-rowindex='2']\") === window.firstRow")
+    assert still.evaluate(CELLS)[1:] == page.evaluate(CELLS)[1:]  # but for the first run, which goes on
+    context.close()
+
+
 def test_without_scripts_every_run_is_reached(portal, browser):
     """Scripts draw the list anew, so few of its rows are made before; who has none goes on by links, and back, or asks for more at once."""
     context = browser.new_context(java_script_enabled=False)

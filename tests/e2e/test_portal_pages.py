@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from urllib.parse import urlsplit
 
 import pytest
 from browsing_rig import kept
@@ -260,20 +258,6 @@ def test_the_log_is_filtered_and_followed(portal, window):
     assert again.locator(".log .line").count() == 10
     page.fill("#search", "")
     seen.wait("count => document.querySelectorAll('.log .line').length === count", whole)
-
-
-@pytest.mark.parametrize(
-    ("tab", "shown"), [("logs", ".log .line"), ("overview", ".keytile"), ("metrics", ".chart canvas"), ("files", ".tree")]
-)
-def test_a_tab_is_shown_before_what_the_others_need_is_there(portal, window, tab, shown):
-    """The page names what it begins with, so no module is waited for to learn of the next; and a log waits for no chart."""
-    path = f"/runs/{run_of(portal, 'vision')}?tab={tab}"
-    named = set(re.findall(r'(?:href|src)="(/static/[^"]+[.]js)"', portal.ask(path).text))
-    assert any(url.endswith("/chart.js") for url in named) == (tab == "metrics")
-    seen = window()
-    seen.allowed = ("Failed to load resource",)
-    seen.page.route("**/static/**/*.js", lambda route: route.continue_() if urlsplit(route.request.url).path in named else route.abort())
-    seen.open(path).locator(shown).first.wait_for()
 
 
 #: Where a hostile run's texts are seen.

@@ -78,6 +78,8 @@ class Run(Answer):
     parent: str | None
     attempt: int
     deleted: str | None
+    user: str | None
+    host: str | None
     why: str
 
 
@@ -154,8 +156,6 @@ class WholeRun(Run):
 
     command: list[str] | None
     cwd: str | None
-    host: str | None
-    user: str | None
     python: str | None
     outputs: list[str] | None
     description: str | None

@@ -25,6 +25,8 @@ ROWS = 50
 #: Of these, so many are in the page itself where scripts draw the rest: more than a screen shows, and no more to make and to lay out.
 SCREEN = 20
 EXAMPLE = "metrics.loss < 0.3 and status = failed"
+#: Where a script will draw a metric's course.
+SPARK = tag("svg", class_="spark", width="64", height="18", aria_hidden="true")
 #: So many metrics and parameters have a column.
 METRICS, PARAMS = 4, 3
 STATUSES = ("Running", "Completed", "Failed", "Canceled", "Unknown")
@@ -133,15 +135,22 @@ def columns(page: browsing.Page, wanted: browsing.Wanted, named: Sequence[Named]
 
 
 def runs(seen: Seen, title: str, now: int, *, drawn: bool) -> Safe:
-    """The runs of an experiment, of a parent, or all. `drawn`: scripts will draw the list."""
+    """
+    The runs of an experiment, of a parent, or all. `drawn`: scripts will draw the list, and take over what of it is here: rows, cells and
+    columns are those of portal/runs-table.js.
+    """
     page, wanted = seen.page, seen.wanted
     heading = tag("div", tag("h1", shell.name(title)), _search(wanted), class_="heading")
     refused = tag("p", seen.wrong.error, class_="notice", role="alert") if seen.wrong else None
     step = SCREEN if drawn and wanted.limit == ROWS else wanted.limit
     shown = list(zip(page.runs, seen.measured, strict=True))[:step]
-    rows = [_run(one, metrics, seen.columns, now=now) for one, metrics in shown]
+    rows = [_run(one, metrics, seen.columns, row, now) for row, (one, metrics) in enumerate(shown, wanted.offset + 2)]
     table = _table(seen, rows) if rows else tag("p", "No run fits.", class_="dim pad")
-    still = join((heading, refused, _chips(seen), tag("div", table, class_="scroll card"), _pager(page, wanted, len(rows), step)))
+    deleted = _address(wanted, removed=not wanted.removed, offset=0)
+    tools = tag("div", tag("a", "Back to the runs" if wanted.removed else "Deleted", href=deleted, class_="button"), class_="tools")
+    above = tag("div", _chips(seen), tools, class_="heading tight")
+    box = tag("div", table, class_="scroll card runs", tabindex="0", role="region", aria_label="Runs")
+    still = join((heading, refused, above, box, _pager(page, wanted, len(rows), step)))
     return join((tag("div", still, id="app"), markup.data("data", start(seen, title, now))))
 
 
@@ -230,7 +239,9 @@ def key_params(found: Sequence[browsing.Listed], count: int = PARAMS) -> list[st
 def _table(seen: Seen, rows: Sequence[Safe]) -> Safe:
     wanted = seen.wanted
     heads = [_head(wanted, "#", "number"), _head(wanted, "Run", "name"), *[_column_head(wanted, name) for name in seen.columns]]
-    return tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
+    columns = [tag("col", class_=kind) for kind in ("choose", "number", "name", *[name.partition(".")[0] for name in seen.columns])]
+    head = tag("thead", tag("tr", tag("th", scope="col"), *heads, aria_rowindex=1))
+    return tag("table", tag("colgroup", *columns), head, tag("tbody", *rows), class_="list virtual", aria_rowcount=seen.page.total + 1)
 
 
 def _column_head(wanted: browsing.Wanted, name: str) -> Safe:
@@ -239,7 +250,7 @@ def _column_head(wanted: browsing.Wanted, name: str) -> Safe:
     if rest and kind in sorts:
         return _head(wanted, rest, sorts[kind], by=rest, kind="right" if kind != "tags" else None)
     if name in ("status", "started", "duration", "experiment"):
-        return _head(wanted, name.capitalize(), name, kind="right wide" if name in ("started", "duration") else None)
+        return _head(wanted, name.capitalize(), name, kind="right" if name in ("started", "duration") else None)
     return tag("th", name.capitalize(), scope="col")
 
 
@@ -253,13 +264,16 @@ def _head(wanted: browsing.Wanted, text: str, sort: str, *, by: str | None = Non
     return tag("th", tag("a", shell.name(text), arrow, href=to), scope="col", class_=kind, aria_sort=order)
 
 
-def _run(one: browsing.Listed, measured: dict[str, Any], columns: Sequence[str], *, now: int) -> Safe:
+def _run(one: browsing.Listed, measured: dict[str, Any], columns: Sequence[str], row: int, now: int) -> Safe:
     run = one.run
+    name = fmt.one_line(run.name or run.run_id)
     return tag(
         "tr",
+        tag("td"),
         tag("td", tag("a", f"#{run.number}", href=f"/runs/{run.run_id}", class_="main"), class_="figure"),
-        tag("td", tag("span", shell.name(run.name or run.run_id), class_="clip"), _tags(run.tags)),
+        tag("td", tag("div", tag("bdi", name), class_="clip", title=name), _tags(run.tags), class_="name"),
         *[_status(one) if name == "status" else _cell(run, measured, name, now) for name in columns],
+        aria_rowindex=row,
     )
 
 
@@ -269,10 +283,14 @@ def _cell(run: records.Run, measured: dict[str, Any], name: str, now: int) -> Sa
         return _metric(rest, measured.get(rest))
     if rest:
         given = run.params if kind == "params" else run.tags
-        return tag("td", tag("bdi", fmt.value(given[rest]) if rest in given else "-"), class_="right figure")
-    cells = {"started": shell.when(run.started, now), "duration": shell.lasted(run, now)}
+        shown = tag("bdi", fmt.value(given[rest]) if rest in given else "-")
+        return tag("td", tag("div", shown, class_="clip"), class_="right figure" if kind == "params" else None)
+    if name == "started":
+        return tag("td", shell.when(run.started, now), class_="right dim")
+    if name == "duration":
+        return tag("td", shell.lasted(run, now), class_="right figure")
     text = {"experiment": run.experiment, "user": run.user, "host": run.host}.get(name) or "-"
-    return tag("td", cells.get(name) or shell.name(text), class_="right wide" if name in ("started", "duration") else None)
+    return tag("td", tag("div", shell.name(text), class_="clip"))
 
 
 def _status(one: browsing.Listed) -> Safe:
@@ -282,7 +300,8 @@ def _status(one: browsing.Listed) -> Safe:
 
 def _tags(tags: dict[str, Any]) -> Safe | None:
     words = [fmt.one_line(key) if value in (None, "") else f"{fmt.one_line(key)}={fmt.value(value)}" for key, value in tags.items()]
-    return tag("div", *[tag("span", tag("bdi", fmt.shorten(word, 30)), class_="chip") for word in words[:4]]) if words else None
+    more = tag("span", f"+{len(words) - 3}", class_="dim small") if len(words) > 3 else None
+    return tag("div", *[tag("span", tag("bdi", word), class_="chip") for word in words[:3]], more, class_="tags") if words else None
 
 
 def _metric(name: str, one: dict[str, Any] | None) -> Safe:
@@ -290,8 +309,9 @@ def _metric(name: str, one: dict[str, Any] | None) -> Safe:
         return tag("td", "-", class_="right figure dim")
     last, goal = fmt.value(one["last"]), goals.best(name)
     best = fmt.value(one[goal]) if goal and one[goal] is not None else None
-    note = tag("div", f"best {best}", class_="dim small") if best not in (None, last) else None
-    return tag("td", last, note, class_="right figure bad" if last in ("NaN", "Infinity", "-Infinity") else "right figure")
+    note = tag("span", f"best {best}", class_="dim small best") if best not in (None, last) else None
+    figure = tag("span", last, note, class_="figure bad" if last in ("NaN", "Infinity", "-Infinity") else "figure")
+    return tag("td", tag("div", SPARK, figure), class_="metric")
 
 
 def _pager(page: browsing.Page, wanted: browsing.Wanted, shown: int, step: int) -> Safe | None:

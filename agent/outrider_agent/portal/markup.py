@@ -15,7 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-VOID = frozenset({"link", "meta", "img", "input", "br"})
+VOID = frozenset({"link", "meta", "img", "input", "br", "col"})
 
 
 class Safe(str):

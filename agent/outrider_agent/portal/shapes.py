@@ -68,8 +68,8 @@ def doing(given: store_progress.Progress | None) -> str:
 
 
 def run(given: records.Run, now_ns: int) -> Document:
-    """A run as lists have it, and in words how it ended."""
-    return documents.run(given, now_ns) | {"why": why(given)}
+    """A run as lists have it, with whose it is and where, and in words how it ended."""
+    return documents.run(given, now_ns) | {"user": given.user, "host": given.host, "why": why(given)}
 
 
 def whole(given: records.Run, now_ns: int) -> Document:

@@ -1,0 +1,36 @@
+"""What a page asks for before it shows something: that little, and at once."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from cli_home import START, Home
+from portal_rig import Portal
+
+SHOWN = [("logs", ".log .line time"), ("overview", ".keytile"), ("metrics", ".chart canvas"), ("files", "p.card")]
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    home = tmp_path_factory.mktemp("loading") / "home"
+    made = Home(home)
+    made.write("r", "keeper-1-bbbbbbbb", *[{"k": "c", "t": START + at, "f": 1, "o": 2 * at, "d": "x\n"} for at in range(9)], own=False)
+    points = [{"k": "m", "t": START + at, "n": "loss", "v": 1 / at, "s": at} for at in range(1, 9)]
+    made.write("r", "py-1-aaaaaaaa", *points, {"k": "end", "t": START + 99, "status": "Completed", "reason": "ended"})
+    made.ingest()
+    served = Portal(home).start(OUTRIDER_PORTAL_PORT="0")
+    yield served
+    served.stop()
+
+
+@pytest.mark.parametrize(("tab", "shown"), SHOWN)
+def test_a_tab_is_shown_before_what_the_others_need_is_there(portal, window, tab, shown):
+    """The page names what it begins with, so no module is waited for to learn of the next; and a log waits for no chart."""
+    named = set(re.findall(r'(?:href|src)="(/static/[^"]+[.]js)"', portal.ask(f"/runs/r?tab={tab}").text))
+    assert any(url.endswith("/chart.js") for url in named) == (tab == "metrics")
+    seen = window()
+    seen.allowed = ("Failed to load resource",)
+    seen.page.route("**/static/**/*.js", lambda route: route.continue_() if urlsplit(route.request.url).path in named else route.abort())
+    seen.open(f"/runs/r?tab={tab}").locator(f".panel-{tab} {shown}").first.wait_for()
