@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A mark for each status besides its colour.
 MARKS = {"Running": "●", "Completed": "✓", "Failed": "✕", "Canceled": "■", "Unknown": "?"}
+#: What every page's bar does.
+BAR = "bar.js"
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' "
     "fill='%23356ae6'/%3E%3Cpath d='M3 11l3-4 3 2 4-6' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E"
@@ -50,8 +52,8 @@ def page(
         head.append(markup.script(assets.import_map, "importmap"))
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
     if assets.is_whole:
-        head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in assets.needed(modules)]
-        head += [tag("script", type="module", src=assets.url(name)) for name in modules]
+        head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in assets.needed((*modules, BAR))]
+        head += [tag("script", type="module", src=assets.url(name)) for name in (*modules, BAR)]
     notice = None if assets.is_whole else tag("p", static.MISSING, class_="notice", role="status")
     body = [
         tag("a", "Skip to the content", class_="skip", href="#main"),
@@ -69,6 +71,8 @@ def _bar(crumbs: Iterable[tuple[str, str | None]]) -> Safe:
         tag("a", tag("span", "↗", class_="mark", aria_hidden="true"), "Outrider", class_="brand", href="/"),
         tag("nav", tag("ol", *trail), aria_label="Where you are"),
         tag("span", "", id="live", class_="live", role="status"),
+        tag("button", "Copy link", id="link", type="button", title="The address of what is seen here"),
+        tag("button", "?", id="keys", class_="icon", type="button", aria_label="Keys", title="Keys: ?"),
         tag("button", "◐", id="theme", class_="icon", type="button", aria_label="Theme", title="Theme: as the system, light, dark"),
         class_="bar",
     )
