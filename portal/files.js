@@ -23,7 +23,7 @@ export function Files({ run, files, count, all }) {
     addEventListener("popstate", back);
     return () => removeEventListener("popstate", back);
   }, []);
-  useEffect(() => document.querySelector(".tree [aria-current]")?.scrollIntoView({ block: "nearest" }), [path]);
+  useEffect(() => show(path), [path]);
   const choose = (/** @type {string} */ one) => (setPath(one), setQuery({ file: one }, true));
   const file = [...logs(run), ...files].find((one) => one.path === path);
   const folders = new Map(/** @type {[string, File[]][]} */ ([["logs", logs(run)]]));
@@ -40,6 +40,16 @@ export function Files({ run, files, count, all }) {
     </section>
     <section class="card looked" aria-label="Preview">${file ? html`<${Later} key=${file.url} load=${PREVIEW} given=${{ file }} />` : html`<p class="dim pad">Choose a file to look into it.</p>`}</section>
   </div>`;
+}
+
+/** The chosen file is seen in the tree; where that stands above it, what is in it is. @param {string} path */
+function show(path) {
+  const [tree, chosen] = [document.querySelector(".tree"), document.querySelector(".tree [aria-current]")];
+  const looked = document.querySelector(".looked");
+  if (!path || !tree || !chosen || !looked) return;
+  const [above, below] = [chosen.getBoundingClientRect().top - tree.getBoundingClientRect().top, tree.getBoundingClientRect().bottom - chosen.getBoundingClientRect().bottom];
+  if (above < 0 || below < 0) tree.scrollTop += above - tree.clientHeight / 2;
+  if (looked.getBoundingClientRect().top > chosen.getBoundingClientRect().bottom) looked.scrollIntoView({ block: "start" });
 }
 
 /** What was printed, as files. @param {Run} run @returns {File[]} */

@@ -22,7 +22,7 @@ export function Head({ run, gone, changed }) {
     ${run.description && html`<p class="about">${plain(run.description)}</p>`}
     <dl class="facts">
       <div><dt>Started</dt><dd><time datetime=${run.started} data-ago title=${local(run.started)}>${ago(Date.parse(run.started), Date.now())}</time></dd></div>
-      <div><dt>Duration</dt><dd>${run.ended ? html`<span class="figure">${duration(run.duration_s)}</span>` : html`<span class="figure" data-since=${run.started}>${duration(Math.max(0, Date.now() - Date.parse(run.started)) / 1000)}</span>`}</dd></div>
+      <div><dt>Duration</dt><dd>${run.ended ? html`<span key="over" class="figure">${duration(run.duration_s)}</span>` : html`<span key="on" class="figure" data-since=${run.started}>${duration(Math.max(0, Date.now() - Date.parse(run.started)) / 1000)}</span>`}</dd></div>
       ${who && html`<div><dt>Host</dt><dd><bdi>${plain(who)}</bdi></dd></div>`}
       ${run.python && html`<div><dt>Python</dt><dd>${run.python}</dd></div>`}
       <div><dt>Run</dt><dd><code>${run.run_id}</code></dd></div>

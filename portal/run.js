@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { render } from "preact";
 import { queried, setQuery } from "./address.js";
-import { Toast } from "./dialogs.js";
+import { Toast, tell } from "./dialogs.js";
 import { None } from "./empty.js";
 import { grouped } from "./format.js";
 import { html } from "./html.js";
@@ -175,14 +175,26 @@ function heard(news) {
   if (news.lines.some((line) => (line.levelno ?? 0) >= WARNING)) readRun();
 }
 
+/** To the run before or after this one in its experiment, with the same tab. @param {boolean} isAfter */
+async function beside(isAfter) {
+  const { experiment, number } = run.peek();
+  const query = new URLSearchParams({ experiment, query: `number ${isAfter ? ">" : "<"} ${number}`, sort: "number", order: isAfter ? "up" : "down", limit: "1", metric: "" });
+  const response = await fetch(`/api/v1/runs?${query}`).catch(() => null);
+  const [found] = response?.ok ? (await response.json()).runs : [];
+  if (found) location.assign(`/runs/${found.run_id}${tab.peek() === "overview" ? "" : `?tab=${tab.peek()}`}`);
+  else tell(response?.ok ? `There is no run ${isAfter ? "after" : "before"} this one.` : "The agent does not answer; on the machine: outrider ui");
+}
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
   const chosen = tabs.peek()[Number(event.key) - 1];
   if (chosen) go(chosen[0]);
-  else if (event.key === "f") view.toEnd();
+  else if (event.key === "f") (tab.peek() === "logs" || go("logs"), view.toEnd());
+  else if (event.key === "[" || event.key === "]") beside(event.key === "]");
   else if (event.key === "/") {
     event.preventDefault();
-    document.getElementById("search")?.focus();
+    if (!document.getElementById("search")) go("logs");
+    requestAnimationFrame(() => document.getElementById("search")?.focus());
   }
 });
 addEventListener("popstate", fromAddress);

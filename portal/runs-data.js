@@ -8,6 +8,8 @@ import { queried, setQuery } from "./address.js";
 export const PAGE = 50;
 const MOST_PAGES = 80;
 const SPARK_RUNS = 50;
+/** Characters of a query at most: servers take a line of 8 KiB, and an id may have 256. */
+const ADDRESS = 6000;
 const WANTED = /** @type {const} */ (["experiment", "status", "query", "text", "parent", "deleted", "sort", "order"]);
 /** Columns that are no metric, parameter or tag. */
 export const PLAIN = /** @type {const} */ (["status", "started", "duration", "experiment", "user", "host"]);
@@ -136,10 +138,15 @@ export class Runs {
   /** @param {Run[]} runs */
   async readSparks(runs) {
     if (!this.metrics.length) return;
-    for (let place = 0; place < runs.length; place += SPARK_RUNS) {
-      const query = new URLSearchParams();
-      for (const run of runs.slice(place, place + SPARK_RUNS)) query.append("run", run.run_id);
-      for (const name of this.metrics) query.append("metric", name);
+    const names = new URLSearchParams(this.metrics.map((name) => ["metric", name]));
+    for (let place = 0; place < runs.length; ) {
+      const query = new URLSearchParams(names);
+      for (let length = String(names).length, count = 0; place < runs.length && count < SPARK_RUNS; place++, count++) {
+        const id = runs[place]?.run_id ?? "";
+        length += id.length + 5;
+        if (count && length > ADDRESS) break;
+        query.append("run", id);
+      }
       const response = await fetch(`/api/v1/sparklines?${query}`).catch(() => null);
       if (!response?.ok) return;
       const found = Object.entries(await response.json());

@@ -153,7 +153,7 @@ function Cell({ name, run, runs, best }) {
   if (kind === "started") return html`<td class="right dim"><time datetime=${run.started} data-ago title=${local(run.started)}>${ago(Date.parse(run.started), Date.now())}</time></td>`;
   if (kind === "duration") {
     const seconds = run.ended ? run.duration_s : Math.max(0, Date.now() - Date.parse(run.started)) / 1000;
-    return html`<td class="right figure"><span data-since=${run.ended ? undefined : run.started}>${duration(seconds)}</span></td>`;
+    return html`<td class="right figure"><span key=${run.ended ? "over" : "on"} data-since=${run.ended ? undefined : run.started}>${duration(seconds)}</span></td>`;
   }
   return html`<td><div class="clip"><bdi>${plain(String(/** @type {any} */ (run)[kind] ?? "-"))}</bdi></div></td>`;
 }

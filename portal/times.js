@@ -16,9 +16,11 @@ function whole(seconds) {
   return seconds < 60 ? `${Math.floor(seconds)} s` : duration(seconds);
 }
 
-/** @param {Element} element @param {string} text */
+/** In the text that is there: another one would be unknown to whoever made it, who could not change it any more. @param {Element} element @param {string} text */
 function set(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent === text) return;
+  if (element.firstChild instanceof Text && element.childNodes.length === 1) element.firstChild.data = text;
+  else element.textContent = text;
 }
 
 export function start() {

@@ -53,9 +53,9 @@ def log(name: str, value: Any, step: int | None = None) -> None:
     _current.require().log(name, value, step)
 
 
-def log_list(name: str, values: Iterable[Any], description: str | None = None) -> None:
+def log_list(name: str, value: Iterable[Any], description: str | None = None) -> None:
     """`Run.log_list` on the active run."""
-    _current.require().log_list(name, values, description)
+    _current.require().log_list(name, value, description)
 
 
 def log_row(name: str, description: str | None = None, **columns: Any) -> None:

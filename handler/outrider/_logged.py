@@ -66,9 +66,9 @@ class LoggedRun(KnownRun):
             writer.recover(data)
         return None
 
-    def log_list(self, name: str, values: Iterable[Any], description: str | None = None) -> None:
+    def log_list(self, name: str, value: Iterable[Any], description: str | None = None) -> None:
         """Many values of one series at once, without steps: a list, tuple, range, array, generator of scalars."""
-        texts = _values.list_text(values)
+        texts = _values.list_text(value)
         self._append(f'"k":"ls","t":{time_ns()},"n":{self._name_text(name)},"v":{texts}{_description(description)}')
 
     def log_row(self, name: str, description: str | None = None, **columns: Any) -> None:

@@ -50,6 +50,8 @@ def test_a_running_script_is_seen_without_a_reload(portal, window, tmp_path):
         seen.wait("document.querySelector('h1 + .pill').innerText.includes('Completed')")
         page.click("[role=tab]:has-text('Overview')")
         seen.wait("document.querySelector('.happened').innerText.includes('completed')")
+        took = page.inner_text(".happened").rpartition("after ")[2].strip()
+        seen.wait("took => document.querySelector('.facts [class=figure]').innerText === took", took)
         seen.wait("document.querySelector('.log').innerText.trimEnd().endsWith('half a line')")
         assert page.locator("button:has-text('Stop')").count() == 0
     finally:

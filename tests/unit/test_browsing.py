@@ -162,6 +162,25 @@ def test_a_sparkline_is_the_course_of_a_series_however_many_chunks_it_has(made):
         assert len(found) <= 10
 
 
+@pytest.mark.parametrize("most", [browsing.SPARK_POINTS, 100])
+def test_a_sparkline_of_a_running_script_shows_its_beginning_as_wide_as_it_was(made, monkeypatch, most):
+    """The first points lie in one large chunk, the newest in many small ones: drawn chunk by chunk, hardly any of the beginning was seen."""
+    monkeypatch.setattr(browsing, "SPARK_POINTS", most)
+    done = 0
+    for size in (300, *[4] * 25):
+        made.write("r", "py-1-aaaaaaaa", *[{"k": "m", "t": START + at, "n": "x", "v": at} for at in range(done, done + size)])
+        made.ingest()
+        done += size
+    with store(made) as reader:
+        found = reader.sparklines(["r"], ["x"], 20)["r"]["x"]
+    even = [(place + 1) * done / 20 for place in range(20)]
+    if most > done:
+        assert found == [at - 1 for at in even]
+    else:  # by whole chunks: never further off than one is long
+        assert sum(value == 299 for value in found) == 15
+        assert all(-1 <= value - at < 4 for value, at in zip(found[15:], even[15:], strict=True))
+
+
 def test_a_sparkline_goes_through_values_beyond_a_float(made):
     """An integer of any length is a value: its course is drawn at the edge of what a float holds; what is no number is a gap."""
     values = [1, 10**400, -(10**400), "NaN", True, 2.5]

@@ -57,7 +57,7 @@ def test_get_metrics_has_the_shapes_of_what_was_logged(run):
     run.log("flag", np.bool_(False))
     run.log_list("list", range(3))
     run.log_list("array", np.arange(2))
-    run.log_list("one", [7])
+    run.log_list(name="one", value=[7], description="as Azure ML spells it")
     run.log_row("row", a=1, b="x")
     for i in range(2):
         run.log_row("rows", i=i, square=i * i)

@@ -35,6 +35,8 @@ TRIED = 50
 THREADS = 3
 _SHUTDOWN_S = 0.5
 _BACKLOG = 128
+#: A comparison names a hundred runs in its address, and an id may have 256 characters.
+ADDRESS_BYTES = 32 << 10
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +114,7 @@ class Portal:
         )
         app = application(asking.Context(given=given, assets=static, closing=self._closing), door.Door(token, static))
         listening = self._parts.handed_in or listen(self._parts.port, self._parts.address)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S, max_line_size=ADDRESS_BYTES)
         await runner.setup()
         await web.SockSite(runner, listening).start()
         self._runner, self.port = runner, listening.getsockname()[1]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A mark for each status besides its colour.
 MARKS = {"Running": "●", "Completed": "✓", "Failed": "✕", "Canceled": "■", "Unknown": "?"}
+#: What every page's bar does.
+BAR = "bar.js"
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' "
     "fill='%23356ae6'/%3E%3Cpath d='M3 11l3-4 3 2 4-6' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E"
@@ -38,7 +40,7 @@ def page(
     A whole page. `modules` are loaded in order where the libraries are there; `app`: they use them; `charts`: they show charts, too.
     `first`: modules that these will ask for to show what is shown first.
     """
-    needed = assets.needed([*modules, *first])
+    needed = assets.needed([*modules, *first, BAR])
     head = [
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -58,7 +60,7 @@ def page(
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
     if assets.is_whole:
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in needed]
-        head += [tag("script", type="module", src=assets.url(name)) for name in modules]
+        head += [tag("script", type="module", src=assets.url(name)) for name in (*modules, BAR)]
     notice = None if assets.is_whole else tag("p", static.MISSING, class_="notice", role="status")
     body = [
         tag("a", "Skip to the content", class_="skip", href="#main"),
@@ -76,6 +78,8 @@ def _bar(crumbs: Iterable[tuple[str, str | None]]) -> Safe:
         tag("a", tag("span", "↗", class_="mark", aria_hidden="true"), "Outrider", class_="brand", href="/"),
         tag("nav", tag("ol", *trail), aria_label="Where you are"),
         tag("span", "", id="live", class_="live", role="status"),
+        tag("button", "Copy link", id="link", type="button", title="The address of what is seen here"),
+        tag("button", "?", id="keys", class_="icon", type="button", aria_label="Keys", title="Keys: ?"),
         tag("button", "◐", id="theme", class_="icon", type="button", aria_label="Theme", title="Theme: as the system, light, dark"),
         class_="bar",
     )

@@ -7,6 +7,8 @@ it takes a run id, `NotFound`.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -35,8 +37,8 @@ MANY_POINTS = 2_000
 LOOK_RECORDS = 1_000
 LOOK_CHUNKS = 500
 LOOK_BYTES = 1 << 20
-#: A sparkline decodes the points of so many chunks at most.
-SPARK_CHUNKS = 4
+#: A sparkline decodes so many points at most.
+SPARK_POINTS = 8_192
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +181,7 @@ class Browser(origins.Origins):
     def sparklines(self, runs: Sequence[str], names: Sequence[str], count: int) -> dict[str, dict[str, list[float | None]]]:
         """
         The course of some metrics of some runs in at most `count` values each, by run and name: the last value of each part. Of a long
-        series the parts are whole chunks; runs and metrics that are not there are left out.
+        series each value is that of the chunk that the part ends in; runs and metrics that are not there are left out.
         """
         found: dict[str, dict[str, list[float | None]]] = {}
         with self._snapshots.open() as connection:
@@ -322,17 +324,17 @@ def _news(connection: sqlite3.Connection, row: sqlite3.Row, counts: Mapping[int,
 
 
 def _sparkline(connection: sqlite3.Connection, row: sqlite3.Row, count: int) -> list[float | None]:
-    """From chunks' summaries where they are many, else from the points."""
-    if row["chunks"] > SPARK_CHUNKS:
-        values: list[Any] = [one[0] for one in connection.execute(SQL.spark_chunks, {"series_key": row["series_key"]})]
+    """Values at even distances: the points' own, or, where they are many, those of the chunks in which they lie."""
+    if row["count"] > SPARK_POINTS:
+        chunks = connection.execute(SQL.spark_chunks, {"series_key": row["series_key"]}).fetchall()
+        ends = list(itertools.accumulate(size for size, _ in chunks))
+        values: list[Any] = [last for _, last in chunks]
+        places = [bisect.bisect_left(ends, (place + 1) * ends[-1] // count) for place in range(count)] if ends else []
     else:
         values = reading.read_columns(connection, row).values
-    numbers = [packing.real(value) if isinstance(value, int | float) else None for value in values]
-    return (
-        [numbers[min(len(numbers) - 1, (place + 1) * len(numbers) // count - 1)] for place in range(count)]
-        if len(numbers) > count
-        else numbers
-    )
+        size = len(values)
+        places = [(place + 1) * size // count - 1 for place in range(count)] if size > count else list(range(size))
+    return [packing.real(value) if isinstance(value, int | float) else None for value in (values[place] for place in places)]
 
 
 def _points_from(connection: sqlite3.Connection, series_key: int, first: int, limit: int) -> list[records.Point]:

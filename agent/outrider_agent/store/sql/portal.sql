@@ -15,16 +15,16 @@ ORDER BY s.run_key, s.series_key;
 SELECT s.run_key, s.name, s.source, s.kind FROM series s WHERE s.run_key IN (SELECT value FROM json_each(:runs)) ORDER BY s.run_key, s.series_key;
 
 -- name: spark_series
--- The best series of some names of some runs, and how many chunks each has. Both are JSON lists.
-SELECT r.run_id, s.name, s.series_key, s.stream_key, (SELECT count(*) FROM points p WHERE p.series_key = s.series_key) AS chunks,
+-- The best series of some names of some runs, and how many points each has. Both are JSON lists.
+SELECT r.run_id, s.name, s.series_key, s.stream_key, s.count,
        min(CASE s.source WHEN 'call' THEN 0 WHEN 'log' THEN 1 ELSE 2 END) AS worth
 FROM series s JOIN runs r USING (run_key)
 WHERE r.run_id IN (SELECT value FROM json_each(:runs)) AND s.name IN (SELECT value FROM json_each(:names)) AND s.kind <> 'text'
 GROUP BY s.run_key, s.name;
 
 -- name: spark_chunks
--- The last finite value of each chunk of a series, in order.
-SELECT value_last FROM points WHERE series_key = :series_key ORDER BY first;
+-- The last finite value of each chunk of a series, in order, and how many points the chunk has.
+SELECT count, value_last FROM points WHERE series_key = :series_key ORDER BY first;
 
 -- name: names
 -- Names that the runs of an experiment, or all, have in one of the tables, those that most have first.

@@ -1,0 +1,94 @@
+"""What every page's bar offers, the keys that hold everywhere, and runs whose ids are as long as ids may be."""
+
+from __future__ import annotations
+
+import pytest
+from cli_home import START
+from portal_rig import Portal
+
+RUNS = 60
+IDS = [f"run-{'z' * 180}-{number:02d}" for number in range(RUNS)]
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """Sixty runs of an experiment, each with a metric of some points and an id of nearly two hundred characters."""
+    made = Portal(tmp_path_factory.mktemp("keys") / "home")
+    for number, run in enumerate(IDS):
+        points = [{"k": "m", "t": START + step, "n": "loss", "v": 1 / (step + number + 1), "s": step} for step in range(5)]
+        end = {"k": "end", "t": START + 9, "status": "Completed", "reason": "completed"}
+        made.home.write(run, "py-1-aaaaaaaa", *points, end, experiment="long", time=START + number)
+    made.home.ingest()
+    yield made.start(OUTRIDER_PORTAL_PORT="0")
+    made.stop()
+
+
+def test_the_question_mark_tells_the_keys_and_they_lead_everywhere(portal, window):
+    """On every page; while the list of keys is open nothing below it moves."""
+    seen = window()
+    page = seen.page
+    for path in ("/", "/runs?experiment=long", f"/runs/{IDS[5]}", f"/compare?run={IDS[0]}&run={IDS[1]}"):
+        seen.open(path)
+        seen.wait("document.getElementById('live')?.dataset.state === 'live' || location.pathname === '/compare'")
+        page.keyboard.press("?")
+        seen.wait("document.querySelector('dialog[open]')?.innerText.includes('Everywhere')")
+        page.keyboard.press("j")
+        assert page.locator("tr.chosen").count() == 0
+        page.keyboard.press("Escape")
+        seen.wait("document.querySelector('dialog') === null")
+    page.click("#keys")
+    seen.wait("document.querySelector('dialog[open]') !== null")
+    seen.shot("keys")
+    page.click("dialog button:text('Close')")
+    page.keyboard.press("g")
+    with page.expect_navigation():
+        page.keyboard.press("e")
+    assert page.url == f"{portal.url}/"
+
+
+def test_a_run_is_walked_by_keys(portal, window):
+    """Its parts, its neighbours, its log; the neighbour is shown from the same side, and beyond the last one there is none."""
+    seen = window()
+    page = seen.open(f"/runs/{IDS[58]}")
+    seen.wait("document.getElementById('live').dataset.state === 'live'")
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    seen.wait("location.search === '?tab=metrics'")
+    with page.expect_navigation():
+        page.keyboard.press("]")
+    assert page.url == f"{portal.url}/runs/{IDS[59]}?tab=metrics"
+    seen.wait("document.getElementById('live').dataset.state === 'live'")
+    page.keyboard.press("]")
+    seen.wait("document.querySelector('.toast').innerText.includes('no run after')")
+    with page.expect_navigation():
+        page.keyboard.press("[")
+    assert page.url == f"{portal.url}/runs/{IDS[58]}?tab=metrics"
+    seen.wait("document.getElementById('live').dataset.state === 'live'")
+    page.keyboard.press("1")
+    page.keyboard.press("/")
+    seen.wait("location.search === '?tab=logs' && document.activeElement.id === 'search'")
+    page.keyboard.type("?")
+    assert page.locator("dialog").count() == 0, "what is typed is no key"
+
+
+def test_the_address_of_what_is_seen_is_copied(portal, window):
+    """The link is the address, which holds all that is seen; where the browser forbids to copy, it is shown to be copied by hand."""
+    seen = window()
+    page = seen.open("/runs?experiment=long&query=number+%3C+4")
+    seen.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=portal.url)
+    page.click("#link")
+    seen.wait("document.getElementById('link').innerText === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not here')); }")
+    page.click("#link")
+    seen.wait("address => document.querySelector('dialog[open] input')?.value === address", page.url)
+
+
+def test_runs_with_long_ids_have_their_sparklines_and_are_compared(portal, window):
+    """Fifty such ids are longer than the address that most servers take: the list asks for fewer at once, the portal takes more."""
+    seen = window()
+    seen.open("/runs?experiment=long")
+    seen.wait("document.querySelectorAll('.virtual .spark path').length > 10")
+    assert all(len(url) < 8000 for url in seen.wait_asked("/sparklines"))
+    found = portal.api(f"/charts?{'&'.join(f'run={run}' for run in IDS)}")
+    assert [one["run"]["run_id"] for one in found] == IDS
