@@ -4,12 +4,13 @@ import { queried, setQuery } from "./address.js";
 import { None } from "./empty.js";
 import { grouped, plain, plural, size } from "./format.js";
 import { html } from "./html.js";
-import { Preview } from "./preview.js";
+import { Later } from "./later.js";
 
 /** @import { File, Run } from "./types" */
 
 /** Files that a folder shows at once. */
 const MOST = 500;
+const PREVIEW = () => import("./preview.js").then((found) => found.Preview);
 
 /** @param {{ run: Run, files: File[], count: number, all: () => void }} props */
 export function Files({ run, files, count, all }) {
@@ -31,7 +32,7 @@ export function Files({ run, files, count, all }) {
       ${[...folders].sort(([one], [other]) => (one < other ? -1 : 1)).map(([folder, inside]) => html`<${Folder} key=${folder} name=${folder} files=${inside} path=${path} choose=${choose} />`)}
       ${(run.snapshots ?? []).map((one) => html`<p class="pad"><a class="button" href=${one.url} download>Snapshot of the code (${size(one.size)}, zip)</a></p>`)}
     </section>
-    <section class="card looked" aria-label="Preview">${file ? html`<${Preview} key=${file.url} file=${file} />` : html`<p class="dim pad">Choose a file to look into it.</p>`}</section>
+    <section class="card looked" aria-label="Preview">${file ? html`<${Later} key=${file.url} load=${PREVIEW} given=${{ file }} />` : html`<p class="dim pad">Choose a file to look into it.</p>`}</section>
   </div>`;
 }
 
