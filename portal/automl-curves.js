@@ -1,5 +1,5 @@
 // Curves of an accuracy table: precision-recall, ROC, calibration, which share a threshold; gains and lift, which share a cut-off.
-import { area, averagePrecision, curve, heightAt, placeAt } from "./automl-data.js";
+import { area, AVERAGES, averagePrecision, curve, heightAt, placeAt } from "./automl-data.js";
 import { Axes, ModelCard, path, placed, pointed } from "./automl-draw.js";
 import { figure } from "./format.js";
 import { html } from "./html.js";
@@ -8,7 +8,7 @@ import { COLOURS } from "./palette.js";
 /** @import { Accuracy, Curve, CurveKind } from "./automl-data.js" */
 /** @import { ModelLook } from "./automl-look.js" */
 /** @typedef {{ label: string, place: number, data: Accuracy }} Given */
-/** @typedef {{ name: string, of: number | "macro" | "micro", run: string, style: string, curve: Curve }} Drawn */
+/** @typedef {{ name: string, of: number | "macro" | "micro", run: string, place: number, style: string, curve: Curve }} Drawn */
 
 /** @type {Record<CurveKind, { title: string, x: string, y: string }>} */
 const ABOUT = {
@@ -22,13 +22,13 @@ const ABOUT = {
 /** The lines of all runs: averages and classes that are wanted. @param {Given[]} given @param {CurveKind} kind @param {Set<string>} without @returns {Drawn[]} */
 export function linesOf(given, kind, without) {
   return given.flatMap(({ label, place, data }) => {
-    const all = /** @type {{ name: string, of: number | "macro" | "micro" }[]} */ ([{ name: "macro average", of: "macro" }, { name: "micro average", of: "micro" }, ...data.labels.map((name, of) => ({ name, of }))]);
+    const all = /** @type {{ name: string, of: number | "macro" | "micro" }[]} */ ([{ name: AVERAGES[0], of: "macro" }, { name: AVERAGES[1], of: "micro" }, ...data.labels.map((name, of) => ({ name, of }))]);
     return all.filter(({ name }) => !without.has(name)).map(({ name, of }) => {
       const isAverage = of === "macro" || of === "micro";
       // One run: a colour a line. Several: a colour a run, and averages by their dashes.
       const colour = given.length > 1 ? place % COLOURS : isAverage ? (of === "macro" ? 0 : 1) : (2 + of) % COLOURS;
       const dash = isAverage ? ` ${of}` : given.length > 1 ? ` d${of % 4}` : ` d${Math.floor((2 + of) / COLOURS) % 4}`;
-      return { name, of, run: label, style: `c${colour}${isAverage ? " average" : ""}${dash}`, curve: curve(data, kind, of) };
+      return { name, of, run: label, place, style: `c${colour}${isAverage ? " average" : ""}${dash}`, curve: curve(data, kind, of) };
     });
   });
 }
@@ -64,18 +64,24 @@ export function CurveDrawing({ kind, lines, look }) {
   return html`<svg viewBox="0 0 440 300" onPointerDown=${move} onPointerMove=${move} style=${look ? "touch-action: pan-y; cursor: crosshair" : ""} aria-hidden="true">
     <${Axes} at=${at} x=${x} y=${y} xTitle=${about.x} yTitle=${about.y} />
     ${kind !== "precision_recall" && html`<path class="base" d=${kind === "lift" ? `M${at.x(0)} ${at.y(1)}H${at.x(1)}` : path(at, [0, 1], [0, 1])}><title>${kind === "calibration" ? "y = x: as often as it says" : "random"}</title></path>`}
-    ${lines.map((line) => html`<path class=${`line ${line.style}`} d=${path(at, ...ends(kind, line.curve))}><title>${line.run ? `${line.run}: ` : ""}${line.name}</title></path>`)}
+    ${lines.map((line) => html`<path class=${`line ${line.style}`} data-run=${line.place} d=${path(at, ...pairOf(ends(kind, line.curve)))}><title>${line.run ? `${line.run}: ` : ""}${line.name}</title></path>`)}
     ${kind === "calibration" && lines.map((line) => html`<${Bins} line=${line} at=${at} />`)}
     ${look && html`<${Cut} kind=${kind} lines=${lines} look=${look} at=${at} />`}
   </svg>`;
 }
 
-/** ROC and gains begin and end in the corners; below the lowest recall that a threshold has, precision is as at that. @param {CurveKind} kind @param {Curve} given @returns {[number[], number[]]} */
-function ends(kind, { x, y }) {
-  if (kind === "precision_recall" && x.length) return [[...x, 0], [...y, y.at(-1) ?? 0]];
-  if (kind !== "roc" && kind !== "gains") return [x, y];
-  return (x[0] ?? 0) >= (x.at(-1) ?? 0) ? [[1, ...x, 0], [1, ...y, 0]] : [[0, ...x, 1], [0, ...y, 1]];
+/** ROC and gains begin and end in the corners; below the lowest recall that a threshold has, precision is as at that. @param {CurveKind} kind @param {Curve} given @returns {Curve} */
+function ends(kind, given) {
+  const { x, y } = given;
+  if (!x.length) return given; // of a class without samples, or with nothing else, there is no curve
+  if (kind === "precision_recall") return { ...given, x: [...x, 0], y: [...y, y.at(-1) ?? 0] };
+  if (kind !== "roc" && kind !== "gains") return given;
+  const isFalling = (x[0] ?? 0) >= (x.at(-1) ?? 0);
+  return { ...given, x: isFalling ? [1, ...x, 0] : [0, ...x, 1], y: isFalling ? [1, ...y, 0] : [0, ...y, 1] };
 }
+
+/** @param {Curve} given @returns {[number[], number[]]} */
+const pairOf = ({ x, y }) => [x, y];
 
 /** How many samples each point of a calibration curve stands for: a point of two says little. @param {{ line: Drawn, at: import("./automl-draw.js").Place }} props */
 function Bins({ line, at }) {
@@ -90,7 +96,7 @@ function Cut({ kind, lines, look, at }) {
   if (kind === "gains" || kind === "lift" || kind === "calibration") {
     const x = kind === "calibration" ? threshold : share;
     return html`<path class="cut" d=${`M${at.x(x)} ${at.top}v${at.height}`} />${kind !== "calibration" && lines.map((line) => {
-      const y = heightAt(line.curve, share);
+      const y = heightAt(ends(kind, line.curve), share);
       return y !== null && html`<circle class=${`point ${line.style}`} r="3.5" cx=${at.x(share)} cy=${at.y(y)} />`;
     })}`;
   }
@@ -120,11 +126,11 @@ function said(kind, lines, look) {
   const several = new Set(lines.map((line) => line.run)).size > 1;
   const words = (averages.length ? averages : lines).slice(0, 6).map((line) => {
     const who = `${several ? `${line.run} ` : ""}${line.name.replace(" average", "")}`;
-    if (kind === "gains" || kind === "lift") return `${who} ${short(heightAt(line.curve, share))}`;
+    if (kind === "gains" || kind === "lift") return `${who} ${short(heightAt(ends(kind, line.curve), share))}`;
     const place = placeAt(line.curve, threshold);
     if (kind === "calibration") return `${who} ${short(offBy(line.curve))}`;
     const pair = `${short(line.curve.x[place])} / ${short(line.curve.y[place])}`;
-    return `${who} ${pair}, ${kind === "roc" ? `area about ${short(area({ ...line.curve, x: ends("roc", line.curve)[0], y: ends("roc", line.curve)[1] }))}` : `average precision about ${short(averagePrecision(line.curve))}`}`;
+    return `${who} ${pair}, ${kind === "roc" ? `area about ${short(line.curve.x.length ? area(ends("roc", line.curve)) : null)}` : `average precision about ${short(line.curve.x.length ? averagePrecision(line.curve) : null)}`}`;
   });
   const where = { roc: `At threshold ${figure(threshold)} (false / true positive rate)`, precision_recall: `At threshold ${figure(threshold)} (recall / precision)`, calibration: "How far off y = x on average over the samples", gains: `At ${figure(share * 100)} % of the samples (at random ${figure(share)})`, lift: `At ${figure(share * 100)} % of the samples (at random 1)` }[kind];
   return words.length ? `${where}: ${words.join("; ")}.` : "No line is chosen.";

@@ -1,6 +1,8 @@
 // Charts of models as data: what a document of a schema holds, what is wrong with one that cannot be drawn, and curves from it. Pure.
 // The schemas are those of docs/charts.md; the curves are those of handler/outrider/_curves.py, and a test holds them together.
 
+import { plain } from "./format.js";
+
 /** @typedef {[number, number, number, number]} Counts TP, FP, TN, FN at one threshold */
 /** `count`: of a calibration curve, how many samples each point stands for. @typedef {{ x: number[], y: number[], threshold: number[], count?: number[] }} Curve */
 /** @typedef {{ labels: string[], matrix: number[][] }} Matrix */
@@ -8,6 +10,21 @@
 /** @typedef {{ edges: number[], counts: number[], mean: number | null, spread: number | null }} Residuals */
 /** @typedef {{ edges: number[], counts: number[], averages: (number | null)[], errors: (number | null)[] }} Predictions */
 /** @typedef {{ features: string[], overall: number[], classes: { name: string, values: number[] }[] }} Importance */
+
+/** What charts call lines that are no class. */
+export const AVERAGES = /** @type {const} */ (["macro average", "micro average"]);
+
+/** Names of classes as they are shown, each another one: two classes of one name stay two. @param {any[]} given @returns {string[]} */
+function named(given) {
+  const known = /** @type {Set<string>} */ (new Set(AVERAGES));
+  return given.map((one) => {
+    const name = plain(typeof one === "object" ? JSON.stringify(one) : String(one)) || "(empty)";
+    let [found, number] = [name, 2];
+    while (known.has(found)) found = `${name} (${number++})`;
+    known.add(found);
+    return found;
+  });
+}
 
 /** Says what is wrong with a document. */
 export class Broken extends Error {}
@@ -60,7 +77,7 @@ function rising(edges, what) {
 /** @param {any} document @returns {Matrix} */
 export function matrixOf(document) {
   const data = dataOf(document, "confusion_matrix");
-  const labels = list(data, "class_labels").map(String);
+  const labels = named(list(data, "class_labels"));
   if (!labels.length) throw new Broken("data.class_labels is empty");
   const matrix = list(data, "matrix", labels.length).map((row, place) => {
     if (!Array.isArray(row) || row.length !== labels.length) throw new Broken(`data.matrix[${place}] has ${Array.isArray(row) ? row.length : "no"} entries, not ${labels.length}: one a class`);
@@ -72,7 +89,7 @@ export function matrixOf(document) {
 /** @param {any} document @returns {Accuracy} */
 export function accuracyOf(document) {
   const data = dataOf(document, "accuracy_table");
-  const labels = list(data, "class_labels").map(String);
+  const labels = named(list(data, "class_labels"));
   if (!labels.length) throw new Broken("data.class_labels is empty");
   const tables = (/** @type {string} */ which) => {
     const at = numbers(list(data, `${which}_thresholds`), `data.${which}_thresholds`);
@@ -122,17 +139,18 @@ export function read(kind, document) {
 /** @param {any[]} files documents of an explanation by their part's name @returns {Importance} Throws `Broken`. */
 export function importanceOf(files) {
   const part = (/** @type {string} */ name) => files.filter((file) => file.part.startsWith(name)).sort((one, other) => one.block - other.block).flatMap((file) => (Array.isArray(file.content) ? [file.content] : []));
-  const [names, values] = [part("global_names").flat().map(String), numbers(part("global_values").flat(), "global_values")];
+  const [names, values] = [part("global_names").flat().map((one) => plain(String(one)) || "(empty)"), numbers(part("global_values").flat(), "global_values")];
   if (!names.length || names.length !== values.length) throw new Broken(`the explanation has ${names.length} names of features and ${values.length} values`);
-  const classes = files.find((file) => file.part === "classes")?.content;
+  const given = files.find((file) => file.part === "classes")?.content;
+  const classes = Array.isArray(given) ? named(given) : null;
   const [perNames, perValues] = [part("per_class_names"), part("per_class_values")];
   /** @type {Importance["classes"]} */
   const found = [];
-  if (Array.isArray(classes)) {
+  if (classes) {
     classes.forEach((name, place) => {
       const by = new Map();
-      perNames.forEach((block, which) => (block[place] ?? []).forEach((/** @type {any} */ feature, /** @type {number} */ at) => by.set(String(feature), Math.abs(Number(perValues[which]?.[place]?.[at])))));
-      if (by.size) found.push({ name: String(name), values: names.map((feature) => by.get(feature) ?? 0) });
+      perNames.forEach((block, which) => (block[place] ?? []).forEach((/** @type {any} */ feature, /** @type {number} */ at) => by.set(plain(String(feature)) || "(empty)", Math.abs(Number(perValues[which]?.[place]?.[at])))));
+      if (by.size) found.push({ name, values: names.map((feature) => by.get(feature) ?? 0) });
     });
   }
   return { features: names, overall: values, classes: found };
@@ -176,8 +194,20 @@ function both(table) {
   return made;
 }
 
+/** Curves that were made: they are drawn anew whenever a threshold moves. @type {WeakMap<Accuracy, Map<string, Curve>>} */
+const made = new WeakMap();
+
 /** @param {Accuracy} table @param {CurveKind} kind @param {number | "macro" | "micro"} of a class by its place, or an average @returns {Curve} */
 export function curve(table, kind, of) {
+  const mine = made.get(table) ?? new Map();
+  made.set(table, mine);
+  const key = `${kind} ${of}`;
+  if (!mine.has(key)) mine.set(key, curveOf(table, kind, of));
+  return mine.get(key);
+}
+
+/** @param {Accuracy} table @param {CurveKind} kind @param {number | "macro" | "micro"} of @returns {Curve} */
+function curveOf(table, kind, of) {
   const { all, at } = kind === "gains" || kind === "lift" ? { all: table.percentile, at: table.percentileAt } : kind === "calibration" ? { all: table.probability, at: table.probabilityAt } : both(table);
   const tables = of === "micro" ? [summed(all)] : of === "macro" ? all : [all[of] ?? []];
   return kind === "calibration" ? calibration(tables, at) : along(tables, at, POINT[kind]);

@@ -1,6 +1,6 @@
 // What the charts of models are drawn with: a frame with two axes, lines, and a card around it. Plain SVG; colours and dashes are chart.css's.
 import { useRef, useState } from "preact/hooks";
-import { Menu } from "./chart-card.js";
+import { linkOf, Menu, useNamed } from "./chart-card.js";
 import { figure, grouped, value } from "./format.js";
 import { html } from "./html.js";
 
@@ -9,6 +9,7 @@ import { html } from "./html.js";
 
 /** What makes files is read when one is asked for. */
 const SAVING = () => import("./chart-save.js");
+const DRAWN = () => import("./automl-save.js");
 export const WIDTH = 440;
 export const HEIGHT = 300;
 
@@ -84,14 +85,19 @@ export function ModelCard({ title, label, cells, examples, children, isWide = fa
   const [isTable, setTable] = useState(false);
   const [isAsked, setAsked] = useState(false);
   const box = useRef(/** @type {HTMLElement | null} */ (null));
+  useNamed(box, title);
   return html`<article class=${`card${isWide ? " wide-card" : ""}`} aria-label=${title} ref=${box}>
     <header>
       <h3>${title}</h3>
       ${examples && html`<button type="button" class="ask" aria-expanded=${isAsked} aria-label=${`How to read: ${title}`} title="How to read it" onClick=${() => setAsked(!isAsked)}>?</button>`}
       <${Menu} items=${[
         [isTable ? "Show as chart" : "Show as table", () => setTable(!isTable)],
-        ["Drawing (SVG)", () => SAVING().then(({ saveDrawing }) => saveDrawing(box.current?.querySelector(".drawing svg"), title))],
+        ...(isTable ? [] : /** @type {[string, () => void][]} */ ([
+          ["Picture (PNG)", () => DRAWN().then(({ png }) => png(box.current, title))],
+          ["Drawing (SVG)", () => DRAWN().then(({ svg }) => svg(box.current, title))],
+        ])),
         ["Numbers (CSV)", () => SAVING().then(({ saveCells }) => saveCells(cells(), title))],
+        ["Copy a link", () => navigator.clipboard?.writeText(linkOf(title))],
       ]} />
     </header>
     ${isAsked && examples?.()}

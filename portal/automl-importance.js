@@ -1,10 +1,10 @@
 // The importance of features: overall and for each class, of one run or several.
-import { useState } from "preact/hooks";
 import { ModelCard } from "./automl-draw.js";
 import { clipped, figure } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { Importance } from "./automl-data.js" */
+/** @import { ModelLook } from "./automl-look.js" */
 /** @typedef {{ label: string, place: number, data: Importance }} Given */
 /** @typedef {{ label: string, place: number, values: Map<string, number> }} Bars */
 
@@ -12,20 +12,19 @@ const ROW = 20;
 const LEFT = 150;
 const WIDTH = 440;
 
-/** @param {{ given: Given[], examples?: (() => any) | undefined }} props */
-export function ImportanceCard({ given, examples }) {
+/** @param {{ given: Given[], look: ModelLook, examples?: (() => any) | undefined }} props */
+export function ImportanceCard({ given, look, examples }) {
   const classes = [...new Set(given.flatMap(({ data }) => data.classes.map((one) => one.name)))];
-  const [of, setOf] = useState("");
-  const [most, setMost] = useState(10);
+  const [of, most] = [look.importance.value, look.top.value];
   const bars = barsOf(given, of);
   const features = ranked(bars);
   const cells = () => ({ columns: ["feature", ...bars.map((one) => one.label)], rows: features.map((feature) => [feature, ...bars.map((one) => one.values.get(feature) ?? null)]) });
   return html`<${ModelCard} title="Feature importance" label=${said(features, bars)} cells=${cells} examples=${examples}>
     <div class="automl-tools small">
-      ${classes.length > 0 && html`<select aria-label="Of which class" value=${of} onChange=${(/** @type {any} */ event) => setOf(event.target.value)}>
-        <option value="">Overall</option>${given.length === 1 && html`<option value="*">Overall and each class</option>`}${classes.map((name) => html`<option value=${`=${name}`}>${name}</option>`)}
+      ${classes.length > 0 && html`<select aria-label="Of which class" value=${of} onChange=${(/** @type {any} */ event) => look.choose({ importance: event.target.value })}>
+        <option value="">Overall</option>${given.length === 1 && html`<option value="*">Overall and each class</option>`}${classes.map((name) => html`<option value=${`=${name}`}>${clipped(name, 40)}</option>`)}
       </select>`}
-      <label class="slider">Top <input type="range" min="3" max=${Math.max(4, Math.min(50, features.length))} value=${most} onInput=${(/** @type {any} */ event) => setMost(Number(event.target.value))} /> <output class="figure">${Math.min(most, features.length)}</output> of ${features.length}</label>
+      <label class="slider">Top <input type="range" min="3" max=${Math.max(4, Math.min(50, features.length))} value=${most} onInput=${(/** @type {any} */ event) => look.choose({ top: Number(event.target.value) })} /> <output class="figure">${Math.min(most, features.length)}</output> of ${features.length}</label>
     </div>
     ${bars.length > 1 && html`<ul class="legend">${bars.map((one) => html`<li><span class=${`key dot c${one.place % 8}`}></span> <bdi>${one.label}</bdi></li>`)}</ul>`}
     <${ImportanceDrawing} bars=${bars} features=${features.slice(0, most)} />

@@ -1,7 +1,6 @@
 // A confusion matrix: a circle a cell, as large as its samples; beside it how often each label is true, below how often it is predicted.
 import { matrixAt } from "./automl-data.js";
 import { ModelCard } from "./automl-draw.js";
-import { useState } from "preact/hooks";
 import { clipped, figure } from "./format.js";
 import { html } from "./html.js";
 
@@ -15,6 +14,8 @@ const TOP = 8;
 const BARS = 62;
 /** Of more classes, cells have no number of their own; they say it when pointed at. */
 const WITH_NUMBERS = 14;
+/** Of more classes, cells without samples are nothing to point at: forty thousand would take seconds. */
+const WITH_EMPTY = 50;
 /** A label has so many letters, a letter is so wide, and a number on it so high. */
 const LETTERS = 10;
 const LETTER = 6.2;
@@ -22,10 +23,11 @@ const DIGIT = 9;
 
 /** @param {{ given: Given[], look: ModelLook, examples?: (() => any) | undefined }} props */
 export function MatrixCard({ given, look, examples }) {
-  const [of, setOf] = useState(-1);
   const isPercent = look.isPercent.value;
-  const labels = given[0]?.table?.labels ?? [];
-  const shown = given.map((one) => ({ ...one, data: of >= 0 && one.table ? matrixAt(one.table, of, look.threshold.value) : one.data }));
+  const labels = [...new Set(given.flatMap(({ table }) => table?.labels ?? []))];
+  const of = look.matrix.value;
+  const placeIn = (/** @type {Accuracy | null} */ table) => table?.labels.indexOf(of) ?? -1;
+  const shown = given.map((one) => ({ ...one, data: one.table && placeIn(one.table) >= 0 ? matrixAt(one.table, placeIn(one.table), look.threshold.value) : one.data }));
   const most = Math.max(1, ...shown.flatMap(({ data }) => data.matrix.flat()));
   const cells = () => ({
     columns: ["run", "true", "predicted", "samples", "percent of the true label"],
@@ -37,8 +39,8 @@ export function MatrixCard({ given, look, examples }) {
         <button type="button" aria-pressed=${!isPercent} onClick=${() => look.choose({ isPercent: false })}>Counts</button>
         <button type="button" aria-pressed=${isPercent} onClick=${() => look.choose({ isPercent: true })}>Percent</button>
       </div>
-      ${labels.length > 0 && html`<select aria-label="Which predictions" value=${of} onChange=${(/** @type {any} */ event) => setOf(Number(event.target.value))}>
-        <option value="-1">As predicted</option>${labels.map((name, place) => html`<option value=${place}>${name} at the threshold</option>`)}
+      ${labels.length > 0 && html`<select aria-label="Which predictions" value=${of} onChange=${(/** @type {any} */ event) => look.choose({ matrix: event.target.value })}>
+        <option value="">As predicted</option>${labels.map((name) => html`<option value=${name}>${clipped(name, 40)} at the threshold</option>`)}
       </select>`}
     </div>
     <div class="matrices">${shown.map((one) => html`<div>${given.length > 1 && html`<p class="small"><span class=${`key dot c${one.place % 8}`}></span><bdi>${one.label}</bdi></p>`}<${MatrixDrawing} data=${one.data} isPercent=${isPercent} most=${most} /></div>`)}</div>
@@ -64,7 +66,7 @@ export function MatrixDrawing({ data, isPercent = false, most = Math.max(1, ...d
   const word = (/** @type {number} */ count) => (isPercent ? `${figure(Number(((count / all) * 100).toPrecision(3)))} %` : figure(count));
   const every = Math.ceil(labels.length / 20);
   const isTilted = Math.max(...labels.map((name) => Math.min(name.length, LETTERS))) * LETTER > step - 2;
-  const under = bottom + (isTilted ? 50 : 14);
+  const under = bottom + (isTilted ? 58 : 14);
   return html`<svg viewBox=${`0 0 ${SIZE} ${under + BARS + 20}`} aria-hidden="true">
     ${labels.map((name, place) => {
       const [x, y] = [LEFT + (place + 0.5) * step, TOP + (place + 0.5) * step];
@@ -76,7 +78,7 @@ export function MatrixDrawing({ data, isPercent = false, most = Math.max(1, ...d
         ${place % every === 0 && step > 20 && html`<text class="count" text-anchor="middle" x=${x} y=${under + 17 + ((predicted[place] ?? 0) / total) * (BARS - 26)}>${word(predicted[place] ?? 0)}</text>`}`;
     })}
     <rect class="frame" x=${LEFT} y=${TOP} width=${side} height=${side} />
-    ${matrix.map((row, up) => row.map((count, across) => html`<${Cell} row=${row} count=${count} share=${isPercent ? percent(row, count) / 100 : count / most} isRight=${up === across} isPercent=${isPercent}
+    ${matrix.map((row, up) => row.map((count, across) => (count > 0 || labels.length <= WITH_EMPTY) && html`<${Cell} row=${row} count=${count} share=${isPercent ? percent(row, count) / 100 : count / most} isRight=${up === across} isPercent=${isPercent}
       x=${LEFT + (across + 0.5) * step} y=${TOP + (up + 0.5) * step} step=${step} names=${[labels[up], labels[across]]} isNumbered=${labels.length <= WITH_NUMBERS} />`))}
     <text class="title" transform=${`translate(10 ${TOP + side / 2}) rotate(-90)`} text-anchor="middle">True label</text>
     <text class="title" x=${LEFT + side / 2} y=${under + BARS + 14} text-anchor="middle">Predicted label</text>

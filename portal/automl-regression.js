@@ -24,7 +24,9 @@ export function PredictionsCard({ given, examples }) {
 /** @param {{ given: GivenPredictions[] }} props */
 export function PredictionsDrawing({ given }) {
   const all = given.flatMap(({ data }) => [...data.edges, ...filled(data).flatMap(({ average, error }) => [average - error, average + error])]);
-  const range = /** @type {[number, number]} */ ([Math.min(...all), Math.max(...all)]);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const room = low === high ? Math.abs(low) || 1 : 0;
+  const range = /** @type {[number, number]} */ ([low - room, high + room]);
   const at = placed(range, range, { height: TALL, bottom: BINS + 46 });
   const most = Math.max(1, ...given.flatMap(({ data }) => data.counts));
   const floor = at.top + at.height + 38;
@@ -36,7 +38,7 @@ export function PredictionsDrawing({ given }) {
       const [x, y] = [bins.map((bin) => bin.middle), bins.map((bin) => bin.average)];
       const upper = path(at, x, bins.map((bin) => bin.average + bin.error));
       const lower = path(at, [...x].reverse(), bins.map((bin) => bin.average - bin.error).reverse()).replace("M", "L");
-      return html`<g class=${`c${place % 8}`}><path class="area" d=${`${upper}${lower}Z`} /><path class="line average" d=${path(at, x, y)}><title>${label}</title></path>
+      return html`<g class=${`c${place % 8}`} data-run=${place}><path class="area" d=${bins.length ? `${upper}${lower}Z` : ""} /><path class="line average" d=${path(at, x, y)}><title>${label}</title></path>
         ${bins.map((bin) => html`<circle class="point" r="3.5" cx=${at.x(bin.middle)} cy=${at.y(bin.average)}><title>${label}: ${figure(bin.count)} samples around ${figure(bin.middle)}: ${figure(bin.average)} ± ${figure(bin.error)}</title></circle>`)}
         ${data.counts.map((count, bin) => {
           const [low, high] = [at.x(data.edges[bin] ?? 0), at.x(data.edges[bin + 1] ?? 0)];
@@ -87,7 +89,7 @@ export function ResidualsDrawing({ given }) {
   const bottom = at.top + at.height;
   return html`<svg viewBox="0 0 440 300" aria-hidden="true">
     <${Axes} at=${at} x=${x} y=${y} xTitle="Residual: predicted − true" yTitle="Samples" />
-    ${given.map(({ label, place, data }) => html`<g class=${`c${place % 8}`}>
+    ${given.map(({ label, place, data }) => html`<g class=${`c${place % 8}`} data-run=${place}>
       ${data.mean !== null && data.spread !== null && html`<rect class="area" x=${at.x(Math.max(-reach, data.mean - data.spread))} width=${at.x(Math.min(reach, data.mean + data.spread)) - at.x(Math.max(-reach, data.mean - data.spread))} y=${at.top} height=${at.height}><title>${label}: mean ± spread</title></rect>`}
       ${given.length === 1
         ? data.counts.map((count, bin) => html`<rect class="column" x=${at.x(data.edges[bin] ?? 0) + 0.5} width=${Math.max(0.5, at.x(data.edges[bin + 1] ?? 0) - at.x(data.edges[bin] ?? 0) - 1)} y=${at.y(count)} height=${bottom - at.y(count)}><title>${figure(count)} samples from ${figure(data.edges[bin] ?? 0)} to ${figure(data.edges[bin + 1] ?? 0)}</title></rect>`)

@@ -1,13 +1,14 @@
 // The charts of models of one run or several, each kind in one card: read, checked, overlaid.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { CurveCard } from "./automl-curves.js";
-import { importanceOf, kindOf, read } from "./automl-data.js";
+import { AVERAGES, importanceOf, kindOf, read } from "./automl-data.js";
 import { ImportanceCard } from "./automl-importance.js";
 import { ModelLook } from "./automl-look.js";
 import { MatrixCard } from "./automl-matrix.js";
 import { PredictionsCard, ResidualsCard } from "./automl-regression.js";
 import { figure, plain } from "./format.js";
 import { html } from "./html.js";
+import { labelOf } from "./labels.js";
 import { Later } from "./later.js";
 import { document_, isOffline, json } from "./source.js";
 
@@ -19,12 +20,9 @@ import { document_, isOffline, json } from "./source.js";
 const EXPLANATION = /^explanation\/([0-9a-f]{8})\/([a-z_]+)(?:\/(\d+))?\.interpret\.json$/;
 /** What a `?` shows is read when it is asked for. */
 const EXAMPLES = () => import("./automl-examples.js").then((found) => found.Examples);
+/** From so many lines on they are looked for by name; so many are listed at once. */
+const [SEARCHED, LISTED] = [14, 60];
 const CURVES = /** @type {const} */ (["precision_recall", "roc", "calibration", "lift", "gains"]);
-
-/** @param {Shown} run */
-export function labelOf(run) {
-  return plain(run.name || (run.number ? `#${run.number}` : run.run_id.slice(0, 8)));
-}
 
 /** Does the run have any of these charts? @param {Shown} run */
 export function hasModelCharts(run) {
@@ -69,6 +67,7 @@ async function explanation(run, place) {
 export function ModelCharts({ runs }) {
   const [found, setFound] = useState(/** @type {Found[] | null} */ (null));
   const look = useMemo(() => new ModelLook(), []);
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
   const key = runs.map((run) => `${run.run_id}:${(run.figures ?? []).length}`).join();
   useEffect(() => {
     let isWanted = true;
@@ -89,12 +88,17 @@ export function ModelCharts({ runs }) {
   const names = [...new Set(found.filter((one) => one.kind === "confusion_matrix" || one.kind === "accuracy_table").map(groupOf))];
   const groups = names.length > 1 ? names : [...new Set([...names, ""])].slice(0, 1);
   const rest = found.filter((one) => one.kind !== "confusion_matrix" && one.kind !== "accuracy_table");
-  return html`<div class="model-charts">
+  return html`<div class="model-charts" ref=${box}>
     ${found.filter((one) => one.broken !== null).map((one) => html`<${BrokenChart} found=${one} isSeveral=${runs.length > 1} />`)}
-    ${runs.length > 1 && html`<ul class="legend bound">${runs.map((run, place) => html`<li><span class=${`key c${place % 8}`}></span> <a href=${`/runs/${run.run_id}`}><bdi>${labelOf(run)}</bdi></a></li>`)}</ul>`}
+    ${runs.length > 1 && html`<ul class="legend bound">${runs.map((run, place) => html`<li onPointerEnter=${() => near(box.current, place)} onPointerLeave=${() => near(box.current, null)} onFocusIn=${() => near(box.current, place)} onFocusOut=${() => near(box.current, null)}><span class=${`key c${place % 8}`}></span> <a href=${`/runs/${run.run_id}`}><bdi>${labelOf(run)}</bdi></a></li>`)}</ul>`}
     ${groups.map((name) => html`<${Group} key=${name} name=${groups.length > 1 ? name : ""} found=${found.filter((one) => groups.length === 1 || groupOf(one) === name)} look=${look} />`)}
-    <div class="automl">${regression(rest)}${importance(rest)}</div>
+    <div class="automl">${regression(rest)}${importance(rest, look)}</div>
   </div>`;
+}
+
+/** The lines of one run stand out: of ten, two have a colour. @param {HTMLElement | null} box @param {number | null} place null: all do */
+function near(box, place) {
+  for (const part of box?.querySelectorAll("[data-run]") ?? []) part.classList.toggle("far", place !== null && part.getAttribute("data-run") !== String(place));
 }
 
 /** Charts with the same words before the kind's name belong together: `train/confusion_matrix`, `train/accuracy_table`. @param {Found} one */
@@ -127,12 +131,17 @@ function Group({ name, found, look }) {
 
 /** What all curves share: the threshold, the cut-off, which lines. @param {{ look: ModelLook, tables: { data: import("./automl-data.js").Accuracy }[] }} props */
 function Bound({ look, tables }) {
-  const names = ["macro average", "micro average", ...new Set(tables.flatMap(({ data }) => data.labels))];
+  const names = [...AVERAGES, ...new Set(tables.flatMap(({ data }) => data.labels))];
   const single = tables.length === 1;
+  const [wanted, want] = useState("");
+  const isLong = names.length > SEARCHED;
+  const found = names.map((name, place) => ({ name, place })).filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()));
   return html`<div class="automl-tools">
     <label class="slider">Threshold <input type="range" min="0" max="1" step="0.01" value=${look.threshold.value} onInput=${(/** @type {any} */ event) => look.choose({ threshold: Number(event.target.value) })} /> <output class="figure">${figure(look.threshold.value)}</output></label>
     <label class="slider">Cut-off <input type="range" min="0.01" max="1" step="0.01" value=${look.share.value} onInput=${(/** @type {any} */ event) => look.choose({ share: Number(event.target.value) })} /> <output class="figure">${Math.round(look.share.value * 100)} %</output></label>
-    <ul class="legend" aria-label="Lines">${names.map((name, place) => html`<li><button type="button" aria-pressed=${!look.without.value.has(name)} onClick=${() => look.toggle(name)}>${single ? html`<span class=${`key c${place % 8} ${place < 2 ? ["d1", "d2"][place] : `d${Math.floor(place / 8) % 4}`}`}></span>` : ""}<bdi>${plain(name)}</bdi></button></li>`)}</ul>
+    ${isLong && html`<input type="search" class="small" placeholder="Find a class" aria-label="Find a class" value=${wanted} onInput=${(/** @type {any} */ event) => want(event.target.value)} />
+      <div class="choice" role="group" aria-label="Which lines"><button type="button" onClick=${() => look.choose({ without: new Set() })}>All</button><button type="button" onClick=${() => look.choose({ without: new Set(names.slice(AVERAGES.length)) })}>Averages</button></div>`}
+    <ul class="legend" aria-label="Lines" tabindex=${isLong ? 0 : undefined}>${found.slice(0, LISTED).map(({ name, place }) => html`<li key=${name}><button type="button" title=${`${name} (Alt and click: alone)`} aria-pressed=${!look.without.value.has(name)} onClick=${(/** @type {MouseEvent} */ event) => look.toggle(name, event.altKey)}>${single ? html`<span class=${`key c${place % 8} ${place < 2 ? ["d1", "d2"][place] : `d${Math.floor(place / 8) % 4}`}`}></span>` : ""}<bdi>${name}</bdi></button></li>`)}${found.length > LISTED && html`<li class="dim">and ${found.length - LISTED} more</li>`}</ul>
   </div>`;
 }
 
@@ -143,14 +152,14 @@ function regression(found) {
     ${residuals.length > 0 && html`<${ResidualsCard} given=${residuals} examples=${ask("residuals")} />`}`;
 }
 
-/** @param {Found[]} found */
-function importance(found) {
+/** @param {Found[]} found @param {ModelLook} look */
+function importance(found, look) {
   const given = of(found, "importance");
-  return given.length > 0 && html`<${ImportanceCard} given=${given} examples=${ask("importance")} />`;
+  return given.length > 0 && html`<${ImportanceCard} given=${given} look=${look} examples=${ask("importance")} />`;
 }
 
 /** @param {{ found: Found, isSeveral: boolean }} props */
 function BrokenChart({ found, isSeveral }) {
-  return html`<p class="broken" role="alert"><b><bdi>${plain(found.name)}</bdi></b>${isSeveral && ` of ${labelOf(found.run)}`} cannot be drawn as ${found.kind.replace("_", " ")}: ${plain(found.broken ?? "")}. It is kept as it was logged${isOffline ? "" : html`: <a href=${found.url} download>the file</a>`}.</p>`;
+  return html`<p class="broken" role="alert"><b><bdi>${plain(found.name)}</bdi></b>${isSeveral && ` of ${labelOf(found.run)}`} cannot be drawn as ${found.kind.replace("_", " ")}: ${plain(found.broken ?? "").replace(/\.$/, "")}. It is kept as it was logged${isOffline ? "" : html`: <a href=${found.url} download>the file</a>`}.</p>`;
 }
 

@@ -4,6 +4,7 @@ import { Chart, ready } from "./chart.js";
 import { figure, grouped, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
 import { html } from "./html.js";
+import { useKept } from "./kept.js";
 import { ownOf } from "./own.js";
 import { spread, trend } from "./lines.js";
 import { classOf } from "./palette.js";
@@ -25,6 +26,8 @@ const REDRAW_MS = 400;
 const TIP_ROWS = 12;
 const TABLE_ROWS = 500;
 const LEGEND = 40;
+/** From so many lines on they are looked for by name. */
+const SEARCHED = 12;
 /** From so many lines on they can be drawn as their spread; of more than so many they always are. */
 export const FEWEST = 3;
 const MOST_LINES = 300;
@@ -37,20 +40,19 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null, 
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const [hover, setHover] = useState(/** @type {Hover | null} */ (null));
-  const [hidden, setHidden] = useState(/** @type {Set<string>} */ (new Set()));
-  const [isTable, setTable] = useState(false);
-  const [isFull, setFull] = useState(false);
-  const shown = lines.filter((line) => !hidden.has(line.curve.key + line.label));
+  const [hiding, hideThese] = useKept("hide", title);
+  const hidden = new Set((hiding ?? "").split(",").filter((one) => one));
+  const [isTable, setTable] = useSwitch("table", title);
+  const [isFull, setFull] = useSwitch("full", title);
+  const shown = lines.filter((line) => !hidden.has(keyOf(line)));
   const axis = across ?? look.axis.value;
   const chart = useChart(box, { title, lines: shown, look, count, across, isTable, setHover });
-  useEffect(() => {
-    if (parts().includes(`chart=${encodeURIComponent(title)}`)) card.current?.scrollIntoView({ block: "center" });
-  }, []);
+  useNamed(card, title);
   const [only] = lines;
   const pinned = across ? null : look.pinned.value;
   const read = hover ?? (pinned !== null && chart?.plot ? chart.readAt(pinned) : null);
   const last = lines.length === 1 && only ? value(only.curve.series.last) : "";
-  const hide = (/** @type {Given} */ line, /** @type {boolean} */ isSolo) => setHidden(toggled(hidden, lines, line, isSolo));
+  const hide = (/** @type {Given} */ line, /** @type {boolean} */ isSolo) => hideThese([...toggled(hidden, lines, line, isSolo)].join() || null);
   return html`<article class=${`card chart${isFull ? " full" : ""}`} aria-label=${title} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
     <header>
       <h3 title=${title}>${title}</h3>
@@ -72,9 +74,19 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null, 
   </article>`;
 }
 
+/** @param {string} name @param {string} title @returns {[boolean, (on: boolean) => void]} */
+function useSwitch(name, title) {
+  const [kept, keep] = useKept(name, title);
+  return [kept === "1", (on) => keep(on ? "1" : null)];
+}
+
+/** A line by the place of its run: two runs may have one name. @param {Given} line */
+function keyOf(line) {
+  return String(line.place);
+}
+
 /** @param {Set<string>} hidden @param {Given[]} lines @param {Given} line @param {boolean} isSolo */
 function toggled(hidden, lines, line, isSolo) {
-  const keyOf = (/** @type {Given} */ one) => one.curve.key + one.label;
   const others = lines.filter((one) => one !== line).map(keyOf);
   if (isSolo) return new Set(others.every((key) => hidden.has(key)) ? [] : others);
   const next = new Set(hidden);
@@ -105,10 +117,12 @@ function Tip({ read }) {
 
 /** @param {{ lines: Given[], hidden: Set<string>, hide: (line: Given, isSolo: boolean) => void }} props */
 function Legend({ lines, hidden, hide }) {
-  return html`<ul class="legend">${lines.slice(0, LEGEND).map(
-    (line) => html`<li><button type="button" aria-pressed=${!hidden.has(line.curve.key + line.label)} title="Hide or show; with Alt only this one"
+  const [wanted, want] = useState("");
+  const found = lines.filter((line) => line.label.toLowerCase().includes(wanted.toLowerCase()));
+  return html`${lines.length > SEARCHED && html`<input type="search" class="small find" placeholder="Find a line" aria-label="Find a line" value=${wanted} onInput=${(/** @type {any} */ event) => want(event.target.value)} />`}<ul class="legend" tabindex=${lines.length > SEARCHED ? 0 : undefined}>${found.slice(0, LEGEND).map(
+    (line) => html`<li><button type="button" aria-pressed=${!hidden.has(keyOf(line))} title="Hide or show; with Alt only this one"
       onClick=${(/** @type {MouseEvent} */ event) => hide(line, event.altKey)}><span class=${`key ${classOf(line.place)}`} aria-hidden="true"></span><bdi>${line.label}</bdi></button></li>`,
-  )}${lines.length > LEGEND && html`<li class="dim">and ${lines.length - LEGEND} more</li>`}</ul>`;
+  )}${found.length > LEGEND && html`<li class="dim">and ${found.length - LEGEND} more</li>`}</ul>`;
 }
 
 /** What the chart cannot show by itself. @param {{ lines: Given[], chart: Chart | null, look: Look, across: string | undefined }} props */
@@ -174,8 +188,15 @@ export function Menu({ items }) {
   </details>`;
 }
 
+/** The chart that the address names is what is seen first. @param {{ current: HTMLElement | null }} card @param {string} title */
+export function useNamed(card, title) {
+  useEffect(() => {
+    if (parts().includes(`chart=${encodeURIComponent(title)}`)) card.current?.scrollIntoView({ block: "center" });
+  }, []);
+}
+
 /** @param {string} title */
-function linkOf(title) {
+export function linkOf(title) {
   const address = new URL(location.href);
   address.hash = [...without("chart"), `chart=${encodeURIComponent(title)}`].join("&");
   return address.href;

@@ -77,7 +77,7 @@ export function png(chart, title) {
 }
 
 /** @param {string} text */
-const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
+export const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 
 /** @param {Chart} chart @param {string} title */
 export function svg(chart, title) {
@@ -217,17 +217,4 @@ function cell(text) {
 /** @param {import("./automl-draw.js").Cells} cells @param {string} title */
 export function saveCells({ columns, rows }, title) {
   saveRows([columns, ...rows.map((row) => row.map((cell) => String(cell ?? "")))], title);
-}
-
-/** @param {Element | null | undefined} drawing @param {string} title */
-export function saveDrawing(drawing, title) {
-  if (!drawing) return;
-  const copy = /** @type {Element} */ (drawing.cloneNode(true));
-  const own = drawing.querySelectorAll("*");
-  copy.querySelectorAll("*").forEach((part, place) => {
-    const style = getComputedStyle(/** @type {Element} */ (own[place]));
-    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "text-anchor"]) part.setAttribute(name === "font" ? "style" : name, name === "font" ? `font:${style.font}` : style.getPropertyValue(name));
-  });
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  save(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }), fileName(title, "svg"));
 }

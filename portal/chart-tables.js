@@ -3,9 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import { CellTable } from "./automl-draw.js";
 import { ChartCard } from "./chart-card.js";
 import { oddOf } from "./curve.js";
-import { Sketch } from "./chart-sketch.js";
 import { grouped, plain, plural } from "./format.js";
 import { html } from "./html.js";
+import { Later } from "./later.js";
 import { ownOf } from "./own.js";
 import { json } from "./source.js";
 
@@ -14,6 +14,8 @@ import { json } from "./source.js";
 /** @import { Drawn } from "./curve.js" */
 /** `names`: the columns in their order, which an object's keys do not keep. @typedef {{ name: string, kind: string, count: number, names?: string[], columns: Record<string, any[]> }} Table */
 /** @typedef {{ run_id: string, label: string, place: number, tables: Record<string, { count: number }> }} Owner */
+
+const SKETCH = () => import("./chart-sketch.js").then((found) => found.Sketch);
 
 /** A cell as a number: those that are none have words, as in the rest of the API; null: it is no number at all. @param {any} cell */
 function numberOf(cell) {
@@ -104,7 +106,7 @@ function Line({ name, found, axes: [across, upwards], look }) {
   const title = plain(`${name}: ${upwards} over ${across}`);
   if (lines.every((line) => line.curve.isFunction)) return html`<${ChartCard} title=${title} lines=${lines} look=${look} across=${plain(across)} count=${lines[0]?.curve.series.count ?? 0} />`;
   const drawn = found.map(({ table, owner }) => ({ label: owner.label, place: owner.place, x: (table.columns[across] ?? []).map(numberOf), y: (table.columns[upwards] ?? []).map(numberOf) }));
-  return html`<${Sketch} title=${title} lines=${drawn} xTitle=${plain(across)} yTitle=${plain(upwards)} />`;
+  return html`<${Later} load=${SKETCH} given=${{ title, lines: drawn, xTitle: plain(across), yTitle: plain(upwards) }} />`;
 }
 
 /** @param {{ name: string, table: Table, label: string }} props */

@@ -1,7 +1,7 @@
 // The charts of one run, or of several over one another: what automated machine learning shows, rows and tables, and each name that was logged.
 // Made for the run's page and for the comparison; loaded when it is looked at.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { hasModelCharts, labelOf, ModelCharts } from "./automl.js";
+import { hasModelCharts, ModelCharts } from "./automl.js";
 import { ChartCard, FEWEST } from "./chart-card.js";
 import { Look, LookTools } from "./chart-look.js";
 import { TableCharts } from "./chart-tables.js";
@@ -11,6 +11,7 @@ import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
+import { distinct, labelOf } from "./labels.js";
 import { age, several } from "./source.js";
 
 /** @import { Child, File, Run, Series } from "./types" */
@@ -74,10 +75,16 @@ function useRuns(runs, hasSeries) {
     let isWanted = true;
     const isKnown = !hasSeries && runs.every((run) => run.figures && run.tables);
     const reading = isKnown ? Promise.resolve(runs.map((run) => ({ run, series: [] }))) : several(runs.map((run) => run.run_id)).then((all) => all.map(({ run, metrics, artifacts }, place) => ({ run: { ...run, files: artifacts, ...(runs[place]?.tables ? runs[place] : {}) }, series: hasSeries ? metrics : [] })));
-    reading.then((all) => isWanted && setFound(all), (error) => isWanted && setFound(String(error.message)));
+    reading.then((all) => isWanted && setFound(named(all)), (error) => isWanted && setFound(String(error.message)));
     return () => void (isWanted = false);
   }, [key]);
   return found;
+}
+
+/** Two runs of one name are told apart. @param {Read[]} all @returns {Read[]} */
+function named(all) {
+  const runs = distinct(all.map(({ run }) => run));
+  return all.map((one, place) => ({ ...one, run: runs[place] ?? one.run }));
 }
 
 /** @param {{ whole: Read[], look: Look, hasSeries: boolean, isOwnLook: boolean, isIteration: (id: string) => boolean }} props the tables of iterations stay on their own pages */

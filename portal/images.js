@@ -3,7 +3,10 @@ import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { None } from "./empty.js";
 import { plain, plural } from "./format.js";
+import { put, without } from "./hash.js";
 import { html } from "./html.js";
+import { useKept } from "./kept.js";
+import { distinct, labelOf } from "./labels.js";
 import { address, several } from "./source.js";
 
 /** @import { Figure, Run } from "./types" */
@@ -15,15 +18,30 @@ const VIEW = "&view=1";
 /** How far all pictures are zoomed, and what they show: shares of their width and height. */
 const zoom = signal({ by: 1, x: 0, y: 0 });
 
+/** Zooms all pictures; in the address. @param {{ by: number, x: number, y: number }} to */
+function look(to) {
+  const { by, x, y } = to;
+  zoom.value = { by, x: limited(x, by), y: limited(y, by) };
+  put([...without("zoom"), ...(by === 1 ? [] : [`zoom=${[by, x, y].map((one) => Number(one.toFixed(3))).join(",")}`])]);
+}
+
+/** What the address says. */
+function fromAddress() {
+  const [by = 1, x = 0, y = 0] = (new URLSearchParams(location.hash.slice(1)).get("zoom") ?? "1").split(",").map(Number);
+  zoom.value = by > 1 && by <= 8 ? { by, x: limited(x || 0, by), y: limited(y || 0, by) } : { by: 1, x: 0, y: 0 };
+}
+
 /** @param {{ runs: Known[] }} props as the API gives them, or by their ids alone */
 export function Images({ runs }) {
   const [whole, setWhole] = useState(/** @type {Known[] | null} */ (null));
-  const [isBeside, setBeside] = useState(runs.length > 1);
+  const [arranged, arrange] = useKept("pictures", "");
+  useEffect(fromAddress, []);
+  const isBeside = arranged === null ? runs.length > 1 : arranged === "beside";
   const key = runs.map((run) => `${run.run_id}:${run.figures?.length}`).join();
   useEffect(() => {
     let isWanted = true;
     const reading = runs.every((run) => run.figures) ? Promise.resolve(runs) : several(runs.map((run) => run.run_id)).then((all) => all.map(({ run }) => run));
-    reading.then((found) => isWanted && setWhole(found), () => isWanted && setWhole([]));
+    reading.then((found) => isWanted && setWhole(distinct(found)), () => isWanted && setWhole([]));
     return () => void (isWanted = false);
   }, [key]);
   if (whole === null) return html`<p class="dim" role="status">Reading…</p>`;
@@ -33,11 +51,11 @@ export function Images({ runs }) {
   return html`<div class="images">
     <div class="tools automl-tools">
       ${whole.length > 1 && html`<div class="choice" role="group" aria-label="Arrangement">
-        <button type="button" aria-pressed=${isBeside} onClick=${() => setBeside(true)}>Side by side</button>
-        <button type="button" aria-pressed=${!isBeside} onClick=${() => setBeside(false)}>Gallery</button>
+        <button type="button" aria-pressed=${isBeside} onClick=${() => arrange("beside")}>Side by side</button>
+        <button type="button" aria-pressed=${!isBeside} onClick=${() => arrange("gallery")}>Gallery</button>
       </div>`}
-      <label class="slider">Zoom <input type="range" min="1" max="8" step="0.25" value=${zoom.value.by} onInput=${(/** @type {any} */ event) => (zoom.value = { ...zoom.value, by: Number(event.target.value) })} /> <output class="figure">${zoom.value.by}×</output></label>
-      ${zoom.value.by > 1 && html`<button type="button" onClick=${() => (zoom.value = { by: 1, x: 0, y: 0 })}>Whole pictures</button>`}
+      <label class="slider">Zoom <input type="range" min="1" max="8" step="0.25" value=${zoom.value.by} onInput=${(/** @type {any} */ event) => look({ ...zoom.value, by: Number(event.target.value) })} /> <output class="figure">${zoom.value.by}×</output></label>
+      ${zoom.value.by > 1 && html`<button type="button" onClick=${() => look({ by: 1, x: 0, y: 0 })}>Whole pictures</button>`}
     </div>
     ${most > 1 && isBeside && html`<p class="dim small">The slider of a picture moves those beside it too.</p>`}
     ${isBeside ? [...names].map(([name, owned]) => html`<${Beside} key=${name} name=${name} owned=${owned} runs=${whole} />`) : html`<div class="gallery">${[...names].flatMap(([name, owned]) => owned.map((one) => html`<${Picture} key=${name + one.run.run_id} name=${name} of=${one} isNamed=${whole.length > 1} />`))}</div>`}
@@ -62,19 +80,21 @@ function byName(runs) {
 }
 
 /** @param {Known} run */
-function labelOf(run) {
-  return plain(run.name || `#${run.number ?? ""}`);
-}
-
-/** @param {Known} run */
 function hasPictures(run) {
   return (run.figures ?? []).some((one) => PICTURES.test(one.type));
+}
+
+/** Which picture of a name is shown; unasked the last. @param {string} name @param {number} count @returns {[number, (place: number) => void]} */
+function usePlace(name, count) {
+  const [kept, keep] = useKept("picture", name);
+  const place = kept === null || !(Number(kept) >= 1) ? count - 1 : Math.min(count, Math.round(Number(kept))) - 1;
+  return [place, (now) => keep(now === count - 1 ? null : String(now + 1))];
 }
 
 /** One name, a column for each run that has images, one slider for all. @param {{ name: string, owned: Owned[], runs: Known[] }} props */
 function Beside({ name, owned, runs }) {
   const most = Math.max(...owned.map((one) => one.figures.length));
-  const [place, setPlace] = useState(most - 1);
+  const [place, setPlace] = usePlace(name, most);
   const columns = runs.filter(hasPictures).map((run) => owned.find((one) => one.run === run) ?? { run, label: labelOf(run), figures: [] });
   return html`<section class="card picture" aria-label=${plain(name)}>
     <h3><bdi>${plain(name)}</bdi></h3>
@@ -88,7 +108,7 @@ function Beside({ name, owned, runs }) {
 
 /** @param {{ name: string, of: Owned, isNamed: boolean }} props */
 function Picture({ name, of, isNamed }) {
-  const [place, setPlace] = useState(of.figures.length - 1);
+  const [place, setPlace] = usePlace(name, of.figures.length);
   const figure = of.figures[Math.min(place, of.figures.length - 1)];
   return html`<article class="card picture">
     <h3 title=${plain(name)}><bdi>${plain(name)}</bdi>${isNamed && html` <span class="dim"><bdi>${of.label}</bdi></span>`}</h3>
@@ -111,13 +131,13 @@ function Shown({ figure, name, label }) {
   const drag = (/** @type {PointerEvent} */ event) => {
     if (!event.buttons || by === 1) return;
     const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
-    zoom.value = { by, x: limited(x + event.movementX / box.width, by), y: limited(y + event.movementY / box.height, by) };
+    look({ by, x: limited(x + event.movementX / box.width, by), y: limited(y + event.movementY / box.height, by) });
   };
   const wheel = (/** @type {WheelEvent} */ event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
     const next = Math.min(8, Math.max(1, by * (event.deltaY < 0 ? 1.2 : 1 / 1.2)));
-    zoom.value = { by: next, x: limited(x, next), y: limited(y, next) };
+    look({ by: next, x: limited(x, next), y: limited(y, next) });
   };
   return html`<figure onPointerMove=${drag} onWheel=${wheel}>
     <a href=${where} target="_blank" rel="noopener" onClick=${(/** @type {Event} */ event) => by > 1 && event.preventDefault()} draggable=${false}><img src=${where} alt=${`${plain(name)} of ${label}`} loading="lazy" draggable=${false} style=${`transform: translate(${x * 100}%, ${y * 100}%) scale(${by})`} /></a>

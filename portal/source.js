@@ -110,11 +110,16 @@ async function fetched(query, group) {
 
 /** A file of a run as JSON. @param {string} url as the API gives it @returns {Promise<any>} Throws `Unread`. */
 export async function document_(url) {
-  if (kept) return JSON.parse(answer(url));
+  if (kept) return parsed(answer(url));
   const response = await fetch(url);
   if (!response.ok) throw new Unread(`The file could not be read (${response.status}): ${await said(response)}`);
+  return parsed(await response.text());
+}
+
+/** Of what Python writes, too: NaN and infinities, which JSON has not, become words as in the rest of the API. @param {string} text @returns {any} */
+function parsed(text) {
   try {
-    return JSON.parse(await response.text());
+    return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (found) => (found.startsWith('"') ? found : `"${found}"`)));
   } catch {
     throw new Unread("The file is no JSON.");
   }

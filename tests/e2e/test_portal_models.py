@@ -6,6 +6,7 @@ import csv
 import re
 
 import pytest
+from browsing_rig import kept
 from chart_rig import MODELS, card, downloaded, run_id, tracked
 
 import outrider.sklearn as charts
@@ -147,9 +148,99 @@ def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
     """And whoever wrote it scripts nothing."""
     seen = window()
     page = seen.open(f"/runs/{run_id(portal, 'broken')}?tab=charts")
-    page.wait_for_selector(".broken >> nth=2")
+    page.wait_for_selector(".broken >> nth=3")
     text = page.inner_text(".model-charts")
     assert "ragged cannot be drawn as confusion matrix: data.matrix[1] has 1 entries, not 2" in text
     assert "few cannot be drawn as residuals: data.bin_counts has 1 entries, not 2" in text
     assert "whoever made it says: <b>no score</b>" in text
+    assert 'nan cannot be drawn as accuracy table: data.probability_tables[0][0][2] is "NaN", not a number. It is kept' in text
     assert page.locator(".broken b b").count() == 0
+
+
+def pressed(page):
+    """The lines that are drawn, by their names in the legend."""
+    return page.eval_on_selector_all(".legend button[aria-pressed=true]", "all => all.map(one => one.textContent)")
+
+
+def test_classes_may_be_called_anything(portal, window):
+    """Hostile, empty, one name twice, that of an average, long: each is a line of its own, on a phone too."""
+    seen = window(width=360, height=740)
+    page = seen.open(f"/runs/{run_id(portal, 'hostile')}?tab=charts")
+    page.wait_for_selector(card("ROC"))
+    assert not seen.is_too_wide()
+    names = ["(empty)", "\\u202eevil", "dup", "dup (2)", "macro average (2)"]
+    assert pressed(page)[3:8] == names
+    page.click(".legend bdi:text-is('dup')")
+    assert page.locator(f"{card('ROC')} path.line").count() == 8
+    seen.shot("charts-hostile-phone")
+    page = window(width=1280).open(page.url.removeprefix(portal.url) + "&matrix=dup%20(2)")
+    page.wait_for_selector(card("ROC"))
+    assert page.locator(f"{card('ROC')} path.line").count() == 8, "which lines are drawn is in the address"
+    assert "not dup (2)" in page.text_content(f"{card('Confusion matrix')} svg")
+
+
+def test_two_hundred_classes_begin_with_the_averages(portal, window):
+    """They are found by name, alone with Alt, and all of them on demand; an empty cell is nothing to point at."""
+    seen = window(width=1440)
+    page = seen.open(f"/runs/{run_id(portal, 'two hundred')}?tab=charts")
+    page.wait_for_selector(card("ROC"))
+    assert pressed(page) == ["macro average", "micro average"]
+    assert page.locator(f"{card('Confusion matrix')} svg g").count() < 2001
+    page.fill("input[aria-label='Find a class']", "class 19")
+    assert page.locator(".legend button").count() == 11
+    page.click(".legend bdi:text-is('class 199')")
+    assert "lines=macro%20average,micro%20average,class%20199" in page.url
+    page.click(".legend bdi:text-is('class 191')", modifiers=["Alt"])
+    assert pressed(page) == ["class 191"]
+    page.click("button:text-is('Averages')")
+    assert "lines=" not in page.url
+    seen.shot("charts-two-hundred")
+
+
+def test_what_cannot_be_known_of_one_sample_is_not_drawn(portal, window):
+    """A class without negatives has no ROC curve and no area; a gain is read off the line that is drawn; one true value has a place."""
+    page = window(width=1440).open(f"/runs/{run_id(portal, 'one sample')}?tab=charts")
+    page.wait_for_selector(card("Predicted against true"))
+    assert "area about -" in page.inner_text(f"{card('ROC')} .said")
+    drawn = page.eval_on_selector_all(f"{card('ROC')} path.line", "all => all.map(one => one.getAttribute('d') !== '')")
+    assert drawn == [False, True, False, False], "only the micro average has both"
+    assert "macro 0.2; micro 0.4" in page.inner_text(f"{card('Cumulative gains')} .said")
+    assert float(page.get_attribute(f"{card('Predicted against true')} circle", "cx")) > 100
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_models_chart_is_saved_as_it_is_seen(portal, window, dark):
+    """All its drawings on their ground, with a title and which line is which; as picture, drawing and link."""
+    seen = window(width=1440, dark=dark)
+    page = seen.open(f"/runs/{run_id(portal, 'parent')}?tab=charts")
+    page.wait_for_selector(card("Feature importance"))
+    look = "dark" if dark else "light"
+    for title, words in [("ROC", "weak: macro average"), ("Confusion matrix", "strong"), ("Feature importance", "weak")]:
+        name, drawing = downloaded(page, title, "SVG")
+        kept(f"{look}-{name}").write_bytes(drawing)
+        text = drawing.decode()
+        assert text.count(f">{words}<") >= 1
+        assert f">{title}<" in text
+        assert ('fill="#ffffff"' in text or 'fill="#fff"' in text) == (not dark)
+        assert "class=" not in text
+        name, picture = downloaded(page, title, "PNG")
+        assert picture[:4] == b"\x89PNG"
+        kept(f"{look}-{name}").write_bytes(picture)
+    assert text.count("<rect") > 20
+    assert page.locator(f"{card('ROC')} .menu button:has-text('Copy a link')").count() == 1
+
+
+def test_two_runs_of_one_name_are_told_apart(portal, window):
+    """By their numbers; and what is hidden of a chart is in the address."""
+    found = [run["run_id"] for run in portal.home.json("runs") if run["name"] in ("weak", "strong")]
+    for run in found:
+        assert portal.ask(f"/api/v1/runs/{run}", "PATCH", body='{"name": "same"}', content_type="application/json").status == 200
+    try:
+        page = window(width=1440).open(f"/compare?run={found[0]}&run={found[1]}&tab=charts")
+        page.wait_for_selector(card("ROC"))
+        names = page.locator(".legend.bound a").all_inner_texts()
+        assert len(set(names)) == 2
+        assert all(name.startswith("same #") for name in names)
+    finally:
+        for run, name in zip(found, [("weak", "strong")[portal.api(f"/runs/{run}")["number"] != 2] for run in found], strict=True):
+            portal.ask(f"/api/v1/runs/{run}", "PATCH", body=f'{{"name": "{name}"}}', content_type="application/json")

@@ -63,6 +63,27 @@ with outrider.start_run("search", "broken") as run:
     run.log_confusion_matrix("ragged", {"schema_type": "confusion_matrix", "schema_version": "1.0.0", "data": ragged})
     run.log_residuals("few", {"schema_type": "residuals", "schema_version": "1.0.0", "data": {"bin_edges": [0, 1, 2], "bin_counts": [1]}})
     run.log_accuracy_table("none", {"errors": ["<b>no score</b>"]})
+    alone = {"class_labels": ["a"], "probability_tables": [[[1, 2, float("nan"), 0]]], "probability_thresholds": [0.5]}
+    run.log_accuracy_table("nan", {"data": alone | {"percentile_tables": [[[1, 2, 0, 0]]], "percentile_thresholds": [0.5]}})
+hostile = ["<b>bold</b><script>alert(1)</script>", "", "\u202eevil", "dup", "dup", "macro average", "long " * 30]
+for name, classes in (("hostile", hostile), ("two hundred", [f"class {i}" for i in range(200)])):
+    with outrider.start_run("search", name) as run:
+        count = len(classes)
+        true = np.arange(10 * count) % count
+        raw = draw.normal(size=(len(true), count)) + 2 * np.eye(count)[true]
+        scores = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+        names = np.array([f"{i:03}" for i in range(count)])
+        table = charts.accuracy_table(names[true], scores, labels=names)
+        matrix = charts.confusion_matrix(names[true], names[scores.argmax(axis=1)], labels=names)
+        for one in (table, matrix):
+            one["data"]["class_labels"] = classes
+        run.log_accuracy_table("accuracy_table", table)
+        run.log_confusion_matrix("confusion_matrix", matrix)
+with outrider.start_run("search", "one sample") as run:
+    table = charts.accuracy_table(["a"], [[0.9, 0.1]], labels=["a", "b"])
+    run.log_accuracy_table("accuracy_table", table)
+    one = {"bin_edges": [1, 1], "bin_counts": [3], "bin_averages": [1], "bin_errors": [float("nan")]}
+    run.log_predictions("predictions", {"schema_type": "predictions", "schema_version": "1.0.0", "data": one})
 """
 
 HARD = """
