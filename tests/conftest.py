@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import signal
 
+import hypothesis
 import pytest
 
 IN_CI = bool(os.environ.get("CI"))
+
+# Examples have no deadline: a machine that is busy with something else is no failure. Whole tests have one (pyproject.toml).
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 # A shell starts what it runs in the background without job control with these ignored; all that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

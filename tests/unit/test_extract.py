@@ -52,7 +52,7 @@ def test_output_without_metrics_gives_none():
 def test_consoles_are_read_as_they_were_by_eye(case):
     """No value of another name or step, and nothing of lines that hold none. Look at every difference."""
     found = read("\n".join(case["lines"]).encode())
-    assert [[one.line, one.step, one.epoch, one.split, one.metrics] for one in found] == case["found"]
+    assert repr([[one.line, one.step, one.epoch, one.split, one.metrics] for one in found]) == repr(case["found"])
 
 
 def test_the_collection_of_formats_is_read(capsys):

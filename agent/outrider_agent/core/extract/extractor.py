@@ -12,6 +12,7 @@ import msgspec
 from outrider_agent.core import frames
 from outrider_agent.core.extract import (
     bars,
+    boxes,
     context,
     fields,
     known,
@@ -22,7 +23,6 @@ from outrider_agent.core.extract import (
     prefilter,
     prefix,
     shapes,
-    tables,
     tabular,
     timeline,
 )
@@ -40,6 +40,8 @@ DENSE = 2
 #: A dict over so many lines or bytes is none.
 BRACE_LINES, BRACE_BYTES = 200, 64 << 10
 
+#: Marks of Chinese and Japanese text, each as the one of ours that it is.
+_WIDE = str.maketrans(":,;=()%|.", ":,;=()%|.")
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
 _SOURCE = re.compile(
     r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):'
@@ -174,8 +176,9 @@ class Extractor:
 
     def _read_line(self, text: str, line: bytes, shape: bytes, above: list[str]) -> None:
         """A line by itself: a box's row, a dict, a bar, a table's row, or names with values."""
+        text = text if text.isascii() else text.translate(_WIDE)
         before = prefix.strip(text)
-        if (cells := tables.cells(text)) is not None:
+        if (cells := boxes.cells(text)) is not None:
             self._context.box.append(cells)
             return
         if _SOURCE.search(text) or (above and _SOURCE.search(above[-1])):
@@ -236,11 +239,12 @@ class Extractor:
         """Is the line taken by something that an earlier one opened?"""
         now = self._context
         if now.box:
-            if (cells := tables.cells(text)) is not None:
+            if (cells := boxes.cells(text)) is not None:
                 now.box.append(cells)
                 del now.box[:-BRACE_LINES]
                 return True
-            if tables.is_inner_rule(text, len(now.box)):
+            if boxes.is_inner_rule(text, sum(map(bool, now.box))) and (now.box[-1] or len(now.box) == 1):
+                now.box.append([])
                 return True
             self._close_box()
         if now.braces:
@@ -266,7 +270,7 @@ class Extractor:
     def _close_box(self) -> None:
         rows, self._context.box = self._context.box, []
         if len(rows) > 1:
-            for row in tables.box(rows):
+            for row in boxes.box(rows):
                 self._timeline.table_row(row, "box")
 
 

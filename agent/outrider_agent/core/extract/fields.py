@@ -15,7 +15,14 @@ from outrider_agent.core.extract import labels, names, numerals
 _CODE = re.compile(r"\s*(?:\*|\+ [A-Za-z]|if\b)")
 _AFTER_WORD = re.compile(r"\s?([A-Za-z]+)")
 _GOES_ON = re.compile(r":\s+[-+]?[\d.]")
-_FIRST = re.compile(r" +([A-Za-z_][\w/-]{0,40})\s?[:=]\s?[-+]?([\d.]+)")
+_FIRST = re.compile(r" +\[?([A-Za-z_][\w/-]{0,40}(?: [\w/-]{1,40})?)\s?[:=]\s?[-+]?([\d.]+)")
+#: `0.5 loss`, `95.2% accuracy on the test set`: the name behind its value, and nothing behind that which is its own value.
+_BEHIND = re.compile(
+    r"\s?((?:[A-Za-z][\w@-]{0,30}\s){0,2}?[A-Za-z][\w@-]{0,30})"
+    r"(?=\s*$|\s?[,;.)(|](?!\d)|\s+(?:on|in|for|after|at|over|of|estimate|and)\b(?!\s*[:=]))"
+)
+#: `第 3 轮`: an axis word behind its number.
+_COUNTED = re.compile(r"\s?(轮|步|次迭代|エポック|ステップ|에포크)")
 _LETTERS = re.compile(r"[^\W\d_]")
 #: A list that is no values of a name: too long, or with something else in it.
 _DATA = re.compile(r"\[[-+\d.eE]+\s?,")
@@ -82,6 +89,22 @@ def _heads_metric(text: str, token: numerals.Token) -> bool:
     return after is not None and names.is_metric(after[1], measured="." in after[2])
 
 
+def _behind(text: str, token: numerals.Token, found: labels.Label) -> Field | None:
+    """The field of a value whose name follows it."""
+    is_measured = token.kind == "number" and (token.unit == "%" or not numerals.is_whole(text[token.start : token.stop]))
+    if not is_measured or token.unit not in {"", "%"} or (found.is_strong and found.name and not _may_precede(found.name)):
+        return None
+    match = _BEHIND.match(text, token.end)
+    if match is None or not names.is_metric(match[1], measured=True) or names.is_metric(found.name, measured=True):
+        return None
+    return Field(match[1], token.start, token.stop, match.span(1), token.unit, is_strong=False, is_measured=True, is_apart=True)
+
+
+def _may_precede(name: str) -> bool:
+    """Is it no name of the value behind it, but of the whole: `Final: 95 % accuracy`, `after 3 epochs: 0.5 loss`?"""
+    return names.axis(name) is not None or name.lower() in {"final", "result", "results", "test", "best", "train", "valid", "validation"}
+
+
 class Scan:
     """One line's fields and axes, gathered from left to right."""
 
@@ -115,7 +138,9 @@ class Scan:
         self._group = found.group or self._group
         self._head(found.head)
         begin, self._carried = self._carried, token.end
-        if _LETTERS.search(found.name):
+        if (behind := _behind(text, token, found)) is not None:
+            self.fields.append(behind._replace(split=self._heading))
+        elif _LETTERS.search(found.name):
             self._named(token, found, begin)
         else:
             self._unnamed(token, found)
@@ -196,12 +221,12 @@ class Scan:
 
     def _suffixed(self, token: numerals.Token) -> bool:
         """`12epoch`, `after 20 iterations`: the axis word follows the number."""
-        after = _AFTER_WORD.match(self.text, token.end)
+        after = _AFTER_WORD.match(self.text, token.end) or _COUNTED.match(self.text, token.end)
         if after is None or token.kind != "number" or not numerals.is_whole(self.text[token.start : token.stop]):
             return False
         level = names.AXES.get(names.plain(after[1]))
         before = self.text[self._at : token.start].rpartition("(")[2].strip().lower()
-        if level is None or (before not in {"", "after", "at"} and after[0] != after[1]):
+        if level is None or (before not in {"", "after", "at", "第"} and after[0] != after[1]):
             return False
         self._axis(token, level)
         return True

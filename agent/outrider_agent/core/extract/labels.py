@@ -8,7 +8,7 @@ from typing import NamedTuple
 from outrider_agent.core.extract import names, numerals
 
 _CUT = re.compile(
-    r"\t|[|│┃;→•]|,\s|,(?=[A-Za-z_])|\s[-\u2013\u2014=]+>?\s|\s{2,}|[\[\]{}]|\)(?=[\s:/,]|$)|\(|:(?=\s|[A-Za-z_])|(?<==)=|\)"
+    r"\t|[|│┃;→•]|,\s|,(?=[^\W\d])|\s[-\u2013\u2014=]+>?\s|\s{2,}|[\[\]{}]|\)(?=[\s:/,]|$)|\(|:(?=\s|[^\W\d])|(?<==)=|\)"
     # a pair whose value is a word: `mode=train loss=…`, `msg="a step" loss=…`
     r"|(?<![\w.])[A-Za-z_][\w.]*=(?:\"[^\"]*\"|'[^']*'|[^\s=\"'()\[\]]+)\s+"
 )
@@ -16,13 +16,15 @@ _CUT = re.compile(
 LONGEST = 200
 
 _UNIT_AFTER = re.compile(r"\s?([A-Za-zµ%]+(?:/[A-Za-z]+)*)(?!\w)")
-_PARENTHESES = re.compile(r"\s?\(([A-Za-z][\w /%]*)\)$")
+_PARENTHESES = re.compile(r"\s?\(([A-Za-z](?:[\w /%]|\(\w{1,20}\)){0,80})\)$")
 _GROUP = re.compile(r"([\w@ -]+?)\s*:\s*$")
 _EDGES = " \t.-\u2013\u2014*#>`'\"·•/,+~<|"
 _JUDGED = re.compile(r"\s+(?:is|was|are|of)$")
 _POSSESSIVE = re.compile(r"(?:^|.*\s)(\S+)'s\s+(.+)$")
 _WITH = re.compile(r"(?:^|.*\s)with\s+(?:an?\s+)?(?=\w+$)")
 _OF = re.compile(r"\s(?:of|on|for|after)\s")
+#: A sentence about a metric: "reached an accuracy of 0.9".
+_METRIC_OF = re.compile(r"(?:^|\s)(?:an?|the)\s+((?:[\w-]+ )?[\w-]+)\s+of$")
 _SEPARATORS = re.compile(r"[<>!~+*/-]$")
 #: A number as its type prints it: `tensor(0.5, device='cuda:0')`, `np.float32(0.5)`, `Array(0.5, dtype=float32)`.
 _CALL = re.compile(r"(?<![\w.])(?:[A-Za-z_]\w*\.){0,3}(?:[Tt]ensor|\w*Array|Parameter|b?float\d*|u?int\d*)\(\[?$")
@@ -93,6 +95,9 @@ def _named(text: str, start: int, end: int, *, is_strong: bool, opened: str) -> 
         group = grouped[1].strip()
     name = raw.strip(_EDGES)
     at = start + cut + raw.find(name) if name else end
+    told = None if is_strong else _METRIC_OF.search(name)
+    if told is not None and names.is_metric(told[1], measured=True):
+        return Label(told[1], (at, at + len(name)), is_strong, head, opened, group)
     shown = name if not is_strong and name.rpartition(" ")[2].lower() in names.STOPS else _shorter(name)
     return Label(shown, (at, at + len(name)), is_strong, head, opened, group)
 

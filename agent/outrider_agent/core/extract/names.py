@@ -17,20 +17,38 @@ STRONG = frozenset(
     "loss losses acc accuracy auc auroc auprc f1 f1score f2 fbeta ppl perplexity mae mse rmse rmsle mape smape nll bce elbo kl kld "
     "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 rsquared reward "
     "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
-    "likelihood top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity".split()
+    "likelihood aic bic mdape top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity "
+    "verlust genauigkeit perte exactitud".split()
 )
 #: Metrics where the number is printed as a measured one, with a decimal point: in prose these words mean other things.
 DECIMAL = frozenset(
     "score scores error err cost return returns map ap ar em precision recall entropy objective change residual gap divergence "
-    "mean_reward correlation pearson spearman fps".split()
+    "mean_reward correlation pearson spearman fps fitness acceptance hypervolume".split()
+)
+#: The same in other languages, whatever stands before or behind: `训练损失`, `потери на обучении`.
+FOREIGN = (
+    "précision",
+    "pérdida",
+    "потер",
+    "точност",
+    "ошибк",
+    "损失",
+    "损耗",
+    "准确率",
+    "精度",
+    "召回率",
+    "損失",
+    "正解率",
+    "손실",
+    "정확도",
 )
 #: They vary in training, but are settings as well: metrics only beside a step or beside another metric.
-WEAK = frozenset("lr momentum temperature epsilon beta beta1 beta2 alpha wd decay rate".split())
+WEAK = frozenset("lr lernrate momentum temperature epsilon beta beta1 beta2 alpha wd decay rate".split())
 #: Settings. A line that has them and no metric is a dump of arguments.
 CONFIG = frozenset(
     "batch size workers seed layers layer hidden dim dims heads dropout epochs max min threshold tolerance tol weight weights coef "
     "factor gamma patience warmup length bins depth leaves estimators optimizer scheduler dtype dir path model backend interval "
-    "every".split()
+    "every packet".split()
 )
 _NEVER = frozenset(
     "eta remaining remainingtime elapsed totaltime vnum rank localrank worldsize nprocs numworkers workerid port version pid tid "
@@ -77,7 +95,32 @@ AXES = {
     "ep": 0,
     "epochs": 0,
     "trainepoch": 0,
+    "iterat": 3,
+    "ngen": 3,
+    # the same in other languages
+    "epoche": 0,
+    "époque": 0,
+    "époch": 0,
+    "época": 0,
+    "эпоха": 0,
+    "轮": 0,
+    "轮次": 0,
+    "エポック": 0,
+    "에포크": 0,
+    "schritt": 3,
+    "étape": 3,
+    "itération": 3,
+    "iteración": 3,
+    "paso": 3,
+    "шаг": 3,
+    "итерация": 3,
+    "步": 3,
+    "步数": 3,
+    "迭代": 3,
+    "ステップ": 3,
 }
+#: Behind an axis word these say nothing.
+_NUMBER = frozenset({"no", "no.", "nr", "nr.", "number"})
 #: Before an axis word these say where, not which: "at iteration 5", "completed step 3".
 _ASIDE = frozenset(
     "at after for in on the completed finished current global start starting begin end ending running of training train val valid "
@@ -95,7 +138,10 @@ JOINING = frozenset("and with or but then while where when also now the a an its
 PREPOSITIONS = frozenset("to from of at by for in with on".split())
 _SPLIT = re.compile(r"(?i)(?<![A-Za-z_])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev)(?![A-Za-z_])")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SUFFIXES = ("loss", "accuracy", "rmse", "rmsle", "perplexity", "reward", "auc", "mae", "mse", "logloss")
+_PARTS = frozenset(
+    "macro micro weighted mean avg average std min max total train val valid validation test eval dev norm rate roc pr cv".split()
+)
+_SUFFIXES = ("loss", "verlust", "genauigkeit", "accuracy", "rmse", "rmsle", "perplexity", "reward", "auc", "mae", "mse", "logloss")
 #: Precision, recall and the like of the first so many: `P@1`, `NDCG@10`.
 _AT = re.compile(r"[A-Za-z]{1,9}@\d+")
 _PER_TIME = re.compile(r"(?i)(?:/|per|_per_)\s*_?(?:s|sec|second|device|thread|gpu)(?:$|[^a-z])")
@@ -103,7 +149,7 @@ _PER_TIME = re.compile(r"(?i)(?:/|per|_per_)\s*_?(?:s|sec|second|device|thread|g
 
 def plain(name: str) -> str:
     """The name without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 @functools.lru_cache(maxsize=4096)
@@ -120,9 +166,21 @@ def is_metric(name: str, *, measured: bool) -> bool:
     if set(parts) & CONFIG or short in _NEVER:
         return False
     joined = {first + second for first, second in itertools.pairwise(parts)} | set(parts) | {short}
+    if {"std", "standard"} & set(parts) and {"err", "error"} & set(parts):  # how sure a value is
+        return False
+    if not name.isascii() and any(word in name.lower() for word in FOREIGN):
+        return True
     if joined & STRONG or short.endswith(_SUFFIXES) or (len(parts) > 1 and parts[0] in {"grad", "gradient"} and "norm" in parts):
         return True
     return measured and bool(joined & DECIMAL or is_rate(name) or _AT.fullmatch(name))
+
+
+def is_package(name: str) -> bool:
+    """Is it one word of several, of which the last is no metric's: `dice-ml`? A program's name looks like that, before its version."""
+    last = name.rpartition("-")[2].lower()
+    return (
+        "-" in name and " " not in name and len(last) > 1 and last.isalpha() and not is_metric(last, measured=True) and last not in _PARTS
+    )
 
 
 def is_rate(name: str) -> bool:
@@ -176,7 +234,9 @@ def axis(name: str) -> int | None:
     short = plain(name)
     if short in AXES:
         return AXES[short]
-    parts = [part for part in re.split(r"[\s\[\](){},:;|>]+", name.lower()) if part]
+    parts = [part for part in re.split(r"[\s\[\](){},:;|>!]+", name.lower()) if part]
+    if len(parts) > 1 and parts[-1] in _NUMBER:
+        parts.pop()
     for count in (2, 1):
         if len(parts) > count - 1 and (found := AXES.get(plain("".join(parts[-count:])))) is not None:
             rest = parts[:-count]

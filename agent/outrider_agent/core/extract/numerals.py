@@ -8,7 +8,7 @@ from typing import NamedTuple
 #: Units of a time. A value with one of them is a duration, and a duration is no metric.
 TIMES = frozenset(
     {"ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minutes", "h", "hr", "hrs", "hours", "d", "days"}
-)
+) | {"秒", "毫秒", "分", "分钟", "小时", "сек", "мс", "мин"}
 #: Units of anything else, as they stand right behind a number. The value stays as it is printed.
 UNITS = frozenset(
     {"k", "K", "M", "G", "T", "B", "b", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "Mb", "Gb", "x", "W", "C", "it", "dB"}
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_UNIT = re.compile(r"(?: ?%)|[A-Za-zµ]+(?:/[A-Za-z]+)*|/[A-Za-z]+")
+_UNIT = re.compile(r"(?: ?%)|[A-Za-zµ]+(?:/[A-Za-z]+)*|/[A-Za-z]+| ?(?:毫?秒|分钟?|小时|сек|мс|мин)")
 #: Before a sign there is no letter, digit or closing bracket: else the dash joins.
 _JOINED = re.compile(r"[\w)\]]")
 _WORD_BEFORE, _WORD_AFTER = re.compile(r"[A-Za-z_]\s+$"), re.compile(r"\s+[A-Za-z]")

@@ -16,6 +16,10 @@ Span = tuple[int, int]
 METRICS, AXIS, CANDIDATE = "metrics", "axis", "candidate"
 
 _DUMP = re.compile(r"(?:^|[\s,({])[\w-]+\s?[=:]\s?(?:True|False|None|true|false|null|'[^']*'|\"[^\"]*\")(?=[\s,)}]|$)|Namespace\(")
+#: So many values that are words make a line a dump of settings, whatever else stands in it.
+_WORDY = 3
+#: The size of something, behind its number.
+_SIZE = re.compile(r"\+?\s?(?:[kKMGT]i?)?(?:B|[Bb]ytes)\b")
 #: COCO's report: Average Precision (AP) @[ IoU=0.50:0.95 | area= all | maxDets=100 ] = 0.412
 _COCO = re.compile(r"\s*(\w[\w ()-]*?)\s*@\s?\[([^\]]*)\]\s*=\s*(-?\d\.\d+)\s*$")
 _COCO_WIDEST = 400
@@ -82,11 +86,15 @@ def _apart(kept: list[fields.Field]) -> list[fields.Field]:
 def _is_strong(field: fields.Field, *, has_axis: bool) -> bool:
     if not names.is_metric(field.name, measured=field.is_measured or has_axis) or _is_duration(field):
         return False
+    if not field.is_strong and not has_axis and names.is_package(field.name):
+        return False
     return field.is_strong or (field.is_apart and field.name.count(" ") < 3)
 
 
 def _is_dump(text: str, found: Found, strong: list[fields.Field]) -> bool:
     """Is it a dump of settings, and no report?"""
+    if not found.is_listed and len(_DUMP.findall(text)) >= _WORDY:
+        return True
     if any(axis.level > 1 for axis in found.axes):  # a trial's settings stand beside its number
         return False
     if not strong and any(names.is_config(field.name) for field in found.fields):
@@ -137,7 +145,7 @@ def learnable(text: str, found: Found) -> list[fields.Field]:
     """Of a line of words that nothing knows: the values that may turn out to be measured, when a line of this shape comes again."""
     if found.rule != "kv" or found.axes or _DUMP.search(text):
         return []
-    return [field for field in _candidates(list(found.fields)) if not field.unit and not field.is_element]
+    return [field for field in _candidates(list(found.fields)) if not (field.unit or field.is_element or _SIZE.match(text, field.stop))]
 
 
 def _is_all(text: str, found: Found, kept: list[fields.Field]) -> bool:

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 #: A value behind `:` or `=`, a decimal, a bar, a brace. Each begins with a rare character: that makes it fast.
 #: Not the seconds of a time, nor the digits of a name (`python3.11`), nor a protocol's version.
 _VALUE = re.compile(
-    rb"[:=.|{\xe2](?:"
+    rb"[:=.|{%\xe2](?:"
     rb"(?<=[:=])(?<![0-9][:=])[ \t]*['\"\[({]{0,3}[-+]?\.?(?:[0-9]|[nN]a[nN]|[iI]nf)"
-    rb"|(?<=\.)(?<![A-Za-z_][0-9]\.)(?<!:[0-9][0-9]\.)(?<!/[0-9]\.)[0-9]"
+    rb"|(?<=[0-9]%) [a-zA-Z]|(?<=\.)(?<![A-Za-z_][0-9]\.)(?<!:[0-9][0-9]\.)(?<!/[0-9]\.)[0-9]"
     rb"|(?<=\|)|(?<=\xe2)\x94[\x81-\x83]|(?<=\{)(?=[ \t]*(?:\n|['\"a-zA-Z]|\Z)))"
 )
 #: Words of time: a heading is nothing but one of them and a number. Without their first letter, which may be large.
 _WORDS = (b"poch", b"tep", b"iter", b"Iter")
 _NUMBER = re.compile(rb"[a-z]*[ :#=\[(]*[0-9]")
+#: The same in other languages.
+_FOREIGN = tuple(word.encode() for word in ("poque", "poca", "поха", "терация", "轮", "エポック", "에포크", "ステップ"))
 
 
 def candidates(block: bytes, ends: Sequence[int]) -> list[int]:
@@ -41,7 +43,18 @@ def candidates(block: bytes, ends: Sequence[int]) -> list[int]:
             if _NUMBER.match(block, at):
                 places.add(bisect_left(ends, at))
             at = block.find(word, at)
+    if not block.isascii():
+        _foreign(block, ends, places)
     return sorted(places)
+
+
+def _foreign(block: bytes, ends: Sequence[int], places: set[int]) -> None:
+    """Headings in other languages."""
+    for word in _FOREIGN:
+        at = block.find(word)
+        while at >= 0:
+            places.add(bisect_left(ends, at))
+            at = block.find(word, at + len(word))
 
 
 #: The same in a line's shape, where it holds for each line of that shape: however many digits there are.

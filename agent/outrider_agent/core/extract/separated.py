@@ -17,6 +17,7 @@ _SEPARATORS = "\t,;"
 _LETTER = re.compile(r"[A-Za-z]")
 #: Empty, as programs write it.
 NOTHING = frozenset({"", "-", "--", "none", "null", "n/a", "na"})
+_PAIR = re.compile(r"[A-Za-z]\s?[:=]\s?[-+]?[\d.]")
 _FRACTION = re.compile(r"(\d+)/(\d+)$")
 #: A heading has no more columns, and a row is no longer.
 MOST, LONGEST = 200, 4000
@@ -74,8 +75,8 @@ def row(columns: list[str], separator: str, text: str) -> tables.Row | None:
         elif tables.is_value(bare):
             if not tables.is_aside(name):
                 values[name] = numerals.value_of(bare)
-        elif names.is_metric(name, measured=False):
-            return None  # prose with commas
+        elif names.is_metric(name, measured=False) or _PAIR.search(cell):
+            return None  # prose with commas, names with their values
         else:
             texts.append(cell)
     return _keyed(values, axes, texts) if values else None

@@ -1,8 +1,7 @@
-"""Tables: a heading with columns below it, by widths; boxes of rows between bars; reports with a row a class."""
+"""Tables: a heading with columns below it, by widths; reports with a row a class."""
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,18 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _CELL = re.compile(r"[^\s|│┃]+(?: [^\s|│┃]+)*")
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"\[[^\[\]]*\]|\d+ days?\b(?: \d\d:\d\d:\d\d(?:\.\d+)?)?|\S+")  # a list and a span of days are one cell
 _RULE = re.compile(r"^[\s|+]*[-=─━]{2,}(?:[\s|+┼╋]+[-=─━]+)*[\s|+]*$")
 _VALUE = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|[-+]?(?:nan|inf)$", re.IGNORECASE)
 _PROGRESS = re.compile(r"(\d+)/(\d+)$")
 _ROW = re.compile(
-    r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
-    r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])"
+    r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.()-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
+    r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])|^\s*\d+\s+\[\s?[-+]?\d"
 )
+_SHARED = re.compile(r"(\w+)&(\w+) (\w+)")
 _ONE = re.compile(r"[A-Za-z_][\w/.-]{0,60}\s{2,60}-?\d+\.\d+$")
 #: A row that begins with a time has no name: each would be a series of its own.
 _MOMENT = re.compile(r"\d:\d\d|\d{4}-\d\d")
-_BARS = "|│┃║┆"
+BARS = "|│┃║┆"
 #: A table is no wider.
 WIDEST = 2000
 #: Precision, recall and their mean, where nothing else stands in a heading.
@@ -116,23 +116,56 @@ def header(above: list[str], row: str) -> list[Column] | None:
     if not lines or row.lstrip().startswith("count "):  # a summary of data begins so
         return None
     if is_rule(lines[-1]) and len(lines) > 1 and not is_rule(lines[-2]):
-        return _ruled(lines[-2], lines[-1])
+        if len(set(lines[-1].strip())) > 1:
+            return _ruled(lines[-2], lines[-1])
+        lines.pop()  # one line from end to end tells no widths
+    return _named(lines, row)
+
+
+def _named(lines: list[str], row: str) -> list[Column] | None:
+    """The same where no line of dashes tells the widths."""
     head = bars.without(lines[-1]).removesuffix("\\").rstrip()  # it says: more columns stand further down
     if len(lines) > 1 and (indexed := _indexed(lines[-2], head)):
         return indexed
+    columns = _apart(_columns(_CELL.finditer(head)), lines[:-1])
+    if not any(_VALUE.match(column.name) for column in columns) and len(columns) == _keyed_cells(row):
+        return columns
     if any(_VALUE.match(word) for word in head.split()):
         return None
-    columns = _apart(_columns(_CELL.finditer(head)), lines[:-1])
-    cells = len(bars.without(row).split())
+    cells = len(_WORD.findall(unbarred(bars.without(row))))
     if len(lines) > 1 and (stacked := _stacked(lines[-2], head, cells)):
         return stacked
     if len(columns) == 1 and _is_only(lines[-1], row, columns[0]):
         return columns
-    if not _is_header(columns):
-        columns = _apart(_columns(_WORD.finditer(head)), lines[:-1])
-        if len(columns) != cells:
-            return None
-    return columns if _is_header(columns) else None
+    if not is_header(columns):
+        words = _apart(_columns(_WORD.finditer(unbarred(head))), lines[:-1])
+        columns = next((one for one in (words, _close(head)) if len(one) == cells), [])
+    return columns if is_header(columns) else None
+
+
+def unbarred(text: str) -> str:
+    """A row whose cells bars part, and that no bar begins: with blanks instead."""
+    return text.replace("|", " ") if " | " in text else text
+
+
+def _keyed_cells(row: str) -> int:
+    """Of a row that a metric's name begins, and that holds nothing else but values (`RMSE (test)  0.5  0.6`): how many these are."""
+    key, *found = _CELL.findall(row) or [""]
+    is_keyed = all(_VALUE.match(cell) and "." in cell for cell in found) and names.is_metric(key, measured=True)
+    return len(found) if is_keyed and len(found) > 1 else -1
+
+
+def _close(head: str) -> list[Column]:
+    """The columns of a heading whose names stand close: `#` begins one, `min&max std` are two."""
+    columns: list[Column] = []
+    for cell in _CELL.finditer(head):
+        if shared := _SHARED.fullmatch(cell[0]):
+            columns += [Column(f"{first} {shared[3]}", *cell.span()) for first in shared.group(1, 2)]
+        elif "#" in cell[0]:
+            columns += _columns(_WORD.finditer(head, *cell.span()))
+        else:
+            columns.append(Column(cell[0], *cell.span()))
+    return columns
 
 
 def _is_only(head: str, row: str, column: Column) -> bool:
@@ -194,18 +227,18 @@ def _ruled(head: str, rule: str) -> list[Column] | None:
     for dashes in re.finditer(r"[-=─━]+", rule):
         name = head[dashes.start() : dashes.end()].strip(" |│")
         columns.append(Column(name, *dashes.span()))
-    return columns if len(columns) > 1 and _is_header(columns) else None
+    return columns if len(columns) > 1 and is_header(columns) else None
 
 
 def _stacked(upper: str, lower: str, cells: int) -> list[Column] | None:
     first, second = list(_WORD.finditer(upper)), list(_WORD.finditer(lower))
-    if not len(first) == len(second) == cells or any(_VALUE.match(word[0]) or word[0] in _BARS for word in first):
+    if not len(first) == len(second) == cells or any(_VALUE.match(word[0]) or word[0] in BARS for word in first):
         return None
     columns = [Column(f"{a[0]} {b[0]}", *b.span()) for a, b in zip(first, second, strict=True)]
-    return columns if _is_header(columns) else None
+    return columns if is_header(columns) else None
 
 
-def _is_header(columns: list[Column]) -> bool:
+def is_header(columns: list[Column]) -> bool:
     """Does it name a metric, and something beside it? Or an axis, and much beside it?"""
     if any(names.is_metric(column.name, measured=True) for column in columns):
         return len(columns) > 1
@@ -216,7 +249,7 @@ def _is_header(columns: list[Column]) -> bool:
 
 def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | None:
     """A row's values; None where it is none of this table."""
-    text = bars.without(text)
+    text = unbarred(bars.without(text))
     cells = list(_WORD.finditer(text))
     placed = _placed(columns, cells, is_ruled=is_ruled)
     if placed is None:
@@ -224,7 +257,7 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
     values: dict[str, float] = {}
     axes: list[tuple[int, float, float | None]] = []
     keyed = _key(cells, text)
-    if keyed and (_MOMENT.search(keyed) or any(names.axis(column.name) is not None for column in columns)):
+    if keyed and (_MOMENT.search(keyed) or is_aside(keyed) or any(names.axis(column.name) is not None for column in columns)):
         return None
     for column, cell in placed:
         fine = level(column)
@@ -233,18 +266,27 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
         elif fine is not None and cell.isdigit():
             axes.append((fine, float(cell), None))
         elif not is_aside(column.name):
-            bare = cell.removesuffix("%")
-            if _VALUE.match(bare):
-                values[column.name] = numerals.value_of(bare)
+            values |= _values(column.name, cell)
     number = int(cells[0][0]) if _is_numbered(columns, cells) else None
     if not axes and keyed is None and number is None:
         return None
-    return Row(_named(values, keyed), axes, keyed is not None, number)
+    return Row(_keyed(values, keyed), axes, keyed is not None, number)
 
 
 def level(column: Column) -> int | None:
     """How fine an axis a column is; None: it is none."""
     return _AXES.get(column.name.lower(), names.axis(column.name))
+
+
+def _values(name: str, cell: str) -> dict[str, float]:
+    """What a cell holds: a number, or a list of them, of which each has its place behind the name."""
+    if _VALUE.match(bare := cell.removesuffix("%")):
+        return {name: numerals.value_of(bare)}
+    found = [numerals.value_of(cell[start:stop]) for start, stop in numerals.elements(cell, 0)] if cell.startswith("[") else []
+    if found and len(set(found)) > 1:
+        return {f"{name}/{place}": value for place, value in enumerate(found)}
+    bare = cell.strip("[]")
+    return {name: found[0] if found else numerals.value_of(bare)} if found or (cell != bare and _VALUE.match(bare)) else {}
 
 
 def _is_numbered(columns: list[Column], cells: list[re.Match[str]]) -> bool:
@@ -257,7 +299,7 @@ def _is_numbered(columns: list[Column], cells: list[re.Match[str]]) -> bool:
     )
 
 
-def _named(values: dict[str, float], keyed: str | None) -> dict[str, float]:
+def _keyed(values: dict[str, float], keyed: str | None) -> dict[str, float]:
     if not keyed or keyed == "all":
         return values
     if names.is_metric(keyed, measured=True) and len(values) == 1:
@@ -290,93 +332,3 @@ def _placed(columns: list[Column], cells: list[re.Match[str]], *, is_ruled: bool
                 taken.add(number)
                 break
     return placed if len(placed) >= min(2, len(columns)) else None
-
-
-def is_inner_rule(text: str, rows: int) -> bool:
-    """Is it a line within a box: below its heading, or between its rows?"""
-    text = text.strip()
-    return bool(text) and not any(char.isalnum() for char in text) and (rows == 1 or text[0] in "+├┡╞╠┝") and len(text) > 2
-
-
-def cells(text: str) -> list[str] | None:
-    """The cells of a row between bars; None where the line is none."""
-    text = text.strip()
-    if len(text) < 3 or text[0] not in _BARS or text[-1] not in _BARS:
-        return None
-    for bar in _BARS[1:]:
-        text = text.replace(bar, "|")
-    found = [cell.strip() for cell in text[1:-1].split("|")]
-    return found if any(char.isalnum() for char in text) else found[:0]
-
-
-def box(rows: list[list[str]]) -> list[Row]:
-    """What a box of rows holds: names with values below groups, or columns below a heading."""
-    rows = [found for found in rows if found]
-    if all(len(found) == 1 for found in rows):  # names and values in one frame
-        rows = [pair for found in rows if len(pair := re.split(r"\s{2,}", found[0])) == 2]
-    if len(rows) < 2:
-        return []
-    pairs = [found for found in rows if len(found) == 2]
-    if len(pairs) == len(rows) and (names.axis(rows[0][0]) is None or _VALUE.match(rows[0][1])):
-        found = _pairs(pairs)
-        return [found] if found else []
-    head = rows[0]
-    if any(len(found) != len(head) for found in rows) or any(_VALUE.match(cell) for cell in head):
-        return []
-    columns = [Column(name, place, place + 1) for place, name in enumerate(head)]
-    if not _is_header(columns) and not {"metric", "value"} <= {column.name.lower() for column in columns}:
-        return []
-    for before, cells_of in itertools.pairwise(rows[1:]):
-        cells_of[0] = cells_of[0] or before[0]
-    return [made for found in rows[1:] if (made := _box_row(columns, found))]
-
-
-def _box_row(columns: list[Column], found: list[str]) -> Row | None:
-    axes: list[tuple[int, float, float | None]] = []
-    if told := _told(columns, found):
-        return Row(told, axes)
-    values = {}
-    for column, cell in zip(columns, found, strict=True):
-        level = names.axis(column.name)
-        if level is not None and cell.isdigit():
-            axes.append((level, float(cell), None))
-        elif _VALUE.match(cell) and not names.is_never(column.name):
-            values[column.name] = numerals.value_of(cell)
-    if not axes and found[0] and not _VALUE.match(found[0]):
-        values = {f"{found[0]}/{name}": value for name, value in values.items()}
-    return Row(values, axes) if values else None
-
-
-def _told(columns: list[Column], found: list[str]) -> dict[str, float]:
-    """Of a box with a column of metrics' names and one of values: the row's one value."""
-    cells = {column.name.lower(): cell for column, cell in zip(columns, found, strict=True)}
-    name, value = cells.get("metric", ""), cells.get("value", "")
-    if not name or not _VALUE.match(value):
-        return {}
-    full = f"{found[0]}/{name}" if found[0] and found[0] != name else name
-    error = cells.get("stderr", "")
-    return {full: numerals.value_of(value)} | ({f"{full}_stderr": numerals.value_of(error)} if _VALUE.match(error) else {})
-
-
-def _pairs(rows: list[list[str]]) -> Row | None:
-    group, values = "", {}
-    axes: list[tuple[int, float, float | None]] = []
-    for name, cell in rows:
-        if not cell and name.endswith("/"):
-            group = name
-        elif _VALUE.match(cell):
-            full = f"{group}{name}"
-            if names.AXES.get(names.plain(name), 0) == 4:
-                axes.append((4, numerals.value_of(cell), None))
-            else:
-                values[full] = numerals.value_of(cell)
-    plain = [(names.axis(name), value, name) for name, value in values.items() if "/" not in name]
-    for level, value, name in plain:
-        if level is not None and not axes and value.is_integer():
-            axes.append((level, value, None))
-            del values[name]
-    is_report = axes or any("/" in name for name in values)
-    kept = (
-        values if is_report else {name: value for name, value in values.items() if names.is_metric(name, measured=not value.is_integer())}
-    )
-    return Row(kept, axes) if kept and any(names.is_metric(name, measured=True) for name in kept) else None

@@ -25,7 +25,7 @@ class Tabular:
         """Is the line a row of a table? `above`: the lines before it, the nearest last."""
         if self._result(text, above):
             return True
-        if not self._separated(text, above) and not (tables.may_be_row(bars.without(text)) and self._row(text, above)):
+        if not self._separated(text, above) and not (tables.may_be_row(tables.unbarred(bars.without(text))) and self._row(text, above)):
             return False
         if shape and len(self._known) < SHAPES and (made := rows.cells(self._context, text, is_sure=prefilter.is_sure(shape))) is not None:
             self._known[shape], self._last = made, self._context.line
