@@ -164,7 +164,7 @@ def test_a_sparkline_is_the_course_of_a_series_however_many_chunks_it_has(made):
 
 @pytest.mark.parametrize("most", [browsing.SPARK_POINTS, 100])
 def test_a_sparkline_of_a_running_script_shows_its_beginning_as_wide_as_it_was(made, monkeypatch, most):
-    """The first points lie in one large chunk, the newest in many small ones: drawn chunk by chunk, hardly any of the beginning was seen."""
+    """The first points lie in one large chunk, the newest in many small ones: drawn chunk by chunk, hardly any of its beginning showed."""
     monkeypatch.setattr(browsing, "SPARK_POINTS", most)
     done = 0
     for size in (300, *[4] * 25):
