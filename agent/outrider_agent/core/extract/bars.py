@@ -14,6 +14,7 @@ _SHARE = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d+)?) ?%")
 _SIZES = re.compile(r"\d ?(?:[kMGT]i?B?|bytes)(?:/s)?\b")
 _BYTES = re.compile(r"(?i)[kMGT]?i?B/s$")
 _DRAWN = re.compile(r"[━█▉▊▋▌▍▎▏╸╺╍─░▒▓]{2,}")
+_SHARE_DRAWN = re.compile(rf"(?:(?<![\w.])\d{{1,3}}%\s{{0,3}}\|)?{_DRAWN.pattern}")
 _UNKNOWN = "-:--:--"
 _CLOCKS = re.compile(r"\d+:\d\d(?::\d\d)?")
 _TAIL = re.compile(r"(?<!\d)\d+%(?:\||\s{0,3}[|━─]).*$")
@@ -115,5 +116,5 @@ def without(text: str) -> str:
 
 
 def undrawn(text: str) -> str:
-    """The line with its bar's blocks, and a time left that is not known, made blanks, every other character at its place."""
-    return _DRAWN.sub(lambda match: " " * len(match[0]), text).replace(_UNKNOWN, " " * len(_UNKNOWN))
+    """The line with its bar's blocks, the share before them, and a time left that is not known, made blanks; all else at its place."""
+    return _SHARE_DRAWN.sub(lambda match: " " * len(match[0]), text).replace(_UNKNOWN, " " * len(_UNKNOWN))
