@@ -72,6 +72,14 @@ BETWEEN = st.sampled_from(
 )
 
 
+def test_a_line_that_names_its_values_is_no_row_of_the_table_above():
+    """Whoever has seen its shape, or not."""
+    text = b"loss  acc  f1\n0.5  0.5  0.5\nstep 7 acc: 0.1 f1: 0.2\n"
+    assert at_once(text, 10**6) == anew(text)
+    (found,) = extract.Extractor().read(text)
+    assert (found.metrics, found.step) == ({"acc": 0.1, "f1": 0.2}, 7.0)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_rows_are_read_the_same_by_whoever_has_seen_their_shapes(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from outrider_agent.core.extract import bars, context, prefilter, prefix, rows, separated, tables
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 #: So many shapes of rows are remembered of a table; a row that is longer is looked at anew.
 SHAPES, LONGEST = 5000, 2000
+#: Names with their values, or the word for a step before its number: what says itself what it holds needs no heading.
+_PAIR = re.compile(r"[A-Za-z]\w{0,40}[:=] ?[-+.\d]")
+_AXIS = re.compile(r"(?i)\s*(?:step|epoch|iter(?:ation)?|batch|round|update)s?[ :=#\[]{1,3}\d")
 
 
 class Tabular:
@@ -85,6 +89,8 @@ class Tabular:
 
     def _row(self, text: str, above: list[str]) -> bool:
         now = self._context
+        if _AXIS.match(text) or len(_PAIR.findall(text)) > 1:
+            return False
         columns = tables.header(above, text)
         if columns is not None:
             self._open([(column.name, column.start, column.stop) for column in columns], "")
