@@ -52,6 +52,25 @@ def test_a_program_is_told_what_was_imported_and_read(home, tmp_path):
     assert json.loads(home.run("reread", run, "--json")[1]) == [{"run_id": run, "points": 3}]
 
 
+def test_a_folder_and_what_comes_in(home, tmp_path):
+    """Each log below a folder is a run, whatever else lies there; what standard input brings is one, of this folder's name."""
+    (tmp_path / "old/.git").mkdir(parents=True)
+    for name, value in (("slurm-1.out", 1), ("a/train.log.1.gz", 2), (".git/hook.log", 3), ("README.txt", 4)):
+        (tmp_path / "old" / name).parent.mkdir(exist_ok=True)
+        text = f"epoch 1 loss=0.{value}\n".encode()
+        (tmp_path / "old" / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    runs = imported(home, tmp_path / "old")
+    assert sorted(points(home, run, "loss")[0][1] for run in runs) == [0.1, 0.2]
+    assert imported(home, tmp_path / "old") == runs
+    (tmp_path / "piped").write_text("epoch 1 loss=0.5\n")
+    with (tmp_path / "piped").open() as stream:
+        code, out, err = home.run("import", "-", "--json", stdin=stream)
+    assert (code, json.loads(out)["file"], json.loads(out)["is_new"]) == (0, "-", True), err
+    home.ingest()
+    shown = json.loads(home.run("show", json.loads(out)["run_id"], "--json")[1])
+    assert (shown["name"], shown["tags"]["imported"]) == ("stdin", "standard input")
+
+
 def test_what_docker_kept(home, tmp_path):
     """Its json-file has stream and time of each line."""
     lines = [
@@ -88,8 +107,13 @@ def test_a_point_is_explained_and_a_rule_reads_more(home, tmp_path):
 def test_a_file_that_cannot_be_read_says_what_it_is(home, tmp_path):
     """And what to do; nothing is made of half a file."""
     (tmp_path / "cut.log.gz").write_bytes(gzip.compress(TEXT.encode() * 1000)[:-20])
+    (tmp_path / "empty").mkdir()
     for command in ("extract", "import"):
-        for name, said in ((tmp_path / "none.log", "There is no file"), (tmp_path, "is a folder"), (tmp_path / "cut.log.gz", "damaged")):
+        for name, said in (
+            (tmp_path / "none.log", "There is no file"),
+            (tmp_path / "empty", "is a folder"),
+            (tmp_path / "cut.log.gz", "damaged"),
+        ):
             code, _, err = home.run(command, name)
             assert (code, said in err, "Traceback" in err, str(name) in err) == (1, True, False, True), err
     assert json.loads(home.run("runs", "--json")[1]) == []

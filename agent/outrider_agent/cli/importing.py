@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BLOCK = 32 << 10
 _STAMP = re.compile(rb"(?m)^[\[(]?(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(Z)?")
 _DOCKER = b'{"log":'
+#: In a folder these are taken in; a README and a list of requirements are no logs.
+_LOGS = re.compile(r"\.(?:log|out|err|stdout|stderr)(?:\.\d+)?(?:\.gz)?$|\.outrider\.zip$")
 SECOND = 1_000_000_000
 
 
@@ -42,9 +44,34 @@ def work(path: Path) -> int | None:
         return None if stream.read(2) == extract.GZIP else 2 * path.stat().st_size
 
 
-def take_log(home: Path, path: Path, experiment: str | None = None, progress: output.Progress | None = None) -> tuple[str, bool]:
+def logs_in(folder: Path) -> list[Path]:
+    """The logs and bundles in a folder and in those below it, by name; what begins with a dot is passed over. Raises `NotFound`: none."""
+    found = [path for path in sorted(folder.rglob("*")) if _LOGS.search(path.name) and path.is_file()]
+    found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    if not found:
+        raise errors.NotFound(
+            f"{folder} is a folder, and no file in it ends in .log, .out or .err (also with .1 or .gz behind it); nothing of it was "
+            "imported. Name the files in it."
+        )
+    return found
+
+
+@contextlib.contextmanager
+def received(stream: IO[bytes]) -> Iterator[Path]:
+    """What comes in on a stream, as a file for as long as it is taken in: its name is made of all of its content."""
+    with tempfile.TemporaryDirectory(prefix="outrider-import-") as folder:
+        path = Path(folder) / "stdin"
+        with path.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        yield path
+
+
+def take_log(
+    home: Path, path: Path, experiment: str | None = None, progress: output.Progress | None = None, *, source: str | None = None
+) -> tuple[str, bool]:
     """
     A log file as a run in the spool, whole or not at all. Returns the run's id, and whether it is new: the id is made of the content.
+    `source`: where it is from, if that is not the file.
 
     Raises OSError; EOFError and `zlib.error` for a .gz that is damaged.
     """
@@ -59,7 +86,7 @@ def take_log(home: Path, path: Path, experiment: str | None = None, progress: ou
         writer = folder / "import-1"
         writer.mkdir(mode=0o700)
         with (writer / "00000000.ndjson").open("wb") as segment:
-            _write(segment, run_id, path, experiment or path.resolve().parent.name or "logs", shown)
+            _write(segment, _header(run_id, path, experiment, source), path, shown)
         folder.rename(spool / run_id)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -82,7 +109,20 @@ def _digest(path: Path, shown: output.Progress) -> str:
     return found.hexdigest()[:20]
 
 
-def _write(segment: IO[bytes], run_id: str, path: Path, experiment: str, shown: output.Progress) -> None:
+class Header(NamedTuple):
+    """What is known of the run beside its output."""
+
+    run_id: str
+    experiment: str
+    name: str
+    source: str
+
+
+def _header(run_id: str, path: Path, experiment: str | None, source: str | None) -> Header:
+    return Header(run_id, experiment or path.resolve().parent.name or "logs", path.name, source or str(path.resolve()))
+
+
+def _write(segment: IO[bytes], header: Header, path: Path, shown: output.Progress) -> None:
     """The stream, as docs/spool.md says: a header, what is known of the run, the console, the end."""
     last = path.stat().st_mtime_ns
     offsets = {1: 0, 2: 0}
@@ -90,21 +130,22 @@ def _write(segment: IO[bytes], run_id: str, path: Path, experiment: str, shown: 
     with extract.opened(str(path)) as stream:
         for piece in _pieces(stream, last):
             if not started:
-                _begin(segment, run_id, path, experiment, piece.time)
+                _begin(segment, header, piece.time)
                 started = True
             _append(segment, {"k": record.CONSOLE, "t": piece.time, "f": piece.fd, "o": offsets[piece.fd], **_bytes(piece.data)})
             offsets[piece.fd] += len(piece.data)
             shown.advance(len(piece.data))
             last = piece.time
     if not started:
-        _begin(segment, run_id, path, experiment, last)
+        _begin(segment, header, last)
     _append(segment, {"k": record.END, "t": last, "status": "Completed", "reason": "ended"})
 
 
-def _begin(segment: IO[bytes], run_id: str, path: Path, experiment: str, now: int) -> None:
-    head = {"k": "head", "v": 1, "run": run_id, "w": "import-1", "seg": 0, "t": now, "own": True, "exp": experiment}
+def _begin(segment: IO[bytes], header: Header, now: int) -> None:
+    head = {"k": "head", "v": 1, "run": header.run_id, "w": "import-1", "seg": 0, "t": now, "own": True, "exp": header.experiment}
     _append(segment, head)
-    _append(segment, {"k": "run", "t": now, "experiment": experiment, "name": path.name, "tags": {"imported": str(path.resolve())}})
+    known = {"experiment": header.experiment, "name": header.name, "tags": {"imported": header.source}}
+    _append(segment, {"k": "run", "t": now, **known})
 
 
 def _append(segment: IO[bytes], fields: dict[str, Any]) -> None:

@@ -41,6 +41,8 @@ examples:
   outrider import train.log                     a run of what was printed; its metrics are read from it
   outrider import slurm-*.out --experiment old  each file is a run
   outrider import logs/*.gz /var/lib/docker/containers/*/*-json.log
+  outrider import old-runs/                     every *.log, *.out and *.err below it, also .1 and .gz, and every bundle
+  ssh node7 cat train.log | outrider import - --experiment node7
   outrider import *.log --json                  {"file": …, "run_id": …, "is_new": …}, a line each
 
 What a file is, its content tells. An exported run keeps its id, its times and everything of it; its number too, where its experiment has
@@ -55,7 +57,10 @@ def configure(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "import":
         parser.epilog = IMPORT_EXAMPLES
         parser.add_argument(
-            "files", metavar="FILE", nargs="+", help="bundles that `outrider export` wrote; logs, also .gz, and Docker's json-file"
+            "files",
+            metavar="FILE",
+            nargs="+",
+            help="bundles that `outrider export` wrote; logs, also .gz, and Docker's json-file; a folder of them; - for standard input",
         )
         parser.add_argument("--experiment", metavar="NAME", help="of runs that are made of logs (else the name of each file's folder)")
         parser.add_argument("--json", action="store_true", help="one object a file, on a line each, as each is taken in")
@@ -169,23 +174,33 @@ def import_(args: argparse.Namespace) -> int:
     has_log = False
     for name in args.files:
         path = Path(name)
-        if not path.is_file():
-            wrong = f"{name} is a folder: name the files in it" if path.is_dir() else f"There is no file {name}"
-            raise errors.NotFound(f"{wrong}; what came before it in the list was imported.")
-        if zipfile.is_zipfile(path):
-            _take_bundle(home, path, as_json=args.json)
+        if name == "-":
+            with importing.received(sys.stdin.buffer) as kept:
+                has_log = _take(args, home, kept, name) or has_log
             continue
-        bundle.refuse_torn(path)
-        with extract.readable(name), output.progress(importing.work(path), f"import {path.name}", in_bytes=True) as progress:
-            run_id, is_new = importing.take_log(home, path, args.experiment, progress)
-        if args.json:
-            output.as_json_line({"file": name, "run_id": run_id, "is_new": is_new})
-        else:
-            output.say(f"{fmt.one_line(name)}: run {run_id}" + ("" if is_new else ", which is there already"))
-        has_log = True
+        if not path.exists():
+            raise errors.NotFound(f"There is no file {name}; what came before it in the list was imported.")
+        for one in importing.logs_in(path) if path.is_dir() else [path]:
+            has_log = _take(args, home, one, str(one) if path.is_dir() else name) or has_log
     if has_log:
         fresh.refresh(args, str(home))
     return 0
+
+
+def _take(args: argparse.Namespace, home: Path, path: Path, name: str) -> bool:
+    """Takes one file in; `name`: what the user calls it. Was it a log?"""
+    if zipfile.is_zipfile(path):
+        _take_bundle(home, path, as_json=args.json)
+        return False
+    bundle.refuse_torn(path)
+    experiment, source = (args.experiment, None) if name != "-" else (args.experiment or Path.cwd().name, "standard input")
+    with extract.readable(name), output.progress(importing.work(path), f"import {path.name}", in_bytes=True) as progress:
+        run_id, is_new = importing.take_log(home, path, experiment, progress, source=source)
+    if args.json:
+        output.as_json_line({"file": name, "run_id": run_id, "is_new": is_new})
+    else:
+        output.say(f"{fmt.one_line(name)}: run {run_id}" + ("" if is_new else ", which is there already"))
+    return True
 
 
 def _take_bundle(home: Path, path: Path, *, as_json: bool) -> None:
