@@ -29,6 +29,13 @@ def test_a_rule_of_the_command_line(option):
     assert step is None
 
 
+def test_a_rules_value_stands_at_the_step_of_its_line():
+    """Where the rule tells none: the line's own, else that of the lines above."""
+    reader = extract.Extractor([rules.from_option("q=quality ([0-9.]+)")])
+    found = reader.read(b"epoch 1: quality 0.5\nepoch 2, step 7: quality 0.6\nquality 0.7\nepoch 3: quality 0.8\n")
+    assert [(one.step, one.epoch, one.metrics["q"]) for one in found] == [(1, 1, 0.5), (7, 2, 0.6), (7, 2, 0.7), (3, 3, 0.8)]
+
+
 def test_metric_definitions_of_sagemaker():
     """As they stand in an estimator."""
     found = rules.from_settings([{"Name": "train:loss", "Regex": "loss=(.*?);"}, {"Name": "ga", "Regex": r"ga ([0-9\.]+)"}])

@@ -167,7 +167,7 @@ class Extractor:
         text = None
         for rule in self._user:
             text = self._context.text_of(line) if text is None else text
-            if (found := _ruled(self._context, rule, text)) is not None and self._timeline.user(found, rule.name):
+            if (found := _ruled(self._context, rule, text)) is not None and self._timeline.user(_placed(found, text), rule.name):
                 return
         text = self._context.text_of(line)
         if _BINARY.search(text) or self._goes_on(text):
@@ -291,6 +291,12 @@ def _found_in(one: _Line, brace: int, before: prefix.Prefix) -> plan.Found:
     if count is None:
         return found
     return found._replace(axes=[*found.axes, fields.Axis(2 if found.axes else 3, *count.span(1), count.span(2))])
+
+
+def _placed(found: rules.Read, text: str) -> rules.Read:
+    """What a user's rule read, with the step and the epoch that the line tells where the rule says none."""
+    metrics, step, epoch = found
+    return found if not metrics or step is not None or epoch is not None else (metrics, *plan.axes_of(text))
 
 
 def _ruled(now: context.Context, rule: rules.Rule, text: str) -> rules.Read | None:

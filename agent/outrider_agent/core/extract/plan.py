@@ -243,6 +243,14 @@ def found_in(text: str, brace: int, before: prefix.Prefix) -> Found:
     return Found("kv", scan.fields, scan.axes, scan.split, before.rank)
 
 
+def axes_of(text: str) -> tuple[float | None, float | None]:
+    """Step and epoch of a line, whatever else it holds."""
+    before = prefix.strip(text)
+    made = _plan(AXIS, found_in(text, literal.opening(text, before.stop), before), [])
+    step, epoch = (numerals.value_of(text[span[0] : span[1]]) if span else None for span in (made.step, made.epoch))
+    return step, epoch
+
+
 def _validation(text: str, before: prefix.Prefix) -> Found:
     """scikit-learn's `[CV 2/3] END C=1;, score=0.98`: settings, then results."""
     start = text.find(";")

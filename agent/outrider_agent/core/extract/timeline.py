@@ -40,8 +40,9 @@ class Timeline:
         """What a user's rule found in the line. Metrics?"""
         metrics, step, epoch = found
         now = self._context
+        if epoch is not None:
+            now.epoch, now.step = epoch, None
         now.step = step if step is not None else now.step
-        now.epoch = epoch if epoch is not None else now.epoch
         if metrics:
             self._emit(metrics, name, step if step is not None else now.step if now.step is not None else now.epoch, now.epoch)
         return bool(metrics)
