@@ -45,6 +45,14 @@ def test_metric_definitions_of_sagemaker():
     ]
 
 
+def test_several_definitions_read_one_line():
+    """Each has its own metric; of two for the same name the first is heard."""
+    found = rules.from_settings(
+        [{"Name": "tl", "Regex": "loss: ([0-9.]+)"}, {"Name": "vl", "Regex": "val: ([0-9.]+)"}, {"Name": "tl", "Regex": "(7)"}]
+    )
+    assert read(found, "epoch 2 loss: 0.5 val: 0.7\n") == [(2, {"tl": 0.5}, "sagemaker: tl"), (2, {"vl": 0.7}, "sagemaker: vl")]
+
+
 def test_filters_of_katib():
     """A group for the name and one for the value."""
     found = rules.from_settings({"source": {"filter": {"metricsFormat": [r"{metricName: ([\w|-]+), metricValue: ((-?\d+)(\.\d+)?)}"]}}})

@@ -164,15 +164,23 @@ class Extractor:
     # -- one line
 
     def _look(self, line: bytes, shape: bytes, lines: list[bytes], place: int) -> None:
-        text = None
-        for rule in self._user:
-            text = self._context.text_of(line) if text is None else text
-            if (found := _ruled(self._context, rule, text)) is not None and self._timeline.user(_placed(found, text), rule.name):
-                return
         text = self._context.text_of(line)
+        if self._user and self._ruled(text):
+            return
         if _BINARY.search(text) or self._goes_on(text):
             return
         self._read_line(text, line, shape, self._context.lines_above(lines, place))
+
+    def _ruled(self, text: str) -> bool:
+        """Each of the user's rules may read the line, as each has its own metric: did any? The first of a name is heard."""
+        read: set[str] = set()
+        for rule in self._user:
+            if (found := _ruled(self._context, rule, text)) is not None:
+                metrics, step, epoch = found
+                new = {name: value for name, value in metrics.items() if name not in read}
+                read |= set(new)
+                self._timeline.user(_placed((new, step, epoch), text), rule.name)
+        return bool(read)
 
     def _read_line(self, text: str, line: bytes, shape: bytes, above: list[str]) -> None:
         """A line by itself: a box's row, a dict, a bar, a table's row, or names with values."""

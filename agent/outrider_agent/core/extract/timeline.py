@@ -36,8 +36,8 @@ class Timeline:
         now.unread += 1
         now.unread_at = [*now.unread_at, self.place][-context.UNREAD :]
 
-    def user(self, found: rules.Read, name: str) -> bool:
-        """What a user's rule found in the line. Metrics?"""
+    def user(self, found: rules.Read, name: str) -> None:
+        """What a user's rule found in the line."""
         metrics, step, epoch = found
         now = self._context
         if epoch is not None:
@@ -45,7 +45,6 @@ class Timeline:
         now.step = step if step is not None else now.step
         if metrics:
             self._emit(metrics, name, step if step is not None else now.step if now.step is not None else now.epoch, now.epoch)
-        return bool(metrics)
 
     def apply(self, made: plan.Plan, text_of: Callable[[plan.Span], bytes]) -> None:
         """What a plan says of a line; `text_of` gives the text at a place."""
