@@ -63,6 +63,8 @@ def test_output_scalars_of_guild():
     r"""A mapping of names to patterns with `\value`; `step` tells the step; or one pattern with `\key`."""
     found = rules.from_settings({"output-scalars": {"step": r"Round (\step)", "quality": r"q is (\value)"}})
     assert read(found, "Round 7\nq is 0.5\n")[-1][:2] == (7, {"quality": 0.5})
+    both = rules.from_settings({"output-scalars": {"quality": r"q is (\value)", "step": r"at (\step)"}})
+    assert read(both, "at 8 the q is 0.75\n")[-1][:2] == (8, {"quality": 0.75})
     assert read(rules.from_settings({"output-scalars": r"(\key)\s+->\s+(\value)"}), "gain -> 1e-3")[0][1] == {"gain": 0.001}
 
 

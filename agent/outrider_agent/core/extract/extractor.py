@@ -172,14 +172,22 @@ class Extractor:
         self._read_line(text, line, shape, self._context.lines_above(lines, place))
 
     def _ruled(self, text: str) -> bool:
-        """Each of the user's rules may read the line, as each has its own metric: did any? The first of a name is heard."""
+        """
+        Each of the user's rules may read the line, as each has its own metric: did any? The first of a name is heard; a rule that tells
+        the step alone is heard before all others.
+        """
+        every = [(rule.name, found) for rule in self._user if (found := _ruled(self._context, rule, text)) is not None]
+        is_told = False
+        for name, axes in every:
+            if not axes[0]:
+                self._timeline.user(axes, name)
+                is_told = True
         read: set[str] = set()
-        for rule in self._user:
-            if (found := _ruled(self._context, rule, text)) is not None:
-                metrics, step, epoch = found
-                new = {name: value for name, value in metrics.items() if name not in read}
+        for name, (metrics, step, epoch) in every:
+            new = {key: value for key, value in metrics.items() if key not in read}
+            if new:
                 read |= set(new)
-                self._timeline.user(_placed((new, step, epoch), text), rule.name)
+                self._timeline.user((new, step, epoch) if is_told else _placed((new, step, epoch), text), name)
         return bool(read)
 
     def _read_line(self, text: str, line: bytes, shape: bytes, above: list[str]) -> None:
