@@ -38,6 +38,7 @@ _UNIT = re.compile(r"(?: ?%)|[A-Za-zµ]+(?:/[A-Za-z]+)*|/[A-Za-z]+| ?(?:毫?秒|
 _JOINED = re.compile(r"[\w)\]]")
 _WORD_BEFORE, _WORD_AFTER = re.compile(r"[A-Za-z_]\s+$"), re.compile(r"\s+[A-Za-z]")
 _RANGE = re.compile(r"-\d+[\]a-z]")  # of "[951-1000]", "1-100batch"
+_REVISION = re.compile(r"-\d+\S*\s+[a-z]")  # of a package: "1.46-1 amd64"
 _INTEGER = re.compile(r"[-+]?[\d,]+$")
 
 
@@ -100,7 +101,7 @@ def _token(text: str, match: re.Match[str]) -> Token | None:
         return Token("ratio", start, match.end("n"), stop, "", match.end("n"), match.start("m"))
     if kind != "number":
         return Token("other", start, stop, stop, "")
-    if before in "[:" and _RANGE.match(text, stop):
+    if (before in "[:" and _RANGE.match(text, stop)) or (before == " " and _REVISION.match(text, stop)):
         return Token("other", start, stop, stop, "")
     if text[start] in "+-" and _JOINED.match(before) and not (text[start] == "+" and before.isdigit()):
         return None
