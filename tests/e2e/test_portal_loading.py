@@ -16,7 +16,9 @@ SHOWN = [("logs", ".log .line time"), ("overview", ".keytile"), ("metrics", ".ch
 def portal(tmp_path_factory):
     home = tmp_path_factory.mktemp("loading") / "home"
     made = Home(home)
-    made.write("r", "keeper-1-bbbbbbbb", *[{"k": "c", "t": START + at, "f": 1, "o": 2 * at, "d": "x\n"} for at in range(9)], own=False)
+    made.write(
+        "r", "keeper-1-bbbbbbbb", *[{"k": "c", "t": START + at, "f": 1, "o": 8 * at, "d": f"line {at:2}\n"} for at in range(40)], own=False
+    )
     points = [{"k": "m", "t": START + at, "n": "loss", "v": 1 / at, "s": at} for at in range(1, 9)]
     made.write("r", "py-1-aaaaaaaa", *points, {"k": "end", "t": START + 99, "status": "Completed", "reason": "ended"})
     made.ingest()
@@ -34,3 +36,17 @@ def test_a_tab_is_shown_before_what_the_others_need_is_there(portal, window, tab
     seen.allowed = ("Failed to load resource",)
     seen.page.route("**/static/**/*.js", lambda route: route.continue_() if urlsplit(route.request.url).path in named else route.abort())
     seen.open(f"/runs/r?tab={tab}").locator(f".panel-{tab} {shown}").first.wait_for()
+
+
+def test_the_end_of_a_log_is_what_is_seen_first(portal, browser):
+    """As the server made it, before any script; what is above it is scrolled back to."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(portal.entry)
+    page.goto(f"{portal.url}/runs/r?tab=logs")
+    box, last = page.locator("pre.log").bounding_box(), page.locator("pre.log .line").last.bounding_box()
+    first = page.locator("pre.log .line").first.bounding_box()
+    assert first["y"] < box["y"]  # there is more than fits
+    assert box["y"] < last["y"] < last["y"] + last["height"] <= min(720, box["y"] + box["height"] + 1)
+    assert page.locator("pre.log .line").last.inner_text() == "line 39\n"
+    context.close()

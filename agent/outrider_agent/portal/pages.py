@@ -80,14 +80,15 @@ class Pages:
         if run_id != given:
             raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", **{**request.query, "attempt": attempt}))
         seen = await self._context.read(onerun.look, store, run_id, attempt)
-        main = onerun.page(seen, time.time_ns(), drawn=self._context.assets.is_whole)
+        tab = request.query.get("tab", "overview")
+        main = onerun.page(seen, time.time_ns(), drawn=self._context.assets.is_whole, logs=tab == "logs")
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
         crumbs = [
             ("Experiments", "/"),
             (fmt.one_line(seen.run.experiment), shell.href("/runs", experiment=seen.run.experiment)),
             (f"#{seen.run.number}", None),
         ]
-        first = FIRST.get(request.query.get("tab", "overview"), ())
+        first = FIRST.get(tab, ())
         return self._page(title, crumbs, main, modules=["run.js"], first=first, charts=True)
 
     async def compare(self, request: web.Request) -> web.Response:
