@@ -29,6 +29,8 @@ FIRST = {
     "charts": ("charts.js",),
     "images": ("images.js",),
 }
+#: The same of a comparison: compare.js has the other tabs itself.
+BESIDE = {tab: FIRST[tab] for tab in ("charts", "images")}
 
 
 class Pages:
@@ -100,7 +102,8 @@ class Pages:
         if len(runs) < 2:
             return self._page("Compare", crumbs, beside.nothing())
         found = await self._context.read(compare.comparison, self._context.store, self._context.given.blobs.path, runs, now)
-        return self._page("Compare", crumbs, beside.page(found, runs), modules=["compare.js"], charts=True)
+        first = BESIDE.get(request.query.get("tab", ""), ())
+        return self._page("Compare", crumbs, beside.page(found, runs), modules=["compare.js"], first=first, charts=True)
 
     async def _listed(self, request: web.Request, now: int) -> list[str]:
         """The first runs of a list. Raises `Wrong`."""
