@@ -1,6 +1,6 @@
 """
 From run.log() and from a flushed print() to visible in the store, as somebody sees it who looks every 10 ms; and from a flushed print() to
-told by the portal's live stream, as a page gets it.
+told by the portal's live stream, as a page gets it, and to on the screen of headless Chromium, which has the run's log open.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from benchmarks import agents
+from benchmarks import agents, portal
 from benchmarks.figures import Figure, percentile
 
 # Values and lines are the moments of the calls; the pauses do not beat with the agent's own.
@@ -25,7 +25,27 @@ for i in range(int(sys.argv[1])):
     run.log("sent", time.time_ns(), step=i)
     print(time.time_ns(), flush=True)
     time.sleep(random.uniform(0.0, 0.06))
+print(sys.argv[2], flush=True)
 """
+#: What it prints last.
+ENDED = "that was all"
+
+#: Notes how late each line is when the frame that shows it has been made.
+NOTE = """() => {
+  window.late = [];
+  const lines = () => [...document.querySelectorAll(".panel-logs .log .line .words")].map((row) => row.textContent);
+  const known = new Set(lines());
+  const look = () => {
+    const came = lines().filter((text) => /^[0-9]{19}$/.test(text) && !known.has(text));
+    for (const text of came) known.add(text);
+    const sent = came.map((text) => Number(text.slice(0, 16)) / 1e3);
+    if (sent.length) requestAnimationFrame(() => setTimeout(() => {
+      const now = performance.timeOrigin + performance.now();
+      window.late.push(...sent.map((at) => (now - at) / 1e3));
+    }));
+  };
+  new MutationObserver(look).observe(document.querySelector(".panel-logs .log"), { childList: true, subtree: true });
+}"""
 
 SEEN = """SELECT (SELECT count FROM series WHERE name = 'sent'), (SELECT max("offset" + length(data)) FROM console WHERE fd = 1)"""
 
@@ -67,7 +87,8 @@ def printed(connection):
     end, found = 0, []
     for line in text.splitlines(keepends=True):
         end += len(line)
-        found.append((int(line), end))
+        if line.strip().isdigit():
+            found.append((int(line), end))
     return found
 
 
@@ -84,6 +105,21 @@ def told(home, run, calls, late):
             if len(late) >= calls:
                 break
     connection.close()
+
+
+def shown(home, run, late):
+    """How late each line is on the screen of a page that shows the run's log."""
+    where = json.loads((home / "portal.json").read_text())
+    with portal.window(where["url"], (home / "portal.token").read_text().strip()) as page:
+        page.goto(f"{where['url']}runs/{run}?tab=logs")
+        page.locator(".panel-logs .log").wait_for()
+        page.evaluate(NOTE)
+        until = time.monotonic() + 120
+        while time.monotonic() < until and not page.evaluate(
+            "(last) => document.querySelector('.panel-logs .log').innerText.includes(last)", ENDED
+        ):
+            page.wait_for_timeout(500)
+        late += page.evaluate("window.late")
 
 
 def measure(short):
@@ -104,20 +140,26 @@ def measure(short):
             "-c",
             SCRIPT,
             str(calls),
+            ENDED,
         ]
         process = subprocess.Popen(command, env=agents.environment(home), stdout=subprocess.DEVNULL)
         agents.wait(lambda: is_known(home, "latency"))
-        late = []
+        late, on_screen = [], []
         listener = threading.Thread(target=told, args=(home, "latency", calls, late))
+        looker = threading.Thread(target=shown, args=(home, "latency", on_screen))
         listener.start()
+        looker.start()
         connection, seen = watch(home, process)
         listener.join()
+        looker.join()
         agents.flush(home)
         values = [int(value) for (value,) in connection.execute("SELECT value FROM points_view WHERE name = 'sent' ORDER BY ordinal")]
         late = late[10:]  # the first ones were there before anybody listened
         found = [
             Figure("flushed print() to told by the portal, p50", percentile(late, 50), "s", 1.0),
             Figure("flushed print() to told by the portal, p99", percentile(late, 99), "s", 2.5),
+            Figure("flushed print() to on the screen, p50", percentile(on_screen, 50), "s", 1.0),
+            Figure("flushed print() to on the screen, p99", percentile(on_screen, 99), "s", 2.0),
         ]
         for what, times in [
             ("run.log() to visible in the store", delays(seen, 1, [(at, index + 1) for index, at in enumerate(values)])),

@@ -232,10 +232,12 @@ def long_log(short):
             with window(url, key) as page:
                 rounds = 3 if short else 9
                 bare, _ = anew(page, f"{url}help", "main h1", rounds)
+                told, _ = anew(page, f"{url}runs/{run}?tab=logs", ".log .line:last-child", rounds)
                 opened, _ = anew(page, f"{url}runs/{run}?tab=logs", ".panel-logs .log .line", rounds)
     gigabytes = size / (1 << 30)
     return [
         Figure(f"a log of {gigabytes:g} GiB: its last 400 lines", median(asked), "ms", 300),
+        Figure(f"a log of {gigabytes:g} GiB: its last lines on the screen", told, "ms", 300, bare, "a page of text"),
         Figure(f"a log of {gigabytes:g} GiB: the page opened at its end", opened, "ms", 300, bare, "a page of text"),
         Figure("a log searched whole, a GiB", searched / gigabytes, "s", 3),
         Figure("the same, until its first part is told", first * 1000, "ms", 300),

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { queried, setQuery } from "./address.js";
 import { plain, plural, value } from "./format.js";
 import { html } from "./html.js";
-import { Later } from "./later.js";
+import { Later, prepare } from "./later.js";
 import { element } from "./log-line.js";
 import { Pill } from "./pill.js";
 import { start } from "./times.js";
@@ -119,6 +119,8 @@ function LogEnd({ run }) {
 
 addEventListener("popstate", fromAddress);
 fromAddress();
+const first = { charts: CHARTS, images: IMAGES }[tab.peek()];
+if (first) await prepare(first);
 const root = document.getElementById("app");
 if (root && runs.length) {
   root.replaceChildren();

@@ -10,6 +10,8 @@ const MOST_PAGES = 80;
 const SPARK_RUNS = 50;
 /** Characters of a query at most: servers take a line of 8 KiB, and an id may have 256. */
 const ADDRESS = 6000;
+/** After so long without a step the list is at rest. */
+const REST_MS = 120;
 const WANTED = /** @type {const} */ (["experiment", "status", "query", "text", "parent", "deleted", "sort", "order"]);
 /** Columns that are no metric, parameter or tag. */
 export const PLAIN = /** @type {const} */ (["status", "started", "duration", "experiment", "user", "host"]);
@@ -33,6 +35,10 @@ export class Runs {
     /** What is on the screen: the first row and the one after the last. @type {[number, number]} */
     this.seen = [0, PAGE];
     this.reading = new Map();
+    /** Pages whose sparklines were asked for. @type {WeakSet<Run[]>} */
+    this.drawn = new WeakSet();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.rest = undefined;
     this.isDeleted = signal(false);
     this.sort = signal("started");
     this.down = signal(true);
@@ -99,6 +105,7 @@ export class Runs {
   /** Rows from one on, as far as they are known; what is missing is read. @param {number} first @param {number} last */
   see(first, last) {
     this.seen = [first, last];
+    this.drawSoon();
     for (let number = Math.floor(first / PAGE); number * PAGE < Math.min(last, this.total.peek()); number++) {
       if (!this.pages.peek().has(number) && !this.reading.has(number)) this.read(number);
     }
@@ -115,7 +122,19 @@ export class Runs {
     pages.set(number, runs);
     for (const old of pages.keys()) if (pages.size > MOST_PAGES && old !== number) pages.delete(old);
     this.pages.value = pages;
-    this.readSparks(runs);
+    this.drawSoon();
+  }
+
+  /** What is scrolled past needs no sparklines: they are read of what is seen when the list is at rest. */
+  drawSoon() {
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => {
+      const [first, last] = this.seen;
+      for (let number = Math.floor(first / PAGE); number * PAGE < last; number++) {
+        const runs = this.pages.peek().get(number);
+        if (runs && !this.drawn.has(runs)) this.readSparks(runs);
+      }
+    }, REST_MS);
   }
 
   /** A page of rows; null where it cannot be had. @param {number} number @returns {Promise<Run[] | null>} */
@@ -137,6 +156,7 @@ export class Runs {
 
   /** @param {Run[]} runs */
   async readSparks(runs) {
+    this.drawn.add(runs);
     if (!this.metrics.length) return;
     const names = new URLSearchParams(this.metrics.map((name) => ["metric", name]));
     for (let place = 0; place < runs.length; ) {

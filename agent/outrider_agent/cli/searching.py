@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from outrider_agent.cli import format as fmt
 from outrider_agent.cli import journal, transcript
+from outrider_agent.core import literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 #: A search answers after so long with what it has, and says where to go on.
 LONGEST_S = 0.5
 LOGS, CHUNKS = 5_000, 64
+#: After so many lines that hold what an expression needs and are no match, the rest is matched as it is.
+TRIED = 50
 #: A hit shows so many characters of its line.
 SHOWN = 400
 #: After a moment no more of the console is read than this.
@@ -66,22 +69,36 @@ class Wanted:
     def __init__(self, text: str, *, is_regex: bool) -> None:
         spelled = text.encode("utf-8", "surrogateescape")
         self._pattern = re.compile(spelled, re.IGNORECASE | re.MULTILINE) if is_regex else None
-        self._text = spelled.lower()
+        #: What is looked for, or what is in whatever is, the longest first.
+        self._texts = [one.encode("utf-8", "surrogateescape").lower() for one in (literals.needed(text) if is_regex else [text])]
 
     def ready(self, data: bytes) -> bytes:
         """The data as `find` takes it, of the same length: done once for many finds."""
-        return data if self._pattern is not None else data.lower()
+        return data.lower() if self._texts else data
 
     def find(self, data: bytes, start: int = 0, end: int = sys.maxsize) -> int:
         """Where it is first; -1 where it is not."""
         if self._pattern is None:
-            return data.find(self._text, start, end)
+            return data.find(self._texts[0], start, end)
+        end, tried = min(end, len(data)), 0
+        while self._texts and tried < TRIED:  # of most lines it is certain without a match that they do not hold it
+            at, *others = [data.find(one, start, end) for one in self._texts]
+            if min([at, *others]) < 0:
+                return -1
+            begin, stop = data.rfind(b"\n", start, at) + 1 or start, data.find(b"\n", at, end)
+            found = self._pattern.search(data, begin, end if stop < 0 else stop)
+            if found is not None:
+                return found.start()
+            if stop < 0:
+                return -1
+            start, tried = stop + 1, tried + 1
         found = self._pattern.search(data, start, end)
         return -1 if found is None else found.start()
 
     def is_in(self, data: bytes) -> bool:
-        """Is it in there?"""
-        return self.find(self.ready(data)) >= 0
+        """Is it in there? An expression may reach over several lines of a message."""
+        looked = self.ready(data)
+        return all(one in looked for one in self._texts) and (self._pattern is None or self._pattern.search(looked) is not None)
 
 
 def search(

@@ -53,9 +53,11 @@ def look(store: browsing.Browser, run_id: str, attempt: int | None = None) -> Se
     )
 
 
-def page(seen: Seen, now: int, *, drawn: bool) -> Safe:
-    """All of it. `drawn`: scripts will draw the log."""
-    still = join((_head(seen, now), tag("div", _main(seen, drawn=drawn), _side(seen), class_="columns")))
+def page(seen: Seen, now: int, *, drawn: bool, logs: bool = False) -> Safe:
+    """All of it. `drawn`: scripts will draw the log. `logs`: the log is what is asked for, it comes first."""
+    log = _log(seen, drawn=drawn)
+    columns = tag("div", tag("div", _metrics(seen), None if logs else log), _side(seen), class_="columns")
+    still = join((_head(seen, now), log if logs else None, columns))
     return join((tag("div", still, id="app"), markup.data("data", start(seen))))
 
 
@@ -91,26 +93,25 @@ def _head(seen: Seen, now: int) -> Safe:
     return join((tag("div", title, shell.run_pill(run), class_="heading"), about, facts, command, failed))
 
 
-def _main(seen: Seen, *, drawn: bool) -> Safe:
+def _metrics(seen: Seen) -> Safe:
     rows = [_series(one) for one in seen.series]
     heads = [
         tag("th", text, scope="col", class_=kind)
         for text, kind in (("Metric", None), ("Last", "right"), ("Least", "right"), ("Most", "right"))
     ]
     measured = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
-    none, silent = ("No metric yet.", "Nothing was logged or printed yet.")
-    if seen.run.ended is not None:
-        none, silent = ("No metric was logged.", "Nothing was logged or printed.")
+    none = "No metric yet." if seen.run.ended is None else "No metric was logged."
     nothing = tag("p", f'{none} A script logs one by extra={{"metrics": {{"loss": 0.3}}}} or run.log("loss", 0.3).', class_="dim pad")
+    return tag("section", tag("h2", "Metrics"), tag("div", measured if rows else nothing, class_="scroll card"))
+
+
+def _log(seen: Seen, *, drawn: bool) -> Safe:
+    silent = "Nothing was logged or printed yet." if seen.run.ended is None else "Nothing was logged or printed."
     entries = [entry for entry in seen.log.entries if entry.echo is None][-SCREEN if drawn else 0 :]
     lines = [line for entry in entries for line in _line(entry)]
-    log = tag("pre", *lines, class_="log") if lines else tag("p", silent, class_="dim pad")
+    log = tag("pre", tag("span", *lines), class_="log ended") if lines else tag("p", silent, class_="dim pad")
     raw = tag("a", "The whole console", href=f"/api/v1/runs/{seen.run.run_id}/console.txt", class_="button")
-    return tag(
-        "div",
-        tag("section", tag("h2", "Metrics"), tag("div", measured if rows else nothing, class_="scroll card")),
-        tag("section", tag("div", tag("h2", "Log"), raw, class_="heading"), _attempts(seen), tag("div", log, class_="card")),
-    )
+    return tag("section", tag("div", tag("h2", "Log"), raw, class_="heading"), _attempts(seen), tag("div", log, class_="card"))
 
 
 def _attempts(seen: Seen) -> Safe | None:

@@ -29,6 +29,8 @@ FIRST = {
     "charts": ("charts.js",),
     "images": ("images.js",),
 }
+#: The same of a comparison: compare.js has the other tabs itself.
+BESIDE = {tab: FIRST[tab] for tab in ("charts", "images")}
 
 
 class Pages:
@@ -80,14 +82,15 @@ class Pages:
         if run_id != given:
             raise web.HTTPSeeOther(shell.href(f"/runs/{run_id}", **{**request.query, "attempt": attempt}))
         seen = await self._context.read(onerun.look, store, run_id, attempt)
-        main = onerun.page(seen, time.time_ns(), drawn=self._context.assets.is_whole)
+        tab = request.query.get("tab", "overview")
+        main = onerun.page(seen, time.time_ns(), drawn=self._context.assets.is_whole, logs=tab == "logs")
         title = f"{fmt.one_line(seen.run.experiment)} #{seen.run.number}"
         crumbs = [
             ("Experiments", "/"),
             (fmt.one_line(seen.run.experiment), shell.href("/runs", experiment=seen.run.experiment)),
             (f"#{seen.run.number}", None),
         ]
-        first = FIRST.get(request.query.get("tab", "overview"), ())
+        first = FIRST.get(tab, ())
         return self._page(title, crumbs, main, modules=["run.js"], first=first, charts=True)
 
     async def compare(self, request: web.Request) -> web.Response:
@@ -99,7 +102,8 @@ class Pages:
         if len(runs) < 2:
             return self._page("Compare", crumbs, beside.nothing())
         found = await self._context.read(compare.comparison, self._context.store, self._context.given.blobs.path, runs, now)
-        return self._page("Compare", crumbs, beside.page(found, runs), modules=["compare.js"], charts=True)
+        first = BESIDE.get(request.query.get("tab", ""), ())
+        return self._page("Compare", crumbs, beside.page(found, runs), modules=["compare.js"], first=first, charts=True)
 
     async def _listed(self, request: web.Request, now: int) -> list[str]:
         """The first runs of a list. Raises `Wrong`."""
