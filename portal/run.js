@@ -1,7 +1,7 @@
 // A run's page: takes over from what the server made, puts it under tabs, and keeps it up to date.
 import { computed, signal } from "@preact/signals";
 import { render } from "preact";
-import { queried, setQuery } from "./address.js";
+import { queried, setQuery, withQuery } from "./address.js";
 import { Toast, tell } from "./dialogs.js";
 import { None } from "./empty.js";
 import { grouped } from "./format.js";
@@ -91,7 +91,7 @@ function Tabs() {
     document.getElementById(`tab-${next}`)?.focus();
   };
   return html`<div class="tabs" role="tablist" aria-label="Parts of the run" onKeyDown=${keyed}>
-    ${tabs.value.map(([name, title, count]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${`?tab=${name}`} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1} class=${count === 0 ? "none" : ""}
+    ${tabs.value.map(([name, title, count]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${withQuery({ tab: name })} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1} class=${count === 0 ? "none" : ""}
       onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))}>${title}${count ? html` <span class="count">${grouped(count)}</span>` : ""}</a>`)}
   </div>`;
 }
@@ -187,9 +187,7 @@ async function beside(isAfter) {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
-  const chosen = tabs.peek()[Number(event.key) - 1];
-  if (chosen) go(chosen[0]);
-  else if (event.key === "f") (tab.peek() === "logs" || go("logs"), view.toEnd());
+  if (event.key === "f") (tab.peek() === "logs" || go("logs"), view.toEnd());
   else if (event.key === "[" || event.key === "]") beside(event.key === "]");
   else if (event.key === "/") {
     event.preventDefault();
