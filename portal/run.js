@@ -9,6 +9,7 @@ import { html } from "./html.js";
 import { Later, prepare } from "./later.js";
 import { Log, LogView } from "./log.js";
 import { Metrics } from "./metrics-data.js";
+import { Pill } from "./pill.js";
 import { Head } from "./run-head.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
@@ -145,7 +146,7 @@ function Children({ run }) {
   const compared = new URLSearchParams({ parent: run.run_id, sort: "number", order: "up" });
   return html`<div class="heading"><span class="dim">by number</span><div class="tools"><a class="button" href=${`/compare?${compared}`}>Compare them</a><a class="button" href=${`/runs?parent=${run.run_id}&sort=number&order=up`}>As a list, with metrics</a></div></div>
     <div class="card scroll"><table class="list"><thead><tr><th scope="col">#</th><th scope="col">Run</th><th scope="col">Status</th></tr></thead>
-    <tbody>${[...kids].sort((one, other) => one.number - other.number).map((one) => html`<tr key=${one.run_id}><td class="figure"><a class="main" href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${one.name || one.run_id}</bdi></td><td class=${one.status.toLowerCase()}>${one.status}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${[...kids].sort((one, other) => one.number - other.number).map((one) => html`<tr key=${one.run_id}><td class="figure"><a class="main" href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${one.name || one.run_id}</bdi></td><td><${Pill} run=${one} /></td></tr>`)}</tbody></table></div>`;
 }
 
 async function readFiles() {
