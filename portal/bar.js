@@ -10,6 +10,7 @@ const TOLD_MS = 2000;
 const KEYS = [
   ["Everywhere", [[["?"], "these keys"], [["g", "e"], "experiments"], [["g", "r"], "all runs"], [["/"], "search on this page"], [["Tab"], "to the next thing that can be used"]]],
   ["In a list", [[["j"], "down"], [["k"], "up"], [["Enter"], "open"], [["x"], "choose a run, to compare, tag or delete"]]],
+  ["On a comparison", [[["1", "…", "4"], "its parts, as the tabs stand"]]],
   ["On a run", [[["1", "…", "8"], "its parts, as the tabs stand"], [["g", "m"], "metrics"], [["g", "l"], "logs; o overview, c charts, i images, f files, d details"], [["["], "the run before it in the experiment"], [["]"], "the run after it"], [["f"], "the end of the log, and stay there"]]],
   ["On a chart", [[["←"], "the crosshair to the left"], [["→"], "to the right"], [["Enter"], "pin the place"], [["0"], "the whole range"]]],
 ];
@@ -46,8 +47,8 @@ function dialog(title, ...content) {
 }
 
 function help() {
-  const isRun = document.getElementById("tab-overview") !== null;
-  const shown = KEYS.filter(([where]) => where === "Everywhere" || isRun !== (where === "In a list"));
+  const here = location.pathname === "/compare" ? "On a comparison" : document.getElementById("tab-overview") ? "On a run" : "In a list";
+  const shown = KEYS.filter(([where]) => where === "Everywhere" || where === here || (where === "On a chart" && here !== "In a list"));
   dialog("Keys", ...shown.map(([where, keys]) => {
     const rows = keys.map(([pressed, what]) => made("tr", made("th", ...pressed.flatMap((key) => [key === "…" ? "…" : made("kbd", key), " "])), made("td", what)));
     const table = made("table", made("caption", where), made("tbody", ...rows));
@@ -83,10 +84,16 @@ function key(event) {
   if (document.querySelector("dialog[open]")) return;
   if (isAfterG && place) {
     event.stopImmediatePropagation();
-    if (place.startsWith("#")) document.querySelector(place)?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+    if (place.startsWith("#")) press(place);
     else location.assign(place);
   } else if (event.key === "g") gone = event.timeStamp;
   else if (event.key === "?") help();
+  else if (/^[1-9]$/.test(event.key)) press(`[role=tab]:nth-of-type(${event.key})`);
+}
+
+/** A tab, as a click on it. @param {string} selector */
+function press(selector) {
+  document.querySelector(selector)?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
 }
 
 addEventListener("keydown", key, { capture: true });

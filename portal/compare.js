@@ -2,8 +2,8 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { queried, setQuery } from "./address.js";
-import { plain, plural, value } from "./format.js";
+import { queried, setQuery, withQuery } from "./address.js";
+import { local, plain, plural, value } from "./format.js";
 import { html } from "./html.js";
 import { Later, prepare } from "./later.js";
 import { element } from "./log-line.js";
@@ -39,7 +39,7 @@ function App() {
     <div class="heading"><h1>Compare ${plural(data.runs.length, "run")}</h1></div>
     ${data.comparison.sentence && html`<p class="about">${plain(data.comparison.sentence)}</p>`}
     <div class="tabs" role="tablist" aria-label="Parts of the comparison">
-      ${TABS.map(([name = "", title]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${`?tab=${name}`} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1}
+      ${TABS.map(([name = "", title]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${withQuery({ tab: name })} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1}
         onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))} onKeyDown=${keyed}>${title}</a>`)}
     </div>
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab.value}`}>
@@ -81,10 +81,15 @@ function Differences() {
     ${data.comparison.code.length > 0 && html`<${Code} />`}`;
 }
 
+/** A moment as everywhere else on the pages. @param {any} one */
+function shown(one) {
+  return typeof one === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(one) ? local(one) : value(one);
+}
+
 /** @param {{ row: Difference }} props */
 function Row({ row }) {
   return html`<tr class=${row.differs ? "differs" : ""}><th scope="row"><bdi>${plain(row.name)}</bdi></th>
-    ${row.values.map((one, place) => html`<td class=${`${typeof one === "number" ? "right figure" : ""} ${row.best === place ? "top" : ""}`}>${one === null ? html`<span class="dim">-</span>` : html`<bdi>${value(one)}</bdi>`}${row.best === place && html`<span class="dim small"> best</span>`}</td>`)}</tr>`;
+    ${row.values.map((one, place) => html`<td class=${`${typeof one === "number" ? "right figure" : ""} ${row.best === place ? "top" : ""}`}>${one === null ? html`<span class="dim">-</span>` : html`<bdi>${shown(one)}</bdi>`}${row.best === place && html`<span class="dim small"> best</span>`}</td>`)}</tr>`;
 }
 
 /** The code that changed between neighbours. */

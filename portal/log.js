@@ -50,8 +50,8 @@ export class LogView {
     return this.window ? this.window.lines : this.transcript.lines;
   }
 
-  /** Shows what stands around a moment. @param {number} at milliseconds @param {string} [text] what the line begins with that is meant @param {string} [place] or where it is: ATTEMPT.STREAM.OFFSET */
-  async goTo(at, text = "", place = "") {
+  /** Shows what stands around a moment. @param {number} at milliseconds @param {string} [text] what the line begins with that is meant @param {string} [place] or where it is: ATTEMPT.STREAM.OFFSET, or its id @param {boolean} [push] is it a step that the way back undoes? */
+  async goTo(at, text = "", place = "", push = true) {
     const query = new URLSearchParams({ at: String(at), limit: String(AROUND) });
     if (this.attempt !== null) query.set("attempt", String(this.attempt));
     if (/^\d+\.\w+\.\d+$/.test(place)) query.set("line", place);
@@ -61,10 +61,10 @@ export class LogView {
     this.follow = false;
     this.filter = { ...this.filter, text: "", level: 0 };
     this.window = { lines: [...ending.lines, ...ending.open], at };
-    setQuery({ at: String(at), line: place });
-    this.redraw();
     const later = this.window.lines.filter((one) => !one.echo && Date.parse(one.time) >= at);
-    const line = holding(this.window.lines, place) ?? later.find((one) => one.message.startsWith(text)) ?? later[0];
+    const line = this.window.lines.find((one) => one.id === place) ?? holding(this.window.lines, place) ?? later.find((one) => one.message.startsWith(text)) ?? later[0];
+    setQuery({ at: String(at), line: line?.id ?? place, find: null, level: null }, push);
+    this.redraw();
     const row = line && this.rows.get(line.id);
     row?.classList.add("found");
     if (row && this.box) this.box.scrollTop = row.offsetTop - this.box.clientHeight / 2;
@@ -236,8 +236,16 @@ export function Log({ view, isOver }) {
   }, [view]);
   const [hits, setHits] = useState(/** @type {Hits | null} */ (null));
   useEffect(() => {
-    const at = Number(queried("at"));
-    if (at && view.window?.at !== at) view.goTo(at, "", queried("line"));
+    const look = () => {
+      const at = Number(queried("at"));
+      view.fromAddress();
+      if (at) view.goTo(at, "", queried("line"), false);
+      else if (view.window) view.toEnd();
+      else if (view.box) view.redraw(), view.onchange();
+    };
+    if (Number(queried("at")) && view.window?.at !== Number(queried("at"))) look();
+    addEventListener("popstate", look);
+    return () => removeEventListener("popstate", look);
   }, [view]);
   const total = view.shown.filter((line) => !line.echo).length;
   const note = view.count === total || view.filter.stream !== "all" ? "" : `${view.count} of ${total} lines`;

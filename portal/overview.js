@@ -58,7 +58,9 @@ function Happened({ run, series, go }) {
 
 /** @param {{ run: Run, series: Series[], go: (tab: string) => void }} props */
 function KeyMetrics({ run, series, go }) {
-  const numbers = series.filter((one) => one.kind !== "text");
+  // What a script logs is what it means; the same read from its output is told beside it under Metrics.
+  const logged = new Set(series.filter((one) => one.source !== "printed").map((one) => one.name));
+  const numbers = series.filter((one) => one.kind !== "text" && !(one.source === "printed" && logged.has(one.name)));
   const shown = [...numbers].sort((one, other) => Number(Boolean(other.best)) - Number(Boolean(one.best))).slice(0, CARDS);
   const [sparks, setSparks] = useState(/** @type {Record<string, (number | null)[]>} */ ({}));
   const total = Math.floor(Math.log2(1 + shown.reduce((sum, one) => sum + one.count, 0)));
@@ -147,5 +149,5 @@ function Models({ models }) {
 function Children({ kids, run }) {
   if (!kids.length) return null;
   return html`<section class="card" aria-label="Child runs"><h2><a href=${`/runs?parent=${run.run_id}`}>Child runs <span class="dim">${grouped(kids.length)}</span></a></h2>
-    <table class="pairs files"><tbody>${kids.slice(0, 50).map((one) => html`<tr><td class="figure"><a href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${plain(one.name || one.run_id)}</bdi></td><td>${one.status}</td></tr>`)}</tbody></table></section>`;
+    <table class="pairs files"><tbody>${kids.slice(0, 50).map((one) => html`<tr><td class="figure"><a href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${plain(one.name || one.run_id)}</bdi></td><td class="word">${one.status}</td></tr>`)}</tbody></table></section>`;
 }

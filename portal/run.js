@@ -1,7 +1,7 @@
 // A run's page: takes over from what the server made, puts it under tabs, and keeps it up to date.
 import { computed, signal } from "@preact/signals";
 import { render } from "preact";
-import { queried, setQuery } from "./address.js";
+import { queried, setQuery, withQuery } from "./address.js";
 import { Toast, tell } from "./dialogs.js";
 import { None } from "./empty.js";
 import { grouped } from "./format.js";
@@ -9,6 +9,7 @@ import { html } from "./html.js";
 import { Later, prepare } from "./later.js";
 import { Log, LogView } from "./log.js";
 import { Metrics } from "./metrics-data.js";
+import { Pill } from "./pill.js";
 import { Head } from "./run-head.js";
 import { listen } from "./stream.js";
 import { start } from "./times.js";
@@ -91,7 +92,7 @@ function Tabs() {
     document.getElementById(`tab-${next}`)?.focus();
   };
   return html`<div class="tabs" role="tablist" aria-label="Parts of the run" onKeyDown=${keyed}>
-    ${tabs.value.map(([name, title, count]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${`?tab=${name}`} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1} class=${count === 0 ? "none" : ""}
+    ${tabs.value.map(([name, title, count]) => html`<a role="tab" key=${name} id=${`tab-${name}`} href=${withQuery({ tab: name })} aria-selected=${tab.value === name} aria-controls="panel" tabindex=${tab.value === name ? 0 : -1} class=${count === 0 ? "none" : ""}
       onClick=${(/** @type {MouseEvent} */ event) => event.ctrlKey || event.metaKey || (event.preventDefault(), go(name))}>${title}${count ? html` <span class="count">${grouped(count)}</span>` : ""}</a>`)}
   </div>`;
 }
@@ -145,7 +146,7 @@ function Children({ run }) {
   const compared = new URLSearchParams({ parent: run.run_id, sort: "number", order: "up" });
   return html`<div class="heading"><span class="dim">by number</span><div class="tools"><a class="button" href=${`/compare?${compared}`}>Compare them</a><a class="button" href=${`/runs?parent=${run.run_id}&sort=number&order=up`}>As a list, with metrics</a></div></div>
     <div class="card scroll"><table class="list"><thead><tr><th scope="col">#</th><th scope="col">Run</th><th scope="col">Status</th></tr></thead>
-    <tbody>${[...kids].sort((one, other) => one.number - other.number).map((one) => html`<tr key=${one.run_id}><td class="figure"><a class="main" href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${one.name || one.run_id}</bdi></td><td class=${one.status.toLowerCase()}>${one.status}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${[...kids].sort((one, other) => one.number - other.number).map((one) => html`<tr key=${one.run_id}><td class="figure"><a class="main" href=${`/runs/${one.run_id}`}>#${one.number}</a></td><td><bdi>${one.name || one.run_id}</bdi></td><td><${Pill} run=${one} /></td></tr>`)}</tbody></table></div>`;
 }
 
 async function readFiles() {
@@ -187,9 +188,7 @@ async function beside(isAfter) {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
-  const chosen = tabs.peek()[Number(event.key) - 1];
-  if (chosen) go(chosen[0]);
-  else if (event.key === "f") (tab.peek() === "logs" || go("logs"), view.toEnd());
+  if (event.key === "f") (tab.peek() === "logs" || go("logs"), view.toEnd());
   else if (event.key === "[" || event.key === "]") beside(event.key === "]");
   else if (event.key === "/") {
     event.preventDefault();

@@ -141,7 +141,7 @@ function PurgeDialog() {
     tell(wrong || `${plural(chosen.length, "run")} purged.`);
   };
   return html`<${Dialog} title=${`Purge ${plural(chosen.length, "run")}?`} close=${closed}>
-    <p>Everything of them goes, for good: metrics, logs, and files that no other run has.</p>
+    <p>Everything of ${chosen.length === 1 ? "it" : "them"} goes, for good: metrics, logs, and files that no other run has.</p>
     <div class="tools"><button type="button" class="stop" onClick=${purge}>Purge for good</button><button type="button" onClick=${closed}>Leave them</button></div>
   <//>`;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import gzip
 import io
@@ -119,6 +120,17 @@ def test_a_run_that_is_there_is_left_as_it_is_and_one_that_was_deleted_comes_bac
     assert code == 0
     assert out.startswith("run r1 is ridge#1, with ")
     assert everything(home) == before
+
+
+def test_a_run_that_was_deleted_where_it_was_exported_is_there_where_it_is_taken_in(tmp_path):
+    """It was taken in as a deleted one: no list had it, and the agent would soon have purged it."""
+    first, second = filled(tmp_path / "one"), Home(tmp_path / "two")
+    with contextlib.closing(first.tables()) as connection, connection:
+        connection.execute("UPDATE runs SET removed = ?", (START,))
+    exported(first, tmp_path / "r1.zip")
+    take(tmp_path / "r1.zip", second)
+    with reading.Reader(second.path / "outrider.db") as store:
+        assert [run.run_id for run in store.runs()] == ["r1"]
 
 
 def test_a_number_that_is_taken_becomes_the_next_one(tmp_path, capsys):

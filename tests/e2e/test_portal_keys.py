@@ -36,6 +36,10 @@ def test_the_question_mark_tells_the_keys_and_they_lead_everywhere(portal, windo
         assert page.locator("tr.chosen").count() == 0
         page.keyboard.press("Escape")
         seen.wait("document.querySelector('dialog') === null")
+    page.keyboard.press("4")
+    seen.wait("location.search.endsWith('tab=logs')")
+    address = page.get_attribute("#tab-charts", "href")
+    assert IDS[1] in address, "a tab that is opened in another window is of the same runs"
     page.click("#keys")
     seen.wait("document.querySelector('dialog[open]') !== null")
     seen.shot("keys")

@@ -27,6 +27,15 @@ for epoch in range(1, 4):
 """
 
 
+BOTH = r"""
+import outrider
+run = outrider.start_run()
+for step in range(3):
+    run.log("loss", 1 / (step + 1), step=step)
+    print(f"step {step}: loss={1 / (step + 1):.2f}, speed={step}")
+"""
+
+
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
     """Runs of a script that knows nothing of anybody; in two experiments, for a rule is an experiment's."""
@@ -36,6 +45,7 @@ def portal(tmp_path_factory):
         made.run(SCRIPT, tmp_path_factory.mktemp("prints"), experiment=experiment, name="prints")
     for name in ("one", "two"):
         made.run(EPOCHS, tmp_path_factory.mktemp("epochs"), experiment="epochs", name=name)
+    made.run(BOTH, tmp_path_factory.mktemp("both"), experiment="both", name="both")
     made.flush()
     yield made
     made.stop()
@@ -139,3 +149,14 @@ def test_printed_series_have_an_axis_of_epochs(portal, window):
             for epoch in epochs:
                 page.keyboard.press("ArrowLeft")
                 chart.locator(".readout").get_by_text(re.compile(rf"epoch {re.escape(epoch)}(?![.\d])")).wait_for()
+
+
+def test_what_is_logged_and_printed_is_one_key_metric(portal, window):
+    """The script's own number is the key metric of its name; that which was read from its output stands beside it under Metrics."""
+    run = run_of(portal, "both")
+    assert sorted((one["name"], one["source"]) for one in portal.api(f"/runs/{run}/metrics") if one["name"] == "loss") == [
+        ("loss", "call"), ("loss", "printed"),
+    ]  # fmt: skip
+    page = window().open(f"/runs/{run}")
+    page.locator(".keytile h3", has_text="speed").wait_for()
+    assert page.locator(".keytile h3", has_text="loss").count() == 1

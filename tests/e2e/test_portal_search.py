@@ -32,6 +32,8 @@ def portal(tmp_path_factory):
     for at in range(0, len(loud), 50_000):  # thousands of lines of one moment, cut anywhere
         chunk = {"k": "c", "t": START + at, "f": 1, "o": at, "d": loud[at : at + 50_000]}
         made.write("loud", "keeper-1-aaaaaaaa", chunk)
+    crowd = [{"k": "l", "t": START + number, "lv": 20, "lg": "train", "msg": f"crowded {number}"} for number in range(100)]
+    made.write("crowd", "py-1-aaaaaaaa", *crowd)
     made.ingest()
     running = Portal(home).start(OUTRIDER_PORTAL_PORT="0")
     yield running
@@ -121,3 +123,21 @@ def test_a_hit_is_shown_where_it_stands(portal, window):
     page.click("button:text('To the end ↓')")
     page.locator(".log .line", has_text=f"line {LINES - 1} of it").wait_for()
     seen.wait("!location.search.includes('at=')")
+
+
+def test_a_link_to_a_record_leads_to_that_record_and_the_way_back_to_the_search(portal, window):
+    """A hundred records of one millisecond: the address names the one that was chosen, not only its time."""
+    seen = window()
+    page = seen.open("/runs/crowd?tab=logs")
+    page.fill("#search", "crowded 7")
+    page.click("button:text('Search all')")
+    page.click(".hits button:has-text('crowded 77')")
+    page.locator(".line.found", has_text="crowded 77").wait_for()
+    again = window().open(page.url.removeprefix(portal.url))
+    again.locator(".line.found", has_text="crowded 77").wait_for()
+    page.click(".hits button:has-text('crowded 78')")
+    page.locator(".line.found", has_text="crowded 78").wait_for()
+    page.go_back()
+    page.locator(".line.found", has_text="crowded 77").wait_for()
+    page.go_back()
+    seen.wait("document.getElementById('search').value === 'crowded 7' && document.querySelectorAll('.log .line').length === 11")

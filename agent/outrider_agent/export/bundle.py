@@ -99,6 +99,7 @@ def take(path: Path, store: Path, blobs: protocols.Blobs) -> Taken:
         _check_new(store, about.run_id)
         _bring_up_to_date(alone, path)
         foreign.check_store(alone, about.run_id, path)
+        _restore(alone)
         kept = _keep_blobs(packed, path, blobs, [BLOBS + sha for sha in _named(alone)], store.parent)
         sqlite.SqliteStore(store).close()  # makes it, or brings it up to date
         number = _commit(store, alone, about.run_id)
@@ -187,6 +188,12 @@ def _bring_up_to_date(alone: Path, path: Path) -> None:
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
     except (errors.Unavailable, errors.Rejected, sqlite3.Error) as exc:
         raise errors.OutriderError(f"{path} is damaged: the store in it cannot be read; nothing was changed: export the run again") from exc
+
+
+def _restore(alone: Path) -> None:
+    """One that was deleted where it was exported: who takes it in wants it, and the agent would purge it before it was seen."""
+    with contextlib.closing(sqlite3.connect(alone)) as connection, connection:
+        connection.execute("UPDATE runs SET removed = NULL")
 
 
 def _check_new(store: Path, run_id: str) -> None:
