@@ -105,6 +105,7 @@ export class LogView {
     if (news.skipped) this.isComplete = false;
     const { taken, came, forgotten } = this.transcript.add(news);
     if (!this.box || this.window) return this.onchange();
+    if (news.gone?.length || news.back?.length) return this.redraw();
     for (const line of [...taken, ...forgotten]) {
       if (this.wants(line)) this.count -= 1;
       this.rows.get(line.id)?.remove();

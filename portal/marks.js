@@ -82,11 +82,20 @@ export class Marks {
     /** @type {Map<Line, Read[]>} */
     const found = new Map();
     for (const one of answer?.ok ? /** @type {Read[]} */ (await answer.json()) : []) {
-      const line = lines.find(({ offset = 0, length = 1 }) => offset <= one.offset && one.offset < offset + length);
+      const line = holder(lines, one);
       if (line) found.set(line, [...(found.get(line) ?? []), one]);
     }
     return found;
   }
+}
+
+/** The line that shows what a point was read from. Rows that were drawn over one another have their bytes among one another: it is the one that was written last there. @param {Line[]} lines of one stream @param {Read} one */
+function holder(lines, one) {
+  const near = lines.filter(({ offset = 0, length = 1 }) => offset <= one.offset && one.offset < offset + length);
+  const end = one.offset + one.length;
+  const last = (/** @type {Line} */ line) => Math.max(-1, ...(line.writes ?? []).filter((at) => at <= end));
+  const drawn = near.filter((line) => last(line) > one.offset);
+  return drawn.length ? drawn.reduce((best, line) => (last(line) > last(best) ? line : best)) : near.find((line) => !line.writes);
 }
 
 /** Its attempt and its stream. @param {Line} line */

@@ -12,6 +12,8 @@ export class Transcript {
     this.lines = [];
     /** The lines that have no end yet. @type {Line[]} */
     this.open = [];
+    /** Lines that were here until they were drawn over, by their ids. @type {Set<string>} */
+    this.away = new Set();
   }
 
   /**
@@ -19,11 +21,24 @@ export class Transcript {
    * @param {LineNews} news @returns {{ taken: Line[], came: Line[], forgotten: Line[] }}
    */
   add(news) {
+    this.redraw(news.gone ?? [], news.back ?? []);
     const from = news.skipped ? 0 : this.place(news);
     const taken = this.lines.splice(from);
     this.lines.push(...news.lines);
     this.open = news.open;
     return { taken, came: news.lines, forgotten: this.lines.splice(0, this.lines.length - MOST) };
+  }
+
+  /** Takes lines out that are drawn over, and puts those back that were; what is older than all that is here stays away. @param {string[]} gone @param {Line[]} back */
+  redraw(gone, back) {
+    const away = new Set([...gone, ...back.map((line) => line.id)]);
+    if (!away.size) return;
+    for (const line of this.lines) if (away.has(line.id)) this.away.add(line.id);
+    this.lines = this.lines.filter((line) => !away.has(line.id));
+    for (const line of back) {
+      const place = this.lines.findIndex((other) => other.time > line.time || (other.time === line.time && isAfter(other, line)));
+      if (place || this.away.has(line.id)) this.lines.splice(place < 0 ? this.lines.length : place, 0, line);
+    }
   }
 
   /** Where what came begins. @param {LineNews} news */
@@ -40,4 +55,9 @@ export class Transcript {
     const last = this.lines.findLastIndex((line) => read.has(line.id));
     this.lines = [...ending.lines, ...this.lines.slice(last + 1)];
   }
+}
+
+/** Of one stream: further down? @param {Line} one @param {Line} other */
+function isAfter(one, other) {
+  return one.stream === other.stream && (one.offset ?? 0) > (other.offset ?? 0);
 }

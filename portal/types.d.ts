@@ -40,9 +40,10 @@ export interface Line {
   id: string; time: string; stream: "stdout" | "stderr" | "log"; level: string | null; logger: string | null; message: string;
   levelno?: number; exception?: { traceback?: string } | null; stack?: string | null; metrics?: Record<string, Value>; step?: number;
   echo?: boolean; echo_of?: number; partial?: boolean; attempt?: number; offset?: number; length?: number;
+  writes?: number[];
 }
 export interface Ending { lines: Line[]; open: Line[]; whole: boolean; since: string }
-export interface LineNews { first: string | null; lines: Line[]; open: Line[]; skipped: boolean }
+export interface LineNews { first: string | null; lines: Line[]; open: Line[]; skipped: boolean; gone?: string[]; back?: Line[] }
 
 export interface File { path: string; size: number; version: number; time: string; url: string; sha256: string; observed: boolean }
 

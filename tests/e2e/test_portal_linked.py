@@ -65,6 +65,37 @@ def test_the_page_tells_what_the_command_tells(portal, window, tmp_path, setup):
     assert page.evaluate(SHOWN) == expected
 
 
+def test_lines_of_long_ago_that_are_drawn_over_are_in_one_place(portal, window):
+    """While they are drawn they are below; then where they were, as they were left; a reload shows the same."""
+    pieces = ["begin\nouter 0\nin between\n", "\rinner 1\x1b[2A\router 1", "\n\n\n\nafter\n", "end\n"]
+    offsets = [len("".join(pieces[:place])) for place in range(len(pieces))]
+
+    def write(number):
+        chunk = {"k": "c", "t": START + number * 60 * SECOND, "f": 1, "o": offsets[number], "d": pieces[number]}
+        portal.home.write("redrawn", "keeper-1-bbbbbbbb", chunk, experiment="redrawn")
+
+    def texts():
+        return [text.partition(" 1 earlier")[0] for _, text in page.evaluate(SHOWN) if text]
+
+    write(0)
+    portal.flush()
+    seen = window()
+    page = seen.open("/runs/redrawn?tab=logs")
+    seen.wait("document.getElementById('live').dataset.state === 'live'")
+    assert texts() == ["begin", "outer 0", "in between"]
+    write(1)
+    until(lambda: texts() == ["begin", "outer 1", "in between", "inner 1"], PATIENCE_S)
+    write(2)
+    until(lambda: texts()[-1:] == ["after"], PATIENCE_S)
+    write(3)
+    until(lambda: texts()[-1:] == ["end"], PATIENCE_S)
+    live = texts()
+    page.reload()
+    seen.wait("document.getElementById('live').dataset.state === 'live'")
+    assert texts() == live
+    assert live[:2] == ["begin", "outer 1"]
+
+
 def resumed(home, run):
     """Two attempts, each with a record, its print and a line of its own."""
     for attempt in (1, 2):

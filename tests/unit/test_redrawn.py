@@ -18,6 +18,7 @@ from test_frames import PIECES
 from tqdm import tqdm
 
 from outrider_agent.cli import transcript
+from outrider_agent.core import extract
 
 COLUMNS = 100
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -119,6 +120,38 @@ def test_colours_are_kept_and_earlier_states_too():
     (bar,) = [line for line in transcript.lines(chunks(CASES["bars that go"], [50])) if "epochs" in line.text]
     assert sorted({re.search(r"(\d)/3", state)[1] for state in bar.text.split("\r")}) == ["0", "1", "2", "3"]
     assert any("\x1b[31m" in text for text in told(CASES["a live table"]))
+
+
+def with_metrics():
+    """Two rows with a metric each, as tqdm draws them, the lower one more often; then as rich does."""
+    text = "begin\n\repochs 0/3 auc=0.5"
+    for n in range(9):
+        text += f"\n\rbatches {n}/9 loss=0.{n}5\x1b[A" + (f"\repochs {n // 3}/3 auc=0.{n // 3}5" if n % 3 == 2 else "")
+    text += "\n\n\nbetween\n"
+    for n in range(9):
+        text += (
+            "\r\x1b[2K\x1b[1A\x1b[2K" * (n > 0)
+            + f"epochs {n // 3}/3 \x1b[32mauc=0.{n // 3}5\x1b[0m\nbatches {n}/9 \x1b[31mloss=0.{n}5\x1b[0m"
+        )
+    return f"{text}\nend\n".replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize("sizes", [(1 << 20,), (37,)], ids=["at once", "in pieces"])
+def test_what_was_read_from_a_row_is_known_to_be_of_that_row(sizes):
+    """Though the bytes of both lie among one another: it is the row that was written last before the reading's end."""
+    data = with_metrics()
+    lines = list(transcript.lines(chunks(data, sizes)))
+    found = extract.Extractor().read(data)
+    assert {name for one in found for name in one.metrics} == {"auc", "loss"}
+    wrong = 0
+    for one in found:
+        near = [line for line in lines if line.offset <= one.offset < line.offset + line.length]
+        end = one.offset + one.length
+        drawn = [line for line in near if max((at for at in line.writes if at <= end), default=-1) > one.offset]
+        holder = max(drawn, key=lambda line: max(at for at in line.writes if at <= end)) if drawn else near[0]
+        assert f"{next(iter(one.metrics))}=" in holder.text
+        wrong += f"{next(iter(one.metrics))}=" not in near[0].text
+    assert wrong > 5, "the first row that has these bytes is often another"
 
 
 def test_while_lines_are_drawn_over_they_are_open():

@@ -44,6 +44,11 @@ class Shown:
         self.entries, self.open = [], []
 
     def take(self, change):
+        away = {*change.gone, *(entry.id for entry in change.back)}
+        self.entries = [one for one in self.entries if one.id not in away]
+        for entry in change.back:
+            place = next((place for place, one in enumerate(self.entries) if one.time > entry.time), len(self.entries))
+            self.entries.insert(place, entry)
         if change.first is not None:
             told = {change.first, *(entry.id for entry in change.entries)}
             del self.entries[next((place for place, one in enumerate(self.entries) if one.id in told), len(self.entries)) :]
@@ -76,6 +81,36 @@ def test_what_is_shown_live_is_what_is_read_at_the_end(home, seed):
     assert any(entry.echo is not None for entry in whole)
     assert [(one.id, one.text, one.echo) for one in seen.entries] == [(one.id, one.text, one.echo) for one in whole if one.is_whole]
     assert [one.text for one in seen.open] == [one.text for one in whole if not one.is_whole]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_that_are_drawn_over_for_long_are_in_one_place(home, seed):
+    """Law: at each moment what is shown live is what somebody sees who opens the page then, however long ago a line was told."""
+    choose = random.Random(seed)
+    made = Home(home)
+    pieces = ["begin\n", "outer 0\n", "said in between\n"]
+    pieces += [piece for n in range(8) for piece in (f"\rinner {n}{2 * UP}", f"\router {n}", "\n\n")]
+    pieces += ["\nafter all\n", "more\n", f"{2 * UP}\rafter nothing\n\n", "end\n", "end of all\n"]
+    made.write("drawn", "keeper-1-bbbbbbbb", own=False)
+    made.ingest()
+    with browsing.Browser(made.path / "outrider.db") as store:
+        seen, keys, at, offset = Shown(), (0, 0), START, 0
+        teller = weaving.Weaving(store, "drawn")
+        teller.go_on(*keys)
+        for piece in pieces:
+            at += choose.choice([1, 7, 60]) * 1_000_000_000
+            made.write("drawn", "keeper-1-bbbbbbbb", {"k": "c", "t": at, "f": 1, "o": offset, "d": piece}, own=False)
+            made.ingest()
+            offset += len(piece)
+            if choose.random() < 0.2:
+                teller = weaving.Weaving(store, "drawn")
+                teller.go_on(*keys)
+            came = store.since("drawn", *keys, {})
+            seen.take(teller.add(came.logs, came.console))
+            keys = (keys[0], came.console[-1].key)
+            whole = journal.tail(store, "drawn", 10_000, with_echoes=True)
+            assert [(one.id, one.text) for one in seen.entries] == [(one.id, one.text) for one in whole if one.is_whole], piece
+            assert [one.text for one in seen.open] == [one.text for one in whole if not one.is_whole], piece
 
 
 def test_a_long_logs_end_is_told_as_within_the_whole(home):

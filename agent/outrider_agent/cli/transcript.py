@@ -58,7 +58,8 @@ class Chunk(Protocol):
 class Line(NamedTuple):
     """
     A line of the console, without its newline. `whole` is False for one that has no end (yet). Its bytes, the newline too, are `length`
-    ones from `offset` on in the raw stream. `again`: a line of that place was told before; this is what it has become.
+    ones from `offset` on in the raw stream. `again`: a line of that place was told before; this is what it has become. `writes`: of one
+    that was drawn over, behind which bytes of the stream its last states stand.
     """
 
     time: int
@@ -69,6 +70,7 @@ class Line(NamedTuple):
     length: int = 0
     attempt: int = 1
     again: bool = False
+    writes: tuple[int, ...] = ()
 
 
 class _Stream:
@@ -192,7 +194,7 @@ class Assembler:
 
 def _told(which: tuple[int, int], one: redrawn.Drawn, *, whole: bool) -> Line:
     attempt, fd = which
-    return Line(one.time, stream(fd), one.text, whole, one.start, one.stop - one.start, attempt, again=one.is_again)
+    return Line(one.time, stream(fd), one.text, whole, one.start, one.stop - one.start, attempt, one.is_again, one.writes)
 
 
 def _drawn(one: redrawn.Drawn | Line) -> redrawn.Drawn:

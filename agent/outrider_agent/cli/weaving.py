@@ -3,7 +3,8 @@ A run's log while it grows: what came is woven in by time, and what that changes
 
 Records and the console come by different streams, so a record may be read after its own print. It is put where it belongs, and everything
 from there on is told again; whoever shows it takes the end away and puts the new one there. What is older than `LATE_NS`, or further up
-than `UNSETTLED`, stays as it was told. Memory and the work of a look are bounded.
+than `UNSETTLED`, stays as it was told, but for lines that were drawn over: they are taken out by their names, and put back where they
+belong when that is over. Memory and the work of a look are bounded.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ class Change(NamedTuple):
     """
     What to show: `entries` at the end, after everything from the entry of id `first` on has been taken away (None: nothing is).
 
-    `open`: the lines without an end yet, below all that.
+    `open`: the lines without an end yet, below all that. `gone`: ids of lines further up that are drawn over now, and go; `back`: lines
+    that come back further up as they were left, by their time.
     """
 
     first: str | None
     entries: list[journal.Entry]
     open: list[journal.Entry]
+    gone: list[str]
+    back: list[journal.Entry]
 
 
 class Weaving:
@@ -52,6 +56,7 @@ class Weaving:
         self._settled, self._told = echoes.Echoes(), echoes.Echoes()
         self._unsettled: collections.deque[journal.Entry] = collections.deque()
         self._taken: set[str] = set()  # what was told, and is open again
+        self._gone: set[str] = set()  # what was told long ago, and is open again
         self._is_sure = False
 
     def go_on(self, log: int, console: int) -> None:
@@ -78,10 +83,15 @@ class Weaving:
             self._prints.look()
         came = [journal.Entry(one.time, record=one) for one in logs] + [journal.Entry(one.time, line=one) for one in lines]
         before = list(self._unsettled)
-        opened = {entry.id for entry in self._open()}  # what is drawn over is open again
+        open_now = self._open()
+        opened = {entry.id for entry in open_now}  # what is drawn over is open again
         known = self._taken.union(entry.id for entry in before)
         self._taken = opened & known.union(entry.id for entry in came)
-        came = sorted((entry for entry in _placed(came, known) if entry.id not in opened), key=journal.when)
+        again = {entry.id for entry in (*open_now, *came) if _is_again(entry)} - known
+        gone, self._gone = sorted(again - self._gone), again & opened
+        came = [entry for entry in came if entry.id not in opened]
+        back = [entry for entry in came if entry.id in again and (not before or entry.time < before[0].time)]
+        came = sorted((entry for entry in came if entry not in back), key=journal.when)
         place = bisect.bisect_right(before, came[0].time, key=journal.when) if came else len(before)
         new = opened.union(entry.id for entry in came)
         old = [entry for entry in before if entry.id not in new]  # the others have become something else
@@ -91,12 +101,14 @@ class Weaving:
         else:
             self._unsettled.extend(self._marked(came))
         after = list(self._unsettled)
-        kept = next((index for index, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), len(before))
+        kept = next(
+            (index for index, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after))
+        )
         if not self._is_sure:
             kept, self._is_sure = 0, True
         self._settle()
         first = before[kept].id if kept < len(before) else None
-        return Change(first, after[kept:], self._open())
+        return Change(first, after[kept:], self._open(), gone, back)
 
     def _marked(self, entries: list[journal.Entry]) -> list[journal.Entry]:
         return [journal.mark(entry, self._told, self._prints) for entry in entries]
@@ -111,16 +123,5 @@ class Weaving:
         return [journal.mark(journal.Entry(line.time, line=line), seen, self._prints) for line in self._assembler.open()]
 
 
-def _placed(came: list[journal.Entry], known: set[str]) -> list[journal.Entry]:
-    """
-    Lines that come again take the place of what they had been. What was told too long ago to be taken back stays as it was: what has become
-    of it is told as a line of its own, at the end.
-    """
-    last = max((entry.time for entry in came), default=0)
-    found = []
-    for entry in came:
-        if entry.line is not None and entry.line.again and entry.id not in known:
-            found.append(journal.Entry(last, line=entry.line._replace(time=last, offset=entry.line.offset + 1, again=False)))
-        else:
-            found.append(entry)
-    return found
+def _is_again(entry: journal.Entry) -> bool:
+    return entry.line is not None and entry.line.again

@@ -50,7 +50,10 @@ def height(data: bytes) -> int:
 
 
 class Drawn(NamedTuple):
-    """A line: its text, its earlier states before it, each ended by a carriage return; its place; was it told before the region began?"""
+    """
+    A line: its text, its earlier states before it, each ended by a carriage return; its place; was it told before the region began?
+    `writes`: behind which bytes of the stream its last states stand, for the bytes of several rows lie among one another.
+    """
 
     text: str
     start: int
@@ -58,16 +61,18 @@ class Drawn(NamedTuple):
     time: int
     is_again: bool
     row: frames.Row
+    writes: tuple[int, ...] = ()
 
 
 class Painted(frames.Row):
     """A row whose cells know their colours, and that knows what it was."""
 
-    __slots__ = ("is_cleared", "is_new", "past")
+    __slots__ = ("is_cleared", "is_new", "past", "writes")
 
     def __init__(self, start: int) -> None:
         super().__init__(start)
         self.past: list[str] = []
+        self.writes: list[int] = []
         self.is_cleared = self.is_new = False  # blanks were written over all of it; something else has been written there since
 
     def text(self) -> str:
@@ -89,6 +94,14 @@ class Painted(frames.Row):
         last = self.text()
         before = self.past[:-1] if self.past and self.past[-1] == last else self.past
         return "\r".join([*before, last]) if last.strip() else ""
+
+    def note(self, at: int, *, goes_on: bool) -> None:
+        """Text ends at that byte. `goes_on`: it stands behind what was noted last."""
+        if goes_on and self.column and self.writes:
+            self.writes[-1] = at
+        else:
+            self.writes.append(at)
+            del self.writes[:-STATES]
 
     def put(self, text: str) -> None:
         """Characters at the cursor. From the first column on it is another state."""
@@ -123,6 +136,7 @@ class Canvas(frames.Screen):
         self._rows.clear()
         self._rows.append(Painted(start))
         self.gone: list[frames.Row] = []
+        self._written: frames.Row | None = None  # last
 
     def lower(self, row: frames.Row) -> None:
         """A line stands above all others now."""
@@ -154,6 +168,9 @@ class Canvas(frames.Screen):
         return Painted(start)
 
     def _take(self, piece: str, done: list[frames.Shown]) -> None:
+        if piece[0] >= " " and piece.strip(" \x7f") and isinstance(self.cursor, Painted):
+            self.cursor.note(self._at, goes_on=self._written is self.cursor)
+            self._written = self.cursor
         if piece.startswith("\x1b[") and piece[-1] == "m":
             self._pen = "" if _CLEARS.fullmatch(piece) else (self._pen + piece if len(self._pen) < PEN else piece)
         elif self._pen and piece[0] >= " " and piece != "\x7f":
@@ -223,8 +240,8 @@ class Region:
         return [self._drawn(row) for row in [*self._screen.gone, *self._screen.rows]]
 
     def _drawn(self, row: frames.Row) -> Drawn:
-        text = row.whole() if isinstance(row, Painted) else row.text()
-        return Drawn(text, row.start, max(row.stop, row.start + 1), self._times[row.start], row.start in self._told, row)
+        text, writes = (row.whole(), tuple(row.writes)) if isinstance(row, Painted) else (row.text(), ())
+        return Drawn(text, row.start, max(row.stop, row.start + 1), self._times[row.start], row.start in self._told, row, writes)
 
 
 def line(text: str, start: int, stop: int, time: int) -> Drawn:

@@ -118,15 +118,19 @@ def log(given: records.LogRecord) -> Document:
 
 
 def line(given: journal.Entry) -> Document:
-    """A line of the woven log, as of `logs --json`; `id` is its own for ever."""
+    """A line of the woven log, as of `logs --json`; `id` is its own for ever. `writes`: of one that was drawn over."""
     if given.record is not None:
         return {"id": given.id} | documents.log(given.record)
-    return {"id": given.id} | (documents.console(given.line, echo=given.echo) if given.line is not None else {})
+    if given.line is None:
+        return {"id": given.id}
+    writes = {"writes": given.line.writes} if given.line.writes else {}
+    return {"id": given.id} | documents.console(given.line, echo=given.echo) | writes
 
 
 def change(given: weaving.Change) -> Document:
     """What came of a woven log: the event `lines`."""
-    return {"first": given.first, "lines": [line(one) for one in given.entries], "open": [line(one) for one in given.open]}
+    told = {"first": given.first, "lines": [line(one) for one in given.entries], "open": [line(one) for one in given.open]}
+    return told | {"gone": given.gone, "back": [line(one) for one in given.back]}
 
 
 def ending(given: journal.Ending) -> Document:
