@@ -12,7 +12,7 @@ import { plain } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
 import { distinct, labelOf } from "./labels.js";
-import { age, several } from "./source.js";
+import { age, isOffline, several } from "./source.js";
 
 /** @import { Child, File, Run, Series } from "./types" */
 /** @typedef {Partial<Run> & { run_id: string, files?: File[] }} Known `files`: where they were read already */
@@ -34,7 +34,7 @@ export function Charts({ run, runs, series, look }) {
   const ids = new Set(chosen);
   const whole = useRuns(shown, series ?? given.length > 1);
   const mine = useMemo(() => look ?? fromAddress(), [look]);
-  return html`<div class="charts-view">
+  return html`<div class="charts-view">${!isOffline && html`<h2 class="skip">Charts</h2>`}
     ${iterations.length > 0 && html`<${Iterations} iterations=${iterations} chosen=${chosen} choose=${setChosen} />`}
     ${whole === null ? html`<p class="dim" role="status">Reading…</p>` : typeof whole === "string" ? html`<p class="broken" role="alert">${whole}</p>` : html`<${Shown} whole=${whole} look=${mine} isIteration=${(/** @type {string} */ id) => ids.has(id)} hasSeries=${series ?? given.length > 1} isOwnLook=${!look} />`}
   </div>`;

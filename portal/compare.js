@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { queried, setQuery, withQuery } from "./address.js";
-import { local, plain, plural, value } from "./format.js";
+import { local, plain, plural, shorten, value } from "./format.js";
 import { html } from "./html.js";
 import { Later, prepare } from "./later.js";
 import { element } from "./log-line.js";
@@ -17,6 +17,8 @@ const { runs } = data.comparison;
 const tab = signal("differences");
 const isAll = signal(false);
 const LINES = 300;
+/** So much of a text is shown: where two differ, it may be at their ends. */
+const LETTERS = 500;
 const TABS = [["differences", "Differences"], ["charts", "Charts"], ["images", "Images"], ["logs", "Logs"]];
 const CHARTS = () => import("./charts.js").then((found) => found.Charts);
 const IMAGES = () => import("./images.js").then((found) => found.Images);
@@ -83,13 +85,14 @@ function Differences() {
 
 /** A moment as everywhere else on the pages. @param {any} one */
 function shown(one) {
-  return typeof one === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(one) ? local(one) : value(one);
+  if (typeof one !== "string") return value(one);
+  return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(one) ? local(one) : shorten(plain(one), LETTERS);
 }
 
 /** @param {{ row: Difference }} props */
 function Row({ row }) {
   return html`<tr class=${row.differs ? "differs" : ""}><th scope="row"><bdi>${plain(row.name)}</bdi></th>
-    ${row.values.map((one, place) => html`<td class=${`${typeof one === "number" ? "right figure" : ""} ${row.best === place ? "top" : ""}`}>${one === null ? html`<span class="dim">-</span>` : html`<bdi>${shown(one)}</bdi>`}${row.best === place && html`<span class="dim small"> best</span>`}</td>`)}</tr>`;
+    ${row.values.map((one, place) => html`<td class=${`${typeof one === "number" ? "right figure" : ""} ${row.best === place ? "top" : ""}`}>${one === null ? html`<span class="dim">-</span>` : html`<bdi class=${typeof one === "string" ? "wrap" : ""}>${shown(one)}</bdi>`}${row.best === place && html`<span class="dim small"> best</span>`}</td>`)}</tr>`;
 }
 
 /** The code that changed between neighbours. */

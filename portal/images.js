@@ -7,7 +7,7 @@ import { put, without } from "./hash.js";
 import { html } from "./html.js";
 import { useKept } from "./kept.js";
 import { distinct, labelOf } from "./labels.js";
-import { address, several } from "./source.js";
+import { address, isOffline, several } from "./source.js";
 
 /** @import { Figure, Run } from "./types" */
 /** @typedef {Partial<Run> & { run_id: string }} Known */
@@ -48,7 +48,7 @@ export function Images({ runs }) {
   const names = byName(whole);
   if (!names.size) return html`<${None} of="image" isOver=${whole.every((run) => run.ended)} />`;
   const most = Math.max(...[...names.values()].flatMap((owned) => owned.map((one) => one.figures.length)));
-  return html`<div class="images">
+  return html`<div class="images">${!isOffline && html`<h2 class="skip">Images</h2>`}
     <div class="tools automl-tools">
       ${whole.length > 1 && html`<div class="choice" role="group" aria-label="Arrangement">
         <button type="button" aria-pressed=${isBeside} onClick=${() => arrange("beside")}>Side by side</button>

@@ -5,7 +5,9 @@ import { useEffect, useState } from "preact/hooks";
 import { withQuery } from "./address.js";
 import { duration, plain, plural } from "./format.js";
 import { html } from "./html.js";
-import { RuleMaker } from "./rule-maker.js";
+import { Later } from "./later.js";
+
+const RULE_MAKER = () => import("./rule-maker.js").then((found) => found.RuleMaker);
 
 /** @typedef {{ line: number, text: string | null }} Unread */
 /** @typedef {{ share: number | null, eta_s: number | null, unread: number, silent_s: number | null, is_stalled: boolean, lines: Unread[] }} Progress */
@@ -31,7 +33,7 @@ export function Printed({ run, attempt, isOver, names }) {
     ${found.is_stalled && html`<p class="notice" role="status">No output for ${duration(found.silent_s ?? 0)}: six times longer than usual.</p>`}
     ${names.length > 0 && html`<p class="dim small">Read from what it printed: ${names.map((name) => html`<button type="button" class="link" onClick=${() => explain(run, name)}>${plain(name)}</button> `)}</p>`}
     ${origins.value && html`<${Lines} shown=${origins.value} attempt=${attempt} />`}
-    ${found.unread > 0 && html`<details><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary><${RuleMaker} run=${run} lines=${found.lines} /></details>`}
+    ${found.unread > 0 && html`<details><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary><${Later} quiet load=${RULE_MAKER} given=${{ run, lines: found.lines }} /></details>`}
   </section>`;
 }
 

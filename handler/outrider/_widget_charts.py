@@ -1,7 +1,7 @@
 """
 A run's charts, as a frame of its own below what `_widget_page` shows: the page that `outrider export --html` writes.
 
-For front ends that run scripts; elsewhere the frame is empty or taken away, and what stands above it is whole without. The page is packed:
+For front ends that run scripts; elsewhere a sentence says so, and what stands above it is whole without. The page is packed:
 what it adds to a saved notebook is about a hundred kilobytes, and what the run's own points and pictures take.
 """
 
@@ -17,10 +17,14 @@ from outrider import control
 _PATIENCE_S = 20.0
 _MOST_BYTES = 1 << 20
 _HEIGHT_PX = 640
+#: What is read in the frame where no script may run, and in its place where no frame may be.
+_WITHOUT = "The charts are drawn by scripts, and none may run here. They are in the portal, too: <code>outrider ui</code>."
 _LOADER = (
-    '<script>(async()=>{const packed=Uint8Array.from(atob("%s"),char=>char.charCodeAt(0));'
+    f'<p style="font:13px system-ui,sans-serif;color:#777">{_WITHOUT}</p>'
+    "<script>(async()=>{const said=document.querySelector('p');said.hidden=true;try{"
+    'const packed=Uint8Array.from(atob("%s"),char=>char.charCodeAt(0));'
     'const page=await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();'
-    "document.open();document.write(page);document.close()})()</script>"
+    "document.open();document.write(page);document.close()}catch(error){said.hidden=false}})()</script>"
 )
 
 
@@ -39,7 +43,8 @@ def frame(packed: str, name: str = "") -> str:
         return ""
     loader = escape(_LOADER % packed, quote=True)
     return (
-        '<details class="outrider-charts" open><summary>Charts</summary><iframe title="Charts of the run" '
+        f'<details class="outrider-charts" open><summary>Charts</summary><p>{_WITHOUT}</p>'
+        '<style>.outrider-charts>p{display:none}</style><iframe title="Charts of the run" '
         f'name="{escape(name)}" loading="lazy" '
         f'sandbox="allow-scripts allow-downloads" style="width:100%;height:{_HEIGHT_PX}px;border:0" srcdoc="{loader}"></iframe></details>'
     )

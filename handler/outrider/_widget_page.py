@@ -87,7 +87,10 @@ def duration(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[Any]) -> str:
-    """The course of a series as inline SVG; what is not finite leaves a gap. Empty for fewer than two points."""
+    """
+    The course of a series as inline SVG; what is not finite leaves a gap. Empty for fewer than two points. Its description is the same in
+    block characters: where drawings are taken out of a page (GitHub, a notebook that is not trusted), their words stay.
+    """
     points = _thinned(_drawable(values), _SPARK_WIDTH)
     known = [value for value in points if value is not None]
     if len(known) < 2:
@@ -105,7 +108,8 @@ def sparkline(values: Sequence[Any]) -> str:
     return (
         f'<svg width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" viewBox="0 0 {_SPARK_WIDTH} {_SPARK_HEIGHT}" role="img" '
         f'aria-label="from {number(known[0])} to {number(known[-1])}, lowest {number(low)}, highest {number(high)}" '
-        f'fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round" stroke-linecap="round">{drawn}</svg>'
+        'fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round" stroke-linecap="round">'
+        f"<desc>{blocks(values)}</desc>{drawn}</svg>"
     )
 
 

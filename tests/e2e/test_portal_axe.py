@@ -28,7 +28,12 @@ LOOKS = {"light": ({"width": 1280}, PAGES), "dark": ({"width": 1280, "dark": Tru
 
 @pytest.fixture(scope="module")
 def axe():
-    """Its source; installed where it is not there yet. It is npm's, and never committed."""
+    """Its source."""
+    return source()
+
+
+def source():
+    """Installed where it is not there yet. It is npm's, and never committed."""
     if not AXE.is_file():
         subprocess.run([sys.executable, "hatch_build.py", "check"], cwd=ROOT, check=True, timeout=PATIENCE_S, capture_output=True)
     return AXE.read_text()

@@ -8,6 +8,7 @@ import re
 import pytest
 from browsing_rig import kept
 from chart_rig import MODELS, card, downloaded, run_id, tracked
+from test_portal_axe import RULES, RUN, source
 
 import outrider.sklearn as charts
 
@@ -208,7 +209,7 @@ def test_what_cannot_be_known_of_one_sample_is_not_drawn(portal, window):
     assert float(page.get_attribute(f"{card('Predicted against true')} circle", "cx")) > 100
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_a_models_chart_is_saved_as_it_is_seen(portal, window, dark):
     """All its drawings on their ground, with a title and which line is which; as picture, drawing and link."""
     seen = window(width=1440, dark=dark)
@@ -244,3 +245,25 @@ def test_two_runs_of_one_name_are_told_apart(portal, window):
     finally:
         for run, name in zip(found, [("weak", "strong")[portal.api(f"/runs/{run}")["number"] != 2] for run in found], strict=True):
             portal.ask(f"/api/v1/runs/{run}", "PATCH", body=f'{{"name": "{name}"}}', content_type="application/json")
+
+
+@pytest.mark.full  # ten seconds each: axe looks at every line of two hundred classes
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious_in_charts_of_models(portal, window, dark):
+    """Lines that are not drawn, broken documents, a comparison, an open example and menu."""
+    seen, axe, found = window(width=1280, dark=dark), source(), {}
+    both = "&".join(f"run={run_id(portal, name)}" for name in ("weak", "strong"))
+    for path in (
+        f"/runs/{run_id(portal, 'two hundred')}?tab=charts",
+        f"/runs/{run_id(portal, 'broken')}?tab=charts",
+        f"/compare?{both}&tab=charts",
+    ):
+        page = seen.open(path)
+        page.wait_for_selector(".model-charts > *")
+        if "compare" in path:
+            page.locator("button.ask").first.click()
+            page.click(f"{card('ROC')} summary")
+        page.evaluate(axe)
+        if wrong := page.evaluate(RUN, RULES):
+            found[path] = wrong
+    assert found == {}

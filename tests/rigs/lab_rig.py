@@ -40,11 +40,12 @@ def converted(path, folder, *options):
 
 
 class Lab:
-    """A server with its notebooks in a folder; `before`: the words of a command that it is given to."""
+    """A server with its notebooks in a folder; `before`: words of a command that it is given to; `kind`: also `notebook`, Notebook 7."""
 
-    def __init__(self, folder, before=()):
+    def __init__(self, folder, before=(), kind="jupyterlab"):
         self.folder = Path(folder)
         self._before = before
+        self._kind = kind
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir()
         self._process = None
@@ -55,7 +56,7 @@ class Lab:
             *self._before,
             sys.executable,
             "-m",
-            "jupyterlab",
+            self._kind,
             "--no-browser",
             "--allow-root",
             "--ServerApp.port=0",
@@ -89,7 +90,8 @@ class Lab:
 
     def address(self, path):
         """Where the notebook is opened, alone: without what another page left open."""
-        return f"{self._where['url']}lab/workspaces/{path.stem}/tree/{path.name}?token={self._where['token']}"
+        where = f"notebooks/{path.name}" if self._kind == "notebook" else f"lab/workspaces/{path.stem}/tree/{path.name}"
+        return f"{self._where['url']}{where}?token={self._where['token']}"
 
     def stop(self):
         """Ends it, and the kernels with it."""

@@ -11,7 +11,18 @@ from outrider_agent.cli import comparing, snapshots
 
 @pytest.mark.parametrize(
     ("values", "differs"),
-    [([1, 1.0], False), ([1, True], True), ([0.1, None], True), ([None, None], False), (["a", "a", "b"], True), ([[1], [1]], False)],
+    [
+        ([1, 1.0], False),
+        ([1, True], True),
+        ([1, "1"], True),
+        ([0.1, None], True),
+        ([None, None], False),
+        (["a", "a", "b"], True),
+        ([[1], [1]], False),
+        (["x" * 80 + "a", "x" * 80 + "b"], True),
+        ([[0] * 80, [*[0] * 79, 1]], True),
+        ([0.1 + 0.2, 0.3], False),
+    ],
 )
 def test_a_row_differs_where_somebody_would_say_so(values, differs):
     """By how values are shown; what is missing differs from what is there."""

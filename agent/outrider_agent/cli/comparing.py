@@ -59,9 +59,13 @@ def rows(given: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def row(name: str, values: Sequence[Any], best: int | None = None) -> Row:
-    """One row. Values differ where they are spelled differently; 1 and 1.0 do not, 1 and true do."""
-    spelled = {(isinstance(value, bool), fmt.value(value)) for value in values}
-    return {"name": name, "values": list(values), "differs": len(spelled) > 1, "best": best}
+    """One row. Numbers differ as they are spelled (1 and 1.0 do not), texts and lists to their end; 1 and true, 1 and "1" differ."""
+    told = {fmt.value(value) if _is_number(value) else repr(value) for value in values}
+    return {"name": name, "values": list(values), "differs": len(told) > 1, "best": best}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def sentence(sections: Mapping[str, Sequence[Row]], files: Sequence[str] = ()) -> str:
