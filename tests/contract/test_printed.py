@@ -12,7 +12,7 @@ from store_rig import StoreRig
 
 from outrider_agent import errors
 from outrider_agent.core.extract import rules
-from outrider_agent.store import origins, printed
+from outrider_agent.store import origins, printed, printed_names
 
 SECOND = 1_000_000_000
 TEXT = b"Epoch 1/2\nstep 1 loss=0.5 acc: 0.7\nstep 2 loss=0.25 acc: 0.8\nhello\n| epoch | auc |\n|---|---|\n| 2 | 0.9 |\nval_loss: 0.125"
@@ -261,3 +261,23 @@ def test_a_rule_that_takes_too_long_is_left_out_and_told_once(tmp_path):
     (note,) = rig.read.notes("r1")
     assert "slow" in note.message
     assert "left out" in note.message
+
+
+def test_a_number_within_names_makes_no_more_than_so_many_series(tmp_path):
+    """The first ones are read, whoever reads and however often; the run's notes say it once."""
+    rig, offset = StoreRig(tmp_path / "db"), 0
+    rig.head(writer="keeper", own=True)
+    for part in range(3):
+        text = "".join(f"w{number}_loss=0.5 of it\n" for number in range(part * 400, part * 400 + 400))
+        rig.feed(line("c", f=1, o=offset, d=text), writer="keeper")
+        offset += len(text)
+        rig.sink.close()
+        rig = StoreRig(tmp_path / "db")
+    names = {name for name, _ in everything(rig)}
+    assert names == {f"w{number}_loss" for number in range(printed_names.MOST)}
+    (note,) = rig.read.notes("r1")
+    assert "“w1000_loss”" in note.message
+    assert "1,000" in note.message
+    printed.reread(rig.path, "r1")
+    assert {name for name, _ in everything(rig)} == names
+    assert len(rig.read.notes("r1")) == 1

@@ -97,6 +97,8 @@ CASES = {
     "box": (["| epoch | loss |", "|-------+------|", "|     4 | 0.25 |"], (4, 4, {"loss": 0.25})),
     "colours": (["\x1b[32mepoch 1\x1b[0m \x1b[1mloss\x1b[0m: \x1b[36m0.5\x1b[0m"], (1, 1, {"loss": 0.5})),
     "names with numbers": (["mAP@0.5: 0.812, mAP@0.5:0.95: 0.612"], (None, None, {"mAP@0.5": 0.812, "mAP@0.5:0.95": 0.612})),
+    "what is counted": (["line 17 loss=0.5"], (None, None, {"loss": 0.5})),
+    "a number of a name": (["top 5 acc: 0.75"], (None, None, {"top_5_acc": 0.75})),
     "two ratios": (["Train: [12/300][100/1251]\teta 0:10:11 loss 3.1 (3.4)"], (100, 12, {"loss": 3.1})),
     "two parts": (["12epoch results: [train] loss=1.5, [valid] loss=2.5"], (12, 12, {"train/loss": 1.5, "valid/loss": 2.5})),
     "COCO": ([" Average Recall (AR) @[ IoU=0.50 | area= all ] = 0.4"], (None, None, {"AverageRecall(AR)@[IoU=0.50|area=all]": 0.4})),

@@ -19,7 +19,7 @@ import msgspec
 from outrider_agent import errors
 from outrider_agent.core import extract, frames, points, redrawn
 from outrider_agent.core.extract import bars, drawing, rules
-from outrider_agent.store import connect, migrate, queries
+from outrider_agent.store import connect, migrate, printed_names, queries
 from outrider_agent.store import series as series_store
 
 if TYPE_CHECKING:
@@ -160,12 +160,14 @@ class PrintedWriter:
     def __init__(self, connection: sqlite3.Connection, series: series_store.SeriesWriter) -> None:
         self._connection = connection
         self._series = series
+        self._names = printed_names.Names(connection)
         self._readers: dict[tuple[int, int, int], StreamReader] = {}
         self._chunks: dict[Source, list[Chunk]] = {}
         self._ended: set[tuple[int, int, int]] = set()
 
     def forget(self) -> None:
         """Drops what is cached and what was gathered."""
+        self._names.forget()
         self._readers.clear()
         self._chunks.clear()
         self._ended.clear()
@@ -213,6 +215,8 @@ class PrintedWriter:
         self._chunks.clear()
         self._ended.clear()
         for (run_key, name), columns in found.items():
+            if not self._names.admits(run_key, name, columns.times[0]):
+                continue
             first = self._series.add((run_key, "printed", name), columns, columns.stream)
             texts = columns.rules[0] if len(set(columns.rules)) == 1 else columns.rules
             self._connection.execute(SQL.add_origin, (*first, len(columns), points.json_text(columns.places), points.json_text(texts)))

@@ -24,6 +24,8 @@ _BEHIND = re.compile(
 #: `第 3 轮`: an axis word behind its number.
 _COUNTED = re.compile(r"\s?(轮|步|次迭代|エポック|ステップ|에포크)")
 _LETTERS = re.compile(r"[^\W\d_]")
+#: `line 17 loss=0.5`: which of many the line is about, and no part of the name as in `top 5 acc=0.5`.
+_COUNTS = re.compile(r"(?i)(?<![\w-])(?:line|file|page|port|version) ?[#=:.]? ?\d+$")
 #: A list that is no values of a name: too long, or with something else in it.
 _DATA = re.compile(r"\[[-+\d.eE]+\s?,")
 #: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
@@ -131,7 +133,7 @@ class Scan:
         text = self.text
         begin = labels.past_unit(text, self._at, token.start) if self._at > self.start else self._at
         found = labels.label(text, begin, token.start)
-        if self._carried < self._at and not found.head.strip():
+        if self._carried < self._at and not found.head.strip() and not _COUNTS.search(text, max(self._carried, begin - 40), begin):
             found = labels.label(text, self._carried, token.start)
         if text.find(")", begin, token.start) >= 0:
             self._group = None

@@ -105,6 +105,14 @@ SELECT max(n.time) FROM (
 -- How many points a run's printed series have.
 SELECT coalesce(sum(count), 0) FROM series WHERE run_key = :run_key AND source = 'printed';
 
+-- name: printed_names
+-- What was read from a run's console.
+SELECT name FROM series WHERE run_key = :run_key AND source = 'printed';
+
+-- name: has_note
+-- Was something said of a run that begins so?
+SELECT 1 FROM notes WHERE run_key = :run_key AND substr(message, 1, length(:begin)) = :begin;
+
 -- name: add_note
 -- Something that reading has to say about a run.
 INSERT INTO notes (run_key, time, level, message) VALUES (?, ?, ?, ?);
