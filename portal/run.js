@@ -40,7 +40,7 @@ const IMAGES = () => import("./images.js").then((found) => found.Images);
 /** By the tab that begins with it. @type {Record<string, () => Promise<any>>} */
 const FIRST = { overview: OVERVIEW, metrics: METRICS, files: FILES, details: DETAILS, charts: CHARTS, images: IMAGES };
 /** What most people come to, so it is there when they do: loaded after what they came for. */
-const SOON = [PRINTED, OVERVIEW, METRICS, VALUES, FILES];
+const SOON = [PRINTED, OVERVIEW, METRICS, FILES];
 /** The tabs that tell what was read from the run's output, and what was not. */
 const PRINTED_IN = ["overview", "metrics", "logs"];
 

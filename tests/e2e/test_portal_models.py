@@ -180,6 +180,7 @@ def test_classes_may_be_called_anything(portal, window):
     assert "not dup (2)" in page.text_content(f"{card('Confusion matrix')} svg")
 
 
+@pytest.mark.full  # a page of two hundred classes: five seconds
 def test_two_hundred_classes_begin_with_the_averages(portal, window):
     """They are found by name, alone with Alt, and all of them on demand; an empty cell is nothing to point at."""
     seen = window(width=1440)
