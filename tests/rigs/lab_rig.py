@@ -96,7 +96,11 @@ class Lab:
     def stop(self):
         """Ends it, and the kernels with it."""
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(120)
+        finally:
+            self._process.kill()
+            self._process.wait()
 
 
 class Page:

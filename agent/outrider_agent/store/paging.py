@@ -23,15 +23,16 @@ SQL = queries.load("paging")
 def statement(wanted: browsing.Wanted, now: int) -> tuple[str, dict[str, Any]]:
     """The query of a page, and its parameters. Raises `query.Wrong` for a query that cannot be read."""
     asked = filtering.compiled(wanted.query, now)
+    is_recent = wanted.sort == "started" and not wanted.query and wanted.text is None
     conditions = [
-        SQL.removed if wanted.removed else SQL.present,
+        SQL.removed if wanted.removed else SQL.present if is_recent else SQL.in_place,
         *([SQL.in_experiment] if wanted.experiment is not None else []),
         *([SQL.with_text] if wanted.text is not None else []),
         *([SQL.of_parent] if wanted.parent is not None else []),
         asked.sql,
     ]
     given = {**wanted.asked(), **asked.given, "now": now}
-    if wanted.sort == "started" and not wanted.query and wanted.text is None:
+    if is_recent:
         found = SQL.recent.replace("{direction}", "DESC" if wanted.down else "ASC")
     else:
         found = SQL.page.replace("{value}", getattr(SQL, f"by_{wanted.sort}").replace("{number}", SQL.number))

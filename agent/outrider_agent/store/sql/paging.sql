@@ -21,6 +21,10 @@ UNION ALL SELECT NULL, r.status, count(*) FROM runs r WHERE {condition} GROUP BY
 -- Runs that were not deleted.
 r.removed IS NULL
 
+-- name: in_place
+-- The same, in the order of their keys (the plus keeps `runs_listed` out): what is looked up of each run lies in that order too.
++r.removed IS NULL
+
 -- name: removed
 -- Runs that were deleted and not purged yet.
 r.removed IS NOT NULL
