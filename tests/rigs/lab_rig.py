@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -94,13 +95,18 @@ class Lab:
         return f"{self._where['url']}{where}?token={self._where['token']}"
 
     def stop(self):
-        """Ends it, and the kernels with it."""
-        self._process.terminate()
+        """Ends it, and the kernels with it. Told again where it went on: its handler logs, and fails if the signal met a log line."""
         try:
-            self._process.wait(120)
+            until(self._is_over, timeout=120, message="the server did not end")
         finally:
             self._process.kill()
             self._process.wait()
+
+    def _is_over(self):
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(15)
+        return self._process.returncode is not None
 
 
 class Page:
