@@ -59,17 +59,15 @@ def test_a_bar_that_is_done_within_a_second_is_one_point(tmp_path):
     assert [(step, value) for _, step, value in printed_points(rig)["loss"]] == [(40, 0.40)] * 2
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sizes=st.lists(st.integers(1, 200), min_size=1, max_size=40), cuts=st.lists(st.integers(0, 30), max_size=5), restart=st.booleans())
-def test_the_same_points_whoever_reads_and_whenever(tmp_path_factory, sizes, cuts, restart):
-    """Chunks of any size; transactions, restarts and reading again change nothing (law 3)."""
-    text, texts = "".join([*FRAMES, LAST, "\nstep 50 loss=0.5\n"]), []
+def read_alike(folder, text, sizes, cuts, *, restart):
+    """The points of a text, which are the same in chunks of these sizes, cut into transactions, by another agent each, and read again."""
+    texts = []
     for size in itertools.cycle(sizes):
         if not text:
             break
         texts.append(text[:size])
         text = text[size:]
-    records, folder = chunks(texts, SECOND // 3), tmp_path_factory.mktemp("drawn")
+    records = chunks(texts, SECOND // 3)
     rig = stored(folder / "one", records)
     expected = printed_points(rig)
     rig.sink.close()
@@ -77,8 +75,17 @@ def test_the_same_points_whoever_reads_and_whenever(tmp_path_factory, sizes, cut
     assert printed_points(rig) == expected
     printed.reread(folder / "db", "r1")
     assert printed_points(rig) == expected
-    assert [step for _, step, _ in expected["loss"]] == sorted({step for _, step, _ in expected["loss"]})
     rig.sink.close()
+    return expected
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(1, 200), min_size=1, max_size=40), cuts=st.lists(st.integers(0, 30), max_size=5), restart=st.booleans())
+def test_the_same_points_whoever_reads_and_whenever(tmp_path_factory, sizes, cuts, restart):
+    """Chunks of any size; transactions, restarts and reading again change nothing (law 3)."""
+    text = "".join([*FRAMES, LAST, "\nstep 50 loss=0.5\n"])
+    expected = read_alike(tmp_path_factory.mktemp("drawn"), text, sizes, cuts, restart=restart)
+    assert [step for _, step, _ in expected["loss"]] == sorted({step for _, step, _ in expected["loss"]})
 
 
 def test_a_last_line_without_an_end_is_of_when_it_came(tmp_path):
@@ -151,18 +158,4 @@ def test_a_percentage_with_metrics_has_points(tmp_path):
 @given(sizes=st.lists(st.integers(1, 250), min_size=1, max_size=30), cuts=st.lists(st.integers(0, 30), max_size=5), restart=st.booleans())
 def test_rows_are_the_same_points_whoever_reads_them(tmp_path_factory, sizes, cuts, restart):
     """Transactions, restarts and reading again change nothing (law 3)."""
-    text, texts = "".join(rows_of_rich(20)), []
-    for size in itertools.cycle(sizes):
-        if not text:
-            break
-        texts.append(text[:size])
-        text = text[size:]
-    records, folder = chunks(texts, SECOND // 3), tmp_path_factory.mktemp("rows")
-    rig = stored(folder / "one", records)
-    expected = printed_points(rig)
-    rig.sink.close()
-    rig = stored(folder / "db", records, [cut for cut in cuts if cut < len(records)], restart=restart)
-    assert printed_points(rig) == expected
-    printed.reread(folder / "db", "r1")
-    assert printed_points(rig) == expected
-    rig.sink.close()
+    read_alike(tmp_path_factory.mktemp("rows"), "".join(rows_of_rich(20)), sizes, cuts, restart=restart)
