@@ -5,6 +5,8 @@
 const PLACES = /** @type {Record<string, string>} */ ({ e: "/", r: "/runs", o: "#tab-overview", m: "#tab-metrics", l: "#tab-logs", c: "#tab-charts", i: "#tab-images", f: "#tab-files", d: "#tab-details" });
 const AFTER_G_MS = 1500;
 const TOLD_MS = 2000;
+/** So long a key waits for its tab. */
+const DRAWN_MS = 5000;
 
 /** Keys and what they do, by where they hold. @type {[string, [string[], string][]][]} */
 const KEYS = [
@@ -91,9 +93,13 @@ function key(event) {
   else if (/^[1-9]$/.test(event.key)) press(`[role=tab]:nth-of-type(${event.key})`);
 }
 
-/** A tab, as a click on it. @param {string} selector */
+/** A tab, as a click on it. One that is not drawn yet is pressed when it is: nobody has to wait for a page to press its keys. @param {string} selector */
 function press(selector) {
-  document.querySelector(selector)?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+  const click = () => document.querySelector(selector)?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true })) !== undefined;
+  if (click()) return;
+  const drawn = new MutationObserver(() => click() && drawn.disconnect());
+  drawn.observe(document.body, { childList: true, subtree: true });
+  setTimeout(() => drawn.disconnect(), DRAWN_MS);
 }
 
 addEventListener("keydown", key, { capture: true });
