@@ -8,7 +8,6 @@ import pytest
 from browsing_rig import kept
 from cli_home import ridge
 from portal_rig import Portal
-from waiting import until
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[31m'
 
@@ -202,19 +201,6 @@ def test_tabs_are_walked_by_keys_and_stand_in_the_address(portal, window):
     seen.wait("location.search === '?tab=metrics' && document.activeElement.innerText.startsWith('Metrics')")
     page.go_back()
     page.locator("[role=tab][aria-selected=true]:has-text('Logs')").wait_for()
-
-
-def test_a_key_that_is_pressed_before_the_tabs_are_there_opens_its_tab(portal, window):
-    """The scripts of a part may take their time; a hand on the keys does not wait for them."""
-    seen, held = window(), []
-    seen.page.route("**/overview*.js", lambda route: held.append(route))  # noqa: PLW0108 - the builtin takes no attribute, and the library sets one
-    seen.page.goto(f"{portal.url}/runs/{run_of(portal, 'vision')}", wait_until="domcontentloaded")
-    seen.wait("document.querySelector('[role=tab]') === null")
-    seen.page.keyboard.press("3")
-    until(lambda: held or seen.page.evaluate("0"), message="the part's script was not asked for")
-    for one in held:
-        one.continue_()
-    seen.wait("location.search === '?tab=logs' && document.querySelector('[role=tab][aria-selected=true]').innerText.startsWith('Logs')")
 
 
 def test_a_tag_is_set_on_a_runs_page(portal, window):
