@@ -179,7 +179,7 @@ def test_another_user_is_refused_even_where_the_file_lets_it_in(home, served):
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         os.link(served[1].path, f"{folder}/s")
-        answer = subprocess.run([sys.executable, "-c", STRANGER, f"{folder}/s"], capture_output=True, text=True, check=True, timeout=30)
+        answer = subprocess.run([sys.executable, "-c", STRANGER, f"{folder}/s"], capture_output=True, text=True, check=True, timeout=60)
     assert " 403 " in answer.stdout
 
 

@@ -90,10 +90,10 @@ def test_how_long_a_transaction_takes_is_told_while_it_is_under_way(made):
     assert one.busy_s() == 0
     with store.held:
         answer = one.offer(piece(stream(0), line("m", n="x", v=1)))
-        until(lambda: one.busy_s() > 0.05, 30)
+        until(lambda: one.busy_s() > 0.05)
         assert not answer.done()
     assert answer.result(20).taken
-    until(lambda: one.busy_s() == 0, 30)
+    until(lambda: one.busy_s() == 0)
 
 
 def test_a_line_that_the_store_refuses_is_set_aside_and_the_rest_goes_in(made):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-#: For a test of the portal, its agent's and its browser's beginning too. It only ends what hangs.
+#: For a test of the portal or of a notebook, its agent's and its browser's beginning too. It only ends what hangs.
 PORTAL_TIMEOUT_S = 600
 
 
 def pytest_collection_modifyitems(items):
     """On a loaded machine the first test of a file, which waits for an agent and a browser, needs minutes."""
     for item in items:
-        if "portal" in item.fixturenames and item.get_closest_marker("timeout") is None:
+        if {"portal", "lab", "browser"} & set(item.fixturenames) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(PORTAL_TIMEOUT_S))
 
 

@@ -143,7 +143,7 @@ def test_an_interrupted_wait_says_so_and_leaves_the_run_alone(home, tmp_path):
             if said == "begun\n":
                 break
         waiting.send_signal(signal.SIGINT)
-        until((tmp_path / "said").exists, 30, "the wait was not interrupted")
+        until((tmp_path / "said").exists, message="the wait was not interrupted")
         (tmp_path / "go").touch()
         out, _ = waiting.communicate(timeout=60)
     finally:

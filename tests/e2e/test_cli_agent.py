@@ -27,7 +27,7 @@ def made(home):
     if info is not None:
         os.kill(info["pid"], signal.SIGCONT)
         try:
-            control.request(str(home), "POST", "/stop", {}, timeout=30.0)
+            control.request(str(home), "POST", "/stop", {}, timeout=60.0)
             until(lambda: not spool.is_locked(str(home / "agent.lock")), timeout=60, message="the agent did not stop")
         except (control.ControlError, AssertionError):
             os.kill(info["pid"], signal.SIGKILL)
@@ -37,7 +37,7 @@ def made(home):
 @pytest.fixture
 def agent(made):
     """A running agent."""
-    assert control.start_agent(str(made.path), wait=30.0)
+    assert control.start_agent(str(made.path), wait=60.0)
     return control.agent_info(str(made.path))
 
 

@@ -96,7 +96,7 @@ def test_stop_does_not_say_that_an_agent_has_stopped_whose_process_lives(home):
             holder.stdin.write("\n")
             holder.stdin.flush()
             assert holder.stdout.readline() == "free\n"
-            out, err = asked.communicate(timeout=30)
+            out, err = asked.communicate(timeout=60)
         finally:
             server.kill()
             server.communicate()

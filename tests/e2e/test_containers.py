@@ -155,7 +155,7 @@ def test_f07_removed_while_it_is_read(docker, begin):
     rig = begin((True, True))
     container, run = sh(docker, "echo begun; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo all; sleep 1000")
     rig.wait_output(run, b"begun")
-    until(lambda: b"all" in docker.log_path(container).read_bytes(), 30)
+    until(lambda: b"all" in docker.log_path(container).read_bytes())
     docker("rm", "--force", container)
     (end,) = rig.wait_end(run)
     assert rig.output(run) == b"begun\n" + b"".join(b"line %d\n" % number for number in range(20_000)) + b"all\n"
@@ -169,7 +169,7 @@ def test_f08_containers_that_live_for_an_instant_and_are_removed(docker, begin, 
     rig = begin(by)
     for number in range(3):
         docker("run", "--rm", "--network=none", "--name", f"short-{number}", *LABEL, "busybox", "echo", f"short {number}")
-    until(lambda: len(rig.runs()) == 3 and all(rig.ends(run) for run in rig.runs()), 30)
+    until(lambda: len(rig.runs()) == 3 and all(rig.ends(run) for run in rig.runs()))
     assert sorted(rig.output(run) for run in rig.runs()) == [b"short %d\n" % number for number in range(3)]
     if by[1]:
         assert {rig.ends(run)[0].get("code") for run in rig.runs()} == {0}

@@ -112,4 +112,4 @@ def test_what_cannot_be_followed_is_said_in_the_status(agent, docker):
     """F17: with the name, the reason, and what to do."""
     agent.start()
     docker.run("--label", "outrider.experiment=e", "--name", "silent", "--log-driver=none", "--", "sleep", "100")
-    until(lambda: "The container silent: its log driver is `none`" in agent.cli("status"), 30)
+    until(lambda: "The container silent: its log driver is `none`" in agent.cli("status"))

@@ -138,7 +138,7 @@ def test_a_restart_between_two_looks_is_an_attempt(engine, begin):
     rig.wait_output(RUN, b"first\n")
     engine.line("second", 5.0001)
     engine.state(5.000, 1.001, running=True)
-    rig.wait_end(RUN, timeout=30)
+    rig.wait_end(RUN)
     engine.state(5.000, 5.001)
     rig.wait_end(RUN, 2)
     assert attempts(rig) == [1, 2]

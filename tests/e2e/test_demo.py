@@ -60,7 +60,7 @@ def test_make_demo_shows_a_tracked_run_and_leaves_only_the_agent(home, tmp_path)
     finally:
         if control.agent_info(str(home)):
             control.request(str(home), "POST", "/stop")
-        until(lambda: not marked(mark), 30, "the agent did not stop")
+        until(lambda: not marked(mark), message="the agent did not stop")
 
 
 def test_the_example_imports_nothing_of_ours():

@@ -249,7 +249,7 @@ def test_with_the_extra_the_whole_way_works_from_a_script_to_show(whole, home, t
     finally:
         if control.agent_info(str(home)):
             control.request(str(home), "POST", "/stop")
-            until(lambda: not control.agent_info(str(home)), 30, "the agent did not stop")
+            until(lambda: not control.agent_info(str(home)), message="the agent did not stop")
 
 
 def test_the_handler_works_isolated_with_nothing_installed(home, tmp_path):

@@ -7,10 +7,8 @@ import re
 from datetime import datetime
 
 import pytest
-from browsing_rig import kept
+from browsing_rig import kept, profile
 from chart_rig import HARD, LOGGED, MODELS, card, downloaded, run_id, tracked
-from portal_rig import PATIENCE_S
-from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +30,7 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     for title in ("fibonacci", "again", "loss", "Cosine wave: cos over angle", "Sine wave: sin over angle"):
         page.wait_for_selector(f"{card(title)} canvas")
     assert page.get_attribute(f"{card('fibonacci')} .plot", "aria-label").startswith("fibonacci: 8 points, last 13, least 0, most 13")
-    page.hover(f"{card('Cosine wave: cos over angle')} .u-over", position={"x": 3, "y": 40})
-    seen.wait("document.querySelector('.main, main').innerText.includes('angle 0')")
+    seen.point(f"{card('Cosine wave: cos over angle')} .u-over", 0.01, "document.querySelector('main').innerText.includes('angle 0')")
     assert page.inner_text(f"{card('people')} tbody").split() == ["Ann", "31", "Oslo", "Bo", "42", "Bonn"]
     assert page.locator(f"{card('people')} canvas").count() == 0
     assert page.inner_text(".tile:has-text('accuracy') p") == "0.9731"
@@ -41,7 +38,7 @@ def test_each_kind_of_value_has_its_chart(portal, window):
     assert page.inner_text("tr:has-text('words')").endswith("to its end")
     assert page.inner_text(f"{card('numbered')} thead").split() == ["name", "10", "2"], "in the order logged"
     assert page.inner_text(f"{card('numbered')} tbody").split() == ["a", "0.1", "5", "b", "0.2", "6"]
-    assert page.locator(card("numbered line: 3 over 7")).count() == 1
+    page.locator(card("numbered line: 3 over 7")).wait_for()
     assert "3 not a number, the first at step 900: NaN" in page.inner_text(card("loss"))
     assert ": NaN, +∞" in page.inner_text(card("loss"))
     seen.shot("charts-every-kind")
@@ -58,24 +55,17 @@ def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(porta
     seen = window()
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
     drawn(seen, 3)
-    box = page.locator(f"{card('loss')} .u-over").bounding_box()
-    left, top, wide, high = box["x"], box["y"], box["width"], box["height"]
+    plot = f"{card('loss')} .u-over"
     page.keyboard.down("Shift")
-    page.mouse.move(left + wide * 0.2, top + high * 0.3)
-    page.mouse.down()
-    page.mouse.move(left + wide * 0.6, top + high * 0.7, steps=5)
-    page.mouse.up()
+    seen.drag(plot, (0.2, 0.3), (0.6, 0.7), "/#x=[5-7]\\d\\d/.test(location.hash) && location.hash.includes('y=loss:')")
     page.keyboard.up("Shift")
-    seen.wait("/#x=[5-7]\\d\\d/.test(location.hash) && location.hash.includes('y=loss:')")
     page.fill("input[aria-label=Smoothing]", "0.9")
     page.click("button:text('log y')")
     seen.wait("location.hash.includes('smooth=0.9') && location.hash.includes('log=1')")
-    box = page.locator(f"{card('loss')} .u-over").bounding_box()  # the toolbar may have become higher
-    left, top, wide, high = box["x"], box["y"], box["width"], box["height"]
-    page.mouse.click(left + wide * 0.5, top + high * 0.5)
-    seen.wait("location.hash.includes('smooth=0.9') && location.hash.includes('log=1') && /pin=1\\d\\d\\d/.test(location.hash)")
+    page.locator(card("loss"), has_text="values of 0 and below have no place on a log scale").wait_for()  # it is drawn anew
+    pinned = "location.hash.includes('smooth=0.9') && location.hash.includes('log=1') && /pin=1\\d\\d\\d/.test(location.hash)"
+    seen.drag(plot, (0.5, 0.5), (0.5, 0.5), pinned)  # a click
     seen.wait("document.body.innerText.includes('Unpin')")
-    assert "values of 0 and below have no place on a log scale" in page.inner_text(card("loss"))
     link = page.url
     again = window()
     page = again.open(link.removeprefix(portal.url))
@@ -94,16 +84,7 @@ def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
     seen = window()
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics#axis=time")
     page.wait_for_selector(f"{card('loss')} .u-over")
-
-    def drag():  # a chart that is drawn meanwhile forgets the drag
-        box = page.locator(f"{card('loss')} .u-over").bounding_box()
-        page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40, steps=5)
-        page.mouse.up()
-        return "x=" in page.url
-
-    until(drag, PATIENCE_S)
+    seen.drag(f"{card('loss')} .u-over", (0.4, 0.3), (0.6, 0.3), "location.hash.includes('x=')")
     asked = seen.wait_asked("name=loss", "from_age=")
     low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_age", "to_age"))
     found = portal.ask(asked[0].removeprefix(portal.url).replace("f64", "json")).json()
@@ -224,8 +205,7 @@ def test_runs_are_compared_in_one_chart_and_their_images_side_by_side(portal, wi
     page = seen.open(f"/compare?{runs}&tab=charts")
     page.wait_for_selector(f"{card('loss')} canvas")
     seen.wait("document.querySelector('article[aria-label=loss] footer').innerText.startsWith('2 lines · 6,000 points')")
-    page.hover(f"{card('loss')} .u-over", position={"x": 200, "y": 60})
-    page.wait_for_selector(f"{card('loss')} .tip tr >> nth=1")
+    seen.point(f"{card('loss')} .u-over", 0.5, "document.querySelectorAll('article[aria-label=loss] .tip tr').length > 1")
     assert sorted(page.inner_text(f"{card('loss')} .tip").split()[::2]) == ["first", "second"]
     assert page.locator(f"{card('fibonacci')} .tip").count() == 0, "its eight steps are not where the pointer is"
     assert page.locator(f"{card('Cosine wave: cos over angle')} .legend li").count() == 2
@@ -261,7 +241,7 @@ def test_an_exported_page_opens_from_a_file_without_a_network(portal, browser, t
     path = tmp_path / "run.html"
     code, said = portal.home.run("export", run_id(portal, name), "--html", "-o", str(path))[:2]
     assert code == 0, said
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    context = profile(browser, viewport={"width": 1280, "height": 900}, offline=True)
     page, wrong, asked = context.new_page(), [], []
     page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -280,7 +260,7 @@ def test_an_exported_page_opens_from_a_file_without_a_network(portal, browser, t
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert wrong == []
     context.close()
-    still = browser.new_context(java_script_enabled=False)
+    still = profile(browser, java_script_enabled=False)
     page = still.new_page()
     page.goto(path.as_uri())
     assert ("loss" if name == "first" else "AUC_macro") in page.inner_text("main")

@@ -188,7 +188,7 @@ def test_a_portal_that_is_switched_off_is_not_there(home, monkeypatch):
     made = Portal(home)
     from outrider import control
 
-    assert control.start_agent(str(home), wait=30.0)
+    assert control.start_agent(str(home), wait=60.0)
     assert made.home.json("status")["portal"] == {"url": None, "error": None}
     code, _, err = made.home.run("ui", "--no-browser")
     assert code == 1

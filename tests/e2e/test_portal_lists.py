@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from benchmarks import many
+from browsing_rig import profile
 from portal_rig import Portal
 
 ROWS = "document.querySelectorAll('.virtual tbody tr[aria-rowindex]').length"
@@ -151,7 +152,7 @@ FIRST = """new MutationObserver((_, watch) => {
 @pytest.mark.parametrize("columns", ["", "?cols=status,started,duration,user,metrics.val%2Floss,params.lr,tags.stage,experiment"])
 def test_the_rows_that_the_server_made_stay_when_scripts_take_over(portal, window, browser, columns):
     """Nothing is laid out twice and nothing jumps: both make the same cells, of the same words and widths."""
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context = profile(browser, java_script_enabled=False, viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     still = context.new_page()
     still.goto(portal.entry)
     still.goto(f"{portal.url}/runs{columns}")
@@ -166,7 +167,7 @@ def test_the_rows_that_the_server_made_stay_when_scripts_take_over(portal, windo
 
 def test_without_scripts_every_run_is_reached(portal, browser):
     """Scripts draw the list anew, so few of its rows are made before; who has none goes on by links, and back, or asks for more at once."""
-    context = browser.new_context(java_script_enabled=False)
+    context = profile(browser, java_script_enabled=False)
     page = context.new_page()
 
     def shown():

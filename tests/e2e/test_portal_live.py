@@ -63,8 +63,10 @@ def test_a_running_script_is_seen_without_a_reload(portal, window, tmp_path):
 WATCH = """() => {
   window.arrivals = 0;
   new MutationObserver((changes) => {
-    for (const change of changes) for (const node of change.addedNodes) window.arrivals += (node.innerText ?? "").includes("at ");
-  }).observe(document.querySelector(".log"), { childList: true, subtree: true });
+    for (const change of changes) for (const node of change.addedNodes) {
+      window.arrivals += Boolean(node.closest?.(".log") && node.innerText.includes("at "));
+    }
+  }).observe(document, { childList: true, subtree: true });
 }"""
 
 
@@ -93,7 +95,7 @@ def test_a_run_is_stopped_from_its_page(portal, window, tmp_path):
         seen = window()
         page = seen.open(f"/runs/{run}")
         page.click("button:has-text('Stop')")  # dismissed: nothing happens
-        assert [text for text in seen.wrong if text.startswith("dialog: Stop this run?")]
+        until(lambda: page.evaluate("1") and [text for text in seen.wrong if text.startswith("dialog: Stop this run?")], PATIENCE_S)
         seen.wrong.clear()
         assert process.poll() is None
         page.remove_listener("dialog", seen._dialog)

@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from browsing_rig import profile
 from cli_home import START, Home
 from portal_rig import Portal
 
@@ -48,7 +49,7 @@ def test_a_tab_is_shown_before_what_the_others_need_is_there(portal, window, pat
 
 def test_the_end_of_a_log_is_what_is_seen_first(portal, browser):
     """As the server made it, before any script; what is above it is scrolled back to."""
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 720})
+    context = profile(browser, java_script_enabled=False, viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.goto(portal.entry)
     page.goto(f"{portal.url}/runs/r?tab=logs")

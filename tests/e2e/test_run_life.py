@@ -162,7 +162,7 @@ def test_a_cancel_that_comes_too_late_changes_nothing(home):
 def test_runs_side_by_side_do_not_mix(home):
     """Each has its id, its stream and its end."""
     fronts = [subprocess.Popen([*RUN, "sh", "-c", f"echo {i}; exit {i}"], stdout=subprocess.DEVNULL) for i in range(4)]
-    assert [front.wait(timeout=30) for front in fronts] == [0, 1, 2, 3]
+    assert [front.wait(timeout=60) for front in fronts] == [0, 1, 2, 3]
     gone(home)
     assert len(run_folders(home)) == 4
     assert sorted(line["code"] for line in lines(home, "end")) == [0, 1, 2, 3]
@@ -204,7 +204,7 @@ def test_a_deleted_run_goes_on_quietly(home):
     ) as front:
         front.stdout.readline()
         shutil.rmtree(Path(home) / "spool")
-        assert front.communicate(b"on\n", timeout=20) == (b"on\n", b"")
+        assert front.communicate(b"on\n", timeout=60) == (b"on\n", b"")
         assert front.returncode == 0
 
 

@@ -58,7 +58,7 @@ def test_a_character_that_comes_in_two_writes_is_one_piece_of_text(home):
     script = "import os, sys; os.write(1, b'a\\xe2\\x9c'); sys.stdin.readline(); os.write(1, b'\\x93b')"
     with subprocess.Popen([*RUN, sys.executable, "-S", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as front:
         assert os.read(front.stdout.fileno(), 10) == b"a\xe2\x9c"  # the echo does not wait for the rest
-        front.communicate(b"\n", timeout=20)
+        front.communicate(b"\n", timeout=60)
     assert [line["d"] for line in lines(home, "c")] == ["a", "✓b"]
 
 
@@ -234,7 +234,7 @@ def test_rules_for_reading_it_go_with_the_run(home, tmp_path):
     subprocess.run([*RUN[:-1], "--metric", "z=Z is (.)", "--cwd", tmp_path, "true"], check=True)
     (tmp_path / "outrider.toml").unlink()
     os.mkfifo(tmp_path / "outrider.toml")
-    subprocess.run([*RUN[:-1], "--cwd", tmp_path, "true"], check=True, timeout=30)
+    subprocess.run([*RUN[:-1], "--cwd", tmp_path, "true"], check=True, timeout=60)
     assert [(line.get("metrics"), line.get("rules")) for line in lines(home, "run", "keeper-")] in (
         [(["z=Z is (.)"], text), (None, None)],
         [(None, None), (["z=Z is (.)"], text)],

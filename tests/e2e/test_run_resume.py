@@ -125,7 +125,7 @@ def test_get_metrics_of_a_resumed_run_is_never_a_part(home):
     """Where the first attempt has left the spool and no agent answers, the store has it; with one, it is all there too."""
     assert result([*FIRST, sys.executable, "-c", LOGS, "1"])[0] == 0
     shown()
-    until(lambda: not run_folders(home), timeout=40, message="the agent gives the run's folder back")
+    until(lambda: not run_folders(home), message="the agent gives the run's folder back")
     stop_agent()
     script = "import outrider\nrun = outrider.start_run()\nrun.log('loss', 2)\nprint(run.get_metrics())\n"
     code, out, _ = result([*RESUME, sys.executable, "-c", script])
@@ -140,7 +140,7 @@ def test_a_run_that_only_the_store_remembers_is_resumed_by_any_of_its_names(home
     """Its folder is long gone: `latest`, a beginning, experiment#number."""
     assert result([*FIRST, "false"])[0] == 1
     shown()
-    until(lambda: not run_folders(home), timeout=40, message="the agent gives the run's folder back")
+    until(lambda: not run_folders(home), message="the agent gives the run's folder back")
     for number, name in enumerate(["latest", "r", "ridge#1"], start=2):
         assert result([OUTRIDER, "run", "--no-agent", "--resume", name, "--", "sh", "-c", f"exit {number}"])[0] == number
         found = shown()
@@ -156,7 +156,7 @@ def test_a_run_is_running_again_until_the_new_attempt_ends(home):
     with subprocess.Popen([*RESUME, "sh", "-c", "echo ready; read x; echo b > outputs/b"], stdin=-1, stdout=-1, **options) as front:
         assert front.stdout.readline() == b"ready\n"
         assert (shown()["status"], shown()["reason"], shown()["ended"]) == ("Running", None, None)
-        front.communicate(b"\n", timeout=20)
+        front.communicate(b"\n", timeout=60)
     assert shown()["status"] == "Completed"
     until(lambda: shown()["artifacts"] == 2, message="the second attempt's file is captured")
 
@@ -169,7 +169,7 @@ def test_a_run_that_still_lives_is_not_resumed(home):
         assert (code, out) == (2, b"")
         assert b"the run 'r1' still lives (process " in err
         assert b"outrider cancel r1" in err
-        front.communicate(b"\n", timeout=20)
+        front.communicate(b"\n", timeout=60)
     gone(home)
     assert [line["k"] for line in lines(home) if line.get("att")] == []
 
@@ -179,7 +179,7 @@ def test_only_one_of_two_that_resume_a_run_at_once_does_it(home):
     assert result([*FIRST, "false"])[0] == 1
     fronts = [subprocess.Popen([*RESUME, "sh", "-c", "echo ran; read x"], stdin=-1, stdout=-1, stderr=-1) for _ in range(4)]
     until(lambda: sum(front.poll() is not None for front in fronts) == 3, message="three of four are refused")
-    ran = [front.communicate(b"\n", timeout=20)[0] for front in fronts]
+    ran = [front.communicate(b"\n", timeout=60)[0] for front in fronts]
     assert (sorted(ran), sorted(front.returncode for front in fronts)) == ([b"", b"", b"", b"ran\n"], [0, 2, 2, 2])
 
 

@@ -43,7 +43,7 @@ def test_modules_on_pythonpath_are_not_the_agents(home, shadows, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(shadows))
     assert result([OUTRIDER, "run", "--", "echo", "out"]) == (0, b"out\n", b"")
     try:
-        until((home / "agent.json").exists, timeout=30, message="the agent starts")
+        until((home / "agent.json").exists, message="the agent starts")
         code, out, err = result([OUTRIDER, "runs"])
         assert (code, b"echo" in out, err) == (0, True, b"")
     finally:

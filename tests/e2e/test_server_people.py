@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 import servers
+from browsing_rig import profile
 from cli_home import Home
 from server_rig import Asked, make_sink, piece
 from spoolfiles import line
@@ -146,10 +147,10 @@ def test_a_servers_log_has_the_form_that_is_set_and_sighup_ends_nothing(tmp_path
         assert "server_started" in [json.loads(text)["event"] for text in one.said().splitlines()]
         settings.write_text('[log]\nformat = "json"\nlevel = "warning"\n[server]\nmax_body_bytes = 70000\n')
         one.process.send_signal(signal.SIGHUP)
-        until(lambda: "settings_need_a_restart" in one.said(), 30, "nothing was read again")
+        until(lambda: "settings_need_a_restart" in one.said(), message="nothing was read again")
         settings.write_text("[server]\nrequire_token = 3\n")
         one.process.send_signal(signal.SIGHUP)
-        until(lambda: "settings_not_reloaded" in one.said(), 30, "wrong settings were taken")
+        until(lambda: "settings_not_reloaded" in one.said(), message="wrong settings were taken")
         assert one.stop() == 0
 
 
@@ -236,13 +237,13 @@ def test_a_run_with_files_is_on_the_server_and_status_tells_each_sink(home, tmp_
             return next(one for one in document["sinks"] if one["name"] == "http")
 
         def status():
-            return control.request(str(home), "GET", "/status", timeout=20)[1]
+            return control.request(str(home), "GET", "/status", timeout=60)[1]
 
         document = until(lambda: (found := status()) and http(found)["error"] and http(found)["pending_bytes"] and found, 60)
         assert (http(document)["state"], document["sinks"][0]["name"]) == ("backing-off", "store")
         assert any("cannot be reached" in sentence and "Nothing is lost" in sentence for sentence in document["wrong"])
         until(lambda: not status()["sinks"][0]["pending_bytes"], 60, "the store waits for the sink that is down")
-        assert control.request(str(home), "GET", "/health", timeout=20)[0] == 200
+        assert control.request(str(home), "GET", "/health", timeout=60)[0] == 200
         _, out, _ = command(home, "status", **given)
         assert "cannot be reached" in out
         server.start().wait_ready()
@@ -256,9 +257,9 @@ def test_a_run_with_files_is_on_the_server_and_status_tells_each_sink(home, tmp_
             assert len(store.points(found, "loss")) == 100
             for one in store.artifacts(found):
                 blob = server.home / "blobs" / one.sha256[:2] / one.sha256
-                until(blob.is_file, 30)
+                until(blob.is_file)
                 assert blob.read_bytes() == b"weights" * 400_000
-        until(lambda: not http(status())["pending_bytes"] and not status()["wrong"], 30)
+        until(lambda: not http(status())["pending_bytes"] and not status()["wrong"])
     finally:
         agent.terminate()
         agent.wait(60)
@@ -284,7 +285,7 @@ def test_a_token_from_a_home_that_was_copied_is_no_key_of_another(server, tmp_pa
 
 def test_a_person_signs_in_with_a_browser_and_sees_the_run(server, ask, browser):
     """What a real browser says of its form lets it in: it has no origin there, for the page gives no referrer."""
-    context = browser.new_context()
+    context = profile(browser)
     page = context.new_page()
     try:
         assert page.goto(f"{server.url}/runs?experiment=ridge").status == 401

@@ -82,7 +82,7 @@ def test_the_first_link_names_the_port_that_the_portal_then_has(home, folder, mo
         assert url == f"{json.loads((home / 'portal.json').read_text())['url']}runs/{run.id}"
         run.wait_for_completion()
     finally:
-        until(lambda: control.agent_info(str(home)), 30, "no agent was started")
+        until(lambda: control.agent_info(str(home)), message="no agent was started")
         control.request(str(home), "POST", "/stop")
         portal.stop()
         gone(home)

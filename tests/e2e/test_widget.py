@@ -11,6 +11,7 @@ import sys
 import pytest
 from browsing_rig import kept
 from lab_rig import Lab, Page, converted, notebook
+from portal_rig import PATIENCE_S
 from waiting import until
 
 import outrider
@@ -93,9 +94,9 @@ def test_a_run_is_drawn_anew_while_a_cell_runs_and_ends_with_the_run(lab, opened
     page = opened(SHOWN, BUSY, "run.complete()")
     page.run_all()
     page.wait_text("live", "Running", "experiment widgets")
-    until((lab.notebooks / "busy").exists)
-    first = until(lambda: points(page), message="no points")
-    until(lambda: points(page) > first, message="the widget stands still")
+    until((lab.notebooks / "busy").exists, PATIENCE_S)
+    first = until(lambda: points(page), PATIENCE_S, "no points")
+    until(lambda: points(page) > first, PATIENCE_S, "the widget stands still")
     assert page.is_busy()
     (lab.notebooks / "busy").unlink()
     page.wait_text("Completed", "points")
@@ -106,7 +107,9 @@ def test_a_run_is_drawn_anew_while_a_cell_runs_and_ends_with_the_run(lab, opened
 
 def test_a_past_run_with_children_is_shown_in_a_notebook(lab, opened):
     """Attached by its id, in another kernel: metrics, tags, children as a table, and a link."""
-    subprocess.run([sys.executable, "-c", PAST], env={**os.environ, "OUTRIDER_HOME": str(lab.folder / "home")}, timeout=60, check=True)
+    subprocess.run(
+        [sys.executable, "-c", PAST], env={**os.environ, "OUTRIDER_HOME": str(lab.folder / "home")}, timeout=PATIENCE_S, check=True
+    )
     assert control.start_agent(str(lab.folder / "home"), wait=120), "charts are of what an agent has taken"
     page = opened("import outrider\noutrider.RunDetails(outrider.Run(outrider.Experiment(None, 'widgets'), 'past-parent')).show()")
     page.run_all()
@@ -161,18 +164,18 @@ def test_the_charts_of_a_run_follow_it_in_the_portals_own_renderer(lab, opened):
     assert control.start_agent(str(lab.folder / "home"), wait=120), "charts are of what an agent has taken"
     page = opened(SHOWN, BUSY, "run.complete()")
     page.run_all()
-    until((lab.notebooks / "busy").exists, 60)
+    until((lab.notebooks / "busy").exists, PATIENCE_S)
     charts = page.page.frame_locator("iframe[title='Charts of the run']")
-    charts.locator("article[aria-label='loss'] canvas").wait_for(timeout=90_000)
-    first = until(lambda: drawn(charts), 30)
+    charts.locator("article[aria-label='loss'] canvas").wait_for()
+    first = until(lambda: drawn(charts), PATIENCE_S)
     charts.locator("button:text-is('log y')").click()
-    until(lambda: drawn(charts) > first, 60, "the charts stand still")
+    until(lambda: drawn(charts) > first, PATIENCE_S, "the charts stand still")
     assert page.is_busy()
     assert charts.locator("button:text-is('log y')").get_attribute("aria-pressed") == "true"
     page.page.screenshot(path=kept("widget-charts-live.png"))
     (lab.notebooks / "busy").unlink()
     page.wait_text("Completed", "points")
-    until(lambda: drawn(charts) == points(page), 60, "the last points are missing")
+    until(lambda: drawn(charts) == points(page), PATIENCE_S, "the last points are missing")
     assert page.page.locator("iframe[title='Charts of the run']").count() == 1
 
 
@@ -219,7 +222,7 @@ def test_on_a_console_it_is_text_once(home, tmp_path, encoding):
         env={**os.environ, "PYTHONIOENCODING": encoding},
         cwd=tmp_path,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     text = done.stdout.decode(encoding)

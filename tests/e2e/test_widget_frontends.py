@@ -10,7 +10,7 @@ from html import escape
 from html.parser import HTMLParser
 
 import pytest
-from browsing_rig import kept
+from browsing_rig import kept, profile
 from chart_rig import card, run_id, tracked
 from lab_rig import Lab, Page, converted, notebook
 
@@ -58,7 +58,7 @@ def page(browser, fragment):
     contexts = []
 
     def open_one(policy=None, sandbox=None, html=fragment):
-        contexts.append(browser.new_context(viewport={"width": 1000, "height": 1200}))
+        contexts.append(profile(browser, viewport={"width": 1000, "height": 1200}))
         made = contexts[-1].new_page()
         headers = {"Content-Security-Policy": policy} if policy else {}
         inner = f"<!doctype html><meta charset='utf-8'><body>{html}"

@@ -54,7 +54,7 @@ def test_without_foreground_an_agent_says_nothing_to_anybody_but_its_log(home):
     try:
         until(lambda: agents.answers(home))
         process.terminate()
-        assert process.communicate(timeout=30)[0] == b""
+        assert process.communicate(timeout=60)[0] == b""
     finally:
         process.kill()
     events = [json.loads(line)["event"] for line in (home / "agent.log").read_text().splitlines()]
@@ -101,7 +101,7 @@ def test_a_frozen_agent_that_holds_the_stores_write_lock_is_killed(home):
         assert frozen.stdout.readline() == "frozen\n"
         life.log_lines(home, "r1", 10)
         with agents.running(home, *life.PATIENCE) as agent:
-            until(lambda: frozen.poll() is not None, 40)
+            until(lambda: frozen.poll() is not None)
             assert frozen.returncode == -signal.SIGKILL
             agents.flush(home)
             assert "frozen_agent_killed" in agent.said()
@@ -187,7 +187,7 @@ def test_the_deadline_of_a_shutdown_is_kept(home):
 def test_what_cannot_work_is_refused_with_exit_code_2(home, arguments, message):
     """Rule: what happened, what it means, what to do."""
     command = [sys.executable, "-m", "outrider_agent", *([] if "--home" in arguments else ["--home", str(home)]), *arguments]
-    done = subprocess.run(command, env=agents.environment(home), capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=agents.environment(home), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

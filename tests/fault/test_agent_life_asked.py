@@ -17,7 +17,7 @@ def test_health_says_stuck_with_the_reason_and_recovers_by_itself(home):
     with agents.running(home, "--set", "agent.stuck_after_s=1") as agent:
         with life.locked_store(home):
             life.log_lines(home, "r1", 10)
-            until(lambda: "locked" in life.ask(home, "GET", "/health")[1].get("reason", ""), 30)
+            until(lambda: "locked" in life.ask(home, "GET", "/health")[1].get("reason", ""))
             code, health = life.ask(home, "GET", "/health")
             assert (code, health["ok"]) == (503, False)
             assert health["reason"].startswith("stuck: ")
@@ -25,7 +25,7 @@ def test_health_says_stuck_with_the_reason_and_recovers_by_itself(home):
             assert any("wait in the spool" in sentence for sentence in status["wrong"])
             answer = life.ask(home, "POST", "/flush", {"run": "r1", "timeout": 0.2})[1]
             assert answer["done"] is False
-        until(lambda: life.ask(home, "GET", "/health")[0] == 200, 40)
+        until(lambda: life.ask(home, "GET", "/health")[0] == 200)
         agents.flush(home)
         assert life.values(home, "r1") == list(range(10))
         assert life.ask(home, "GET", "/status")[1]["wrong"] == []

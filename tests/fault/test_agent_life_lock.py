@@ -78,7 +78,7 @@ def test_a_silent_holder_is_replaced_and_finds_out(path, holder):
     assert path.stat().st_ino != before
     assert spool.is_locked(str(path))
     assert agent_lock.holder(path)["pid"] == os.getpid()
-    assert holder.communicate("", timeout=20)[0] == "lost\n"
+    assert holder.communicate("", timeout=60)[0] == "lost\n"
     assert lock.is_mine()
     lock.release()
 

@@ -77,7 +77,7 @@ def test_a_service_manager_hears_of_readiness_progress_and_the_end(home, manager
         assert f"MAINPID={agent.process.pid}" in heard
         until(lambda: manager.heard().count("WATCHDOG=1") >= 3)
         life.log_lines(home, "r1", 500)
-        until(lambda: any(line.endswith(" nothing waits, 501 records delivered") for line in manager.statuses()), 30, "no status line")
+        until(lambda: any(line.endswith(" nothing waits, 501 records delivered") for line in manager.statuses()), message="no status line")
         assert agent.stop() == 0
     heard = manager.heard()
     assert "STOPPING=1" in heard
@@ -94,7 +94,7 @@ def test_a_store_that_cannot_be_written_is_said_and_is_no_reason_for_the_watchdo
             holder.stdout.readline()
             life.log_lines(home, "r1", 100)
             until(lambda: any("bytes wait for the sink store" in line for line in manager.statuses()), 60)
-            until(lambda: control.request(str(home), "GET", "/healthz")[0] == 503, 30)
+            until(lambda: control.request(str(home), "GET", "/healthz")[0] == 503)
             assert control.request(str(home), "GET", "/healthz/live") == (200, {"ok": True, "live": True})
             assert control.request(str(home), "GET", "/healthz/progress")[0] == 503
             count = len(manager.heard())
@@ -111,7 +111,7 @@ def test_a_sink_that_has_stopped_for_good_gets_no_beat(home, manager):
         with contextlib.closing(sqlite3.connect(home / "outrider.db", timeout=30)) as connection:
             connection.execute("DROP TABLE streams")
         life.log_lines(home, "r1", 100)
-        until(lambda: "watchdog_not_answered" in agent.said(), 30, "the stopped sink was not noticed")
+        until(lambda: "watchdog_not_answered" in agent.said(), message="the stopped sink was not noticed")
         assert control.request(str(home), "GET", "/healthz/live")[0] == 200
         assert control.request(str(home), "GET", "/healthz/progress")[0] == 503
         count = len(manager.heard())
@@ -187,20 +187,20 @@ def test_an_agent_without_a_store_is_asked_on_a_port_of_its_own(home):
         told = control.request(str(home), "GET", "/status")[1]
         assert told["portal"]["url"] is None
         url = told["probes"]["url"]
-        assert json.loads(urllib.request.urlopen(f"{url}healthz/live", timeout=10).read()) == {"ok": True, "live": True}
+        assert json.loads(urllib.request.urlopen(f"{url}healthz/live", timeout=60).read()) == {"ok": True, "live": True}
         life.log_lines(home, "secret-run", 300)
 
         def waits():
-            text = urllib.request.urlopen(f"{url}metrics", timeout=10).read().decode()
+            text = urllib.request.urlopen(f"{url}metrics", timeout=60).read().decode()
             found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
             assert "secret-run" not in text
             pending = found["outrider_sink_pending_bytes"]
             return pending if pending.value else None
 
-        assert until(waits, 30, "what waits for the server is not seen").labels == {"sink": "http"}
+        assert until(waits, message="what waits for the server is not seen").labels == {"sink": "http"}
         for path in ("", "status", "api/v1/runs"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(url + path, timeout=10)
+                urllib.request.urlopen(url + path, timeout=60)
 
 
 def test_a_port_for_probes_that_is_taken_is_said_and_the_agent_goes_on(home):
@@ -228,7 +228,7 @@ def test_a_probe_keeps_no_idle_agent_awake(home):
                 control.request(str(home), "GET", "/metrics", timeout=2)
             return not agent.alive
 
-        until(asked_until_it_ended, 30, "the probes kept it")
+        until(asked_until_it_ended, message="the probes kept it")
         assert agent.wait_dead() == 0
 
 

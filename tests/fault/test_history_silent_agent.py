@@ -36,7 +36,7 @@ def test_a_stopped_agent_is_waited_for_once_and_briefly_and_a_killed_one_not_at_
         assert time.monotonic() - begun < _history._ANSWER_S / 2  # not one of 80 questions waited for an answer
     finally:
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not spool.is_locked(str(home / "agent.lock")), 30, "the agent's lock stayed")
+    until(lambda: not spool.is_locked(str(home / "agent.lock")), message="the agent's lock stayed")
     mode.has_agent = False
     run.complete()
     assert (run.get_metrics()["x"], next(run.experiment.get_runs()).get_status()) == ([1, 2], "Completed")

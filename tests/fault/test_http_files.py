@@ -129,10 +129,10 @@ sys.stdin.readline()
                 process.stdin.write("\n")
                 process.stdin.flush()
                 with reading.Reader(server.home / "outrider.db") as store:
-                    run = until(store.runs, 30)[0].run_id
-                    until(lambda: [one.name for one in store.series(run)] == ["loss"], 30, "a metric waits for a file")
+                    run = until(store.runs)[0].run_id
+                    until(lambda: [one.name for one in store.series(run)] == ["loss"], message="a metric waits for a file")
                     assert [one.path for one in store.artifacts(run)] == ["up.bin"]
-                    document = control.request(str(home), "GET", "/status", timeout=20)[1]
+                    document = control.request(str(home), "GET", "/status", timeout=60)[1]
                     assert any("A file is on its way" in sentence for sentence in document["wrong"])
                     proxy.refuse = None
                     until(lambda: len(store.artifacts(run)) == 2, 60, "the file is not there after its way was free")

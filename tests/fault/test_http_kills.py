@@ -26,7 +26,7 @@ ENOUGH = 20
 
 def pending(home):
     """How far the http sink of a home's agent is behind, in bytes, of what its first sink has seen."""
-    status, answer = control.request(str(home), "GET", "/status", timeout=20)
+    status, answer = control.request(str(home), "GET", "/status", timeout=60)
     assert status == 200, answer
     return sum(one["pending"]["http"] for one in answer["streams"])
 
@@ -87,7 +87,9 @@ class Campaign(rounds.Campaign):
             if self.has_store:
                 assert compare(self.home, self.rounds) == compared
             with reading.Reader(self.server.home / "outrider.db") as reader:
-                until(lambda: not reader.runs(status="Running"), 30, "runs are still called running after everything of them was killed")
+                until(
+                    lambda: not reader.runs(status="Running"), message="runs are still called running after everything of them was killed"
+                )
             assert agent.stop() == 0, agent.said()
         assert self.server.stop() == 0, self.server.said()
         return compared

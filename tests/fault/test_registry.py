@@ -77,7 +77,7 @@ def test_versions_that_killed_writers_began_are_never_seen_half(home, tmp_path):
         writer.kill()
         writer.wait()
         writer.stdout.close()
-    until(lambda: Model.list(name="killed"), 10, "nothing was registered")
+    until(lambda: Model.list(name="killed"), message="nothing was registered")
     for one in Model.list(name="killed"):
         target = one.download(str(tmp_path / str(one.version)))
         with open(target, "rb") as file:

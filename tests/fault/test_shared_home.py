@@ -75,7 +75,7 @@ def as_user(user, *command, home, **more):
 def serving(home):
     process = as_user(AGENT, sys.executable, "-m", "outrider_agent", "--home", str(home), home=home, cwd="/")
     try:
-        until(lambda: agents.answers(home), 30, "the agent did not answer")
+        until(lambda: agents.answers(home), message="the agent did not answer")
         yield process
     finally:
         process.terminate()

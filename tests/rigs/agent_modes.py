@@ -35,5 +35,5 @@ class Mode:
         if self.has_agent:
             with contextlib.suppress(control.ControlError):
                 control.request(self.home, "POST", "/stop")
-            until(lambda: not spool.is_locked(os.path.join(self.home, "agent.lock")), 30, "the agent did not end")
+            until(lambda: not spool.is_locked(os.path.join(self.home, "agent.lock")), message="the agent did not end")
             self.has_agent = False

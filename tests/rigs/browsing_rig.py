@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
@@ -41,13 +41,19 @@ def chromium():
             browser.close()
 
 
+def profile(browser, **options):
+    """A profile of its own, in which a page has all the time that a busy machine may need."""
+    made = browser.new_context(**options)
+    made.set_default_timeout(PATIENCE_S * 1000)
+    return made
+
+
 class Window:
     """A page in a profile of its own, let in by the key. `wrong` collects what should not be: errors, refusals of the policy, dialogs."""
 
     def __init__(self, browser, entry, *, width=1280, height=900, dark=False):
         scheme = "dark" if dark else "light"
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
-        self.context.set_default_timeout(PATIENCE_S * 1000)
+        self.context = profile(browser, viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
         self.wrong, self.asked = [], []
         #: Words of messages that a test has reason to expect.
         self.allowed = ()
@@ -97,12 +103,34 @@ class Window:
         """Moves the pointer to that part of a place's width until the expression is true: what is above may still move the place."""
 
         def moved():
+            self.page.locator(place).scroll_into_view_if_needed()
             box = self.page.locator(place).bounding_box()
             if box is not None:
                 self.page.mouse.move(box["x"] + box["width"] * right, box["y"] + box["height"] / 2)
             return self._evaluated(expression, argument)
 
         return until(moved, PATIENCE_S, f"{expression} in {self.page.url}")
+
+    def drag(self, place, begin, end, expression, argument=None):
+        """Drags over a chart, between parts of its width and height, until it is told of that: one that is drawn meanwhile forgets it."""
+
+        def dragged():
+            self.page.locator(place).scroll_into_view_if_needed()
+            box = self.page.locator(place).bounding_box()
+            at, to = ((box["x"] + box["width"] * wide, box["y"] + box["height"] * high) for wide, high in (begin, end))
+            self.page.mouse.move(*at)
+            self.page.mouse.down()
+            self.page.mouse.move(*to, steps=5)
+            self.page.mouse.up()
+            return self._comes_true(expression, argument)
+
+        return until(dragged, PATIENCE_S, f"{expression} in {self.page.url}")
+
+    def _comes_true(self, expression, argument, within_s=5.0):
+        """Whether what was just done makes it true: done a second time before that, it would be done twice."""
+        with suppress(AssertionError):
+            return until(lambda: self._evaluated(expression, argument), within_s)
+        return False
 
     def shot(self, name):
         """Keeps a picture of the whole page."""

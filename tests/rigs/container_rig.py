@@ -132,12 +132,12 @@ class Rig:
         """How its attempts ended."""
         return [{key: value for key, value in line.items() if key not in ("k", "t")} for line in self.lines(run, "end")]
 
-    def wait_end(self, run, count=1, timeout=30.0):
+    def wait_end(self, run, count=1, timeout=60.0):
         """Until that many attempts have ended."""
         until(lambda: run in self.runs() and len(self.ends(run)) >= count, timeout, f"no end of {run}")
         return self.ends(run)
 
-    def wait_output(self, run, data, stream=1, attempt=1, timeout=30.0):
+    def wait_output(self, run, data, stream=1, attempt=1, timeout=60.0):
         """Until it has written this, in that stream."""
         until(lambda: run in self.runs() and data in self.output(run, stream, attempt), timeout, f"{data!r} not in {run}")
 

@@ -12,6 +12,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from browsing_rig import profile
+from portal_rig import PATIENCE_S
 from waiting import until
 
 
@@ -35,7 +37,9 @@ def environment(folder):
 def converted(path, folder, *options):
     """What nbconvert makes of a notebook: the file that it wrote."""
     command = [sys.executable, "-m", "nbconvert", *options, "--output", path.stem + "-converted", str(path)]
-    done = subprocess.run(command, env=environment(folder), cwd=path.parent, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=environment(folder), cwd=path.parent, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     return next(found for found in path.parent.iterdir() if found.stem == path.stem + "-converted")
 
@@ -71,7 +75,7 @@ class Lab:
             self._process = subprocess.Popen(
                 command, env=environment(self.folder), cwd=self.notebooks, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        self._where = until(self._found, timeout=60, message="JupyterLab did not start")
+        self._where = until(self._found, PATIENCE_S, message="JupyterLab did not start")
         return self
 
     def _found(self):
@@ -85,7 +89,7 @@ class Lab:
 
     def is_connected(self, path):
         """Does the notebook have a kernel that waits for it?"""
-        with urllib.request.urlopen(f"{self._where['url']}api/sessions?token={self._where['token']}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self._where['url']}api/sessions?token={self._where['token']}", timeout=60) as answer:
             kernels = [one["kernel"] for one in json.load(answer) if one["path"] == path.name]
         return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
 
@@ -97,7 +101,7 @@ class Lab:
     def stop(self):
         """Ends it, and the kernels with it. Told again where it went on: its handler logs, and fails if the signal met a log line."""
         try:
-            until(self._is_over, timeout=120, message="the server did not end")
+            until(self._is_over, PATIENCE_S, message="the server did not end")
         finally:
             self._process.kill()
             self._process.wait()
@@ -113,18 +117,18 @@ class Page:
     """A notebook in a browser."""
 
     def __init__(self, browser, lab, path):
-        self.context = browser.new_context(viewport={"width": 1200, "height": 1000})
+        self.context = profile(browser, viewport={"width": 1200, "height": 1000})
         self.page = self.context.new_page()
         self.wrong = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.goto(lab.address(path))
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        until(lambda: lab.is_connected(path), timeout=60, message="the notebook has no kernel")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        until(lambda: lab.is_connected(path), PATIENCE_S, message="the notebook has no kernel")
 
     def run_all(self):
         """Every cell, one after the other."""
         self._asked = 0.0
-        until(self._has_begun, timeout=90, message="no cell was run")
+        until(self._has_begun, PATIENCE_S, message="no cell was run")
 
     def _has_begun(self):
         """Was the first cell sent? A front end that is not connected yet asks which kernel, or drops what it was told: it is told again."""
@@ -140,11 +144,11 @@ class Page:
             self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         return False
 
-    def wait(self, expression, timeout=60.0):
+    def wait(self, expression, timeout=PATIENCE_S):
         """Until the expression is true in the page."""
         return until(lambda: self.page.evaluate(expression), timeout=timeout, message=expression)
 
-    def wait_text(self, *words, timeout=60.0):
+    def wait_text(self, *words, timeout=PATIENCE_S):
         """Until the first widget has all these words; its words."""
         try:
             return until(lambda: all(word in self.text() for word in words) and self.text(), timeout=timeout)

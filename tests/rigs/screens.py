@@ -30,7 +30,7 @@ class Screen:
     def _tmux(self, *arguments):
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TMUX")}
         command = ["tmux", "-S", self._socket, *arguments]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=20, check=True).stdout
+        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True).stdout
 
     def keys(self, *names):
         """Types: names as tmux has them (`Enter`, `C-c`, `Up`), or text."""

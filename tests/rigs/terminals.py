@@ -15,7 +15,7 @@ from waiting import until
 
 PROMPT = "@> "
 SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "dash": ["dash", "-i"]}
-TIMEOUT = 20
+TIMEOUT = 60
 SIZE = (30, 100)
 
 CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"

@@ -66,7 +66,7 @@ def log_lines(home, run, count, *, end=True):
     return place
 
 
-def ask(home, method, path, body=None, timeout=20):
+def ask(home, method, path, body=None, timeout=60):
     return control.request(str(home), method, path, body, timeout)
 
 

@@ -96,7 +96,7 @@ class Campaign:
                 kill(pid)
             return not left
 
-        until(quiet, 30, "processes of the round cannot be killed")
+        until(quiet, message="processes of the round cannot be killed")
 
     def settle(self):
         """One more agent, one flush; returns how many records were compared. Every run must have ended, too."""
@@ -109,7 +109,9 @@ class Campaign:
             reader = reading.Reader(self.home / "outrider.db")
             try:
                 compared = sum(oracle.check(reader, counters) for counters in self.rounds)
-                until(lambda: not reader.runs(status="Running"), 30, "runs are still called running after everything of them was killed")
+                until(
+                    lambda: not reader.runs(status="Running"), message="runs are still called running after everything of them was killed"
+                )
             finally:
                 reader.close()
             assert agent.stop() == 0, agent.said()
