@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -106,8 +107,13 @@ def modules(folder):
     return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
 
 
+@cache
 def imported(path, package_root):
     """The absolute dotted names that a module imports, wherever the statement stands; type-checking blocks too."""
+    return list(_imported(path, package_root))
+
+
+def _imported(path, package_root):
     package = [package_root.name, *path.relative_to(package_root).with_suffix("").parts]
     for node in ast.walk(ast.parse(path.read_text("utf8"))):
         if isinstance(node, ast.Import):
