@@ -1,6 +1,6 @@
 """
 The suite in three parts beside one another, for most of it waits: tests/e2e, what of it needs a container engine, and all the rest. Where
-the arguments name tests, those alone, in one process. COVERED=1: what the rest covers.
+the arguments name tests, those alone, in one process.
 
 The first part drives browsers, notebooks and shells, while the others take the machine from it. A few tests of it that fail there are run
 once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in the output. Other
@@ -36,9 +36,8 @@ _FAILED = 1  # pytest's exit status
 def main(given: list[str]) -> int:
     """The exit status."""
     os.chdir(ROOT)
-    counted = ["coverage", "run", "-m"] if os.environ.get("COVERED") else []
     if any(Path(word.partition("::")[0]).exists() for word in given):
-        return subprocess.run(_pytest("named", given, counted), check=False).returncode
+        return subprocess.run(_pytest("named", given), check=False).returncode
     engine = sorted(str(path.relative_to(ROOT)) for pattern in HEAVY for path in (ROOT / E2E).glob(pattern))
     others = sorted({f"tests/{path.parent.name}" for path in ROOT.glob("tests/*/test_*.py")} - {E2E})
     shutil.rmtree(_memory(""), ignore_errors=True)
@@ -46,15 +45,12 @@ def main(given: list[str]) -> int:
     parts = {"e2e": [*(f"--ignore={path}" for path in engine), E2E]} | ({"engine": engine} if engine else {})
     with contextlib.ExitStack() as stack:
         beside = {part: stack.enter_context(_beside(part, [*given, *words])) for part, words in parts.items()}
-        worst = subprocess.run(_pytest("rest", [*given, *others], counted), check=False).returncode
+        worst = subprocess.run(_pytest("rest", [*given, *others]), check=False).returncode
         ended = {part: process.wait() for part, process in beside.items()}
     for part in parts:
         print(f"\n=== {part}", flush=True)
         print(_log(part).read_text(errors="replace"), flush=True)
-    worst = max(worst, ended.get("engine", 0), _second_look(ended["e2e"], given))
-    if not worst and counted:
-        worst = subprocess.run([sys.executable, "-m", "coverage", "report", "--skip-covered", "--fail-under", "40"], check=False).returncode
-    return worst
+    return max(worst, ended.get("engine", 0), _second_look(ended["e2e"], given))
 
 
 @contextlib.contextmanager
@@ -73,9 +69,9 @@ def _log(part: str) -> Path:
     return BUILD / f"{part}.log"
 
 
-def _pytest(part: str, words: list[str], counted: list[str] | None = None) -> list[str]:
+def _pytest(part: str, words: list[str]) -> list[str]:
     """The command; each part remembers in a folder of its own which tests failed."""
-    return [sys.executable, "-m", *(counted or []), "pytest", "-m", "not full", "-o", f"cache_dir={_memory(part)}", *words]
+    return [sys.executable, "-m", "pytest", "-m", "not full", "-o", f"cache_dir={_memory(part)}", *words]
 
 
 def _memory(part: str) -> Path:
