@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 #: For a test of the portal or of a notebook, its agent's and its browser's beginning too. It only ends what hangs.
@@ -9,19 +11,62 @@ PORTAL_TIMEOUT_S = 600
 
 
 def pytest_collection_modifyitems(items):
-    """On a loaded machine the first test of a file, which waits for an agent and a browser, needs minutes."""
+    """
+    On a loaded machine the first test of a file, which waits for an agent and a browser, needs minutes. Files that share the browser run
+    one after the other.
+    """
     for item in items:
         if {"portal", "lab", "browser"} & set(item.fixturenames) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(PORTAL_TIMEOUT_S))
+    asked = uses_browser(items)
+    items.sort(key=lambda item: asked[item.path])
+
+
+def uses_browser(items):
+    """Of each file, whether a test of it asks for the browser."""
+    found = dict.fromkeys((item.path for item in items), False)
+    return found | {item.path: True for item in items if "browser" in item.fixturenames}
+
+
+class Shared:
+    """One browser for all files that run next to one another and ask for it."""
+
+    def __init__(self):
+        self._stack, self._found = contextlib.ExitStack(), None
+
+    def open(self):
+        """The browser; another one where it has crashed."""
+        from browsing_rig import chromium
+
+        if self._found is None or not self._found.is_connected():
+            self.close()
+            self._found = self._stack.enter_context(chromium())
+        return self._found
+
+    def close(self):
+        self._found = None
+        self._stack.close()
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """It ends with the session, if not before."""
+    made = Shared()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _alone(shared, request):
+    """Nothing runs an event loop beside the browser's: it is closed before a file that does not use it."""
+    if not uses_browser(request.session.items)[request.path]:
+        shared.close()
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """One for all tests of a file."""
-    from browsing_rig import chromium
-
-    with chromium() as found:
-        yield found
+def browser(shared):
+    """One for all files that use it."""
+    return shared.open()
 
 
 @pytest.fixture
