@@ -1,10 +1,10 @@
 """
-The suite in three parts beside one another, for most of it waits: tests/e2e, what of it needs a container engine, and all the rest. Where
-the arguments name tests, those alone, in one process.
+The suite in five parts beside one another, for most of it waits: of tests/e2e what a browser shows, what needs a container engine, and what
+is left; tests/fault with the matrix of tests/neutrality; and all the rest. Where the arguments name tests, those alone, in one process.
 
-The first part drives browsers, notebooks and shells, while the others take the machine from it. A few tests of it that fail there are run
+Two parts drive browsers, notebooks and shells, while the others take the machine from them. A few tests of these that fail there are run
 once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in the output. Other
-tests have no second chance: a record that was lost once is lost. docs/decisions/0030 says why.
+tests have no second chance: a record that was lost once is lost. docs/decisions/0030 and 0040 say why.
 """
 
 from __future__ import annotations
@@ -24,9 +24,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 E2E = "tests/e2e"
-#: Of tests/e2e, what waits for an engine rather than for the processor.
-HEAVY = ("test_containers*.py", "test_docker_rig.py", "test_deploy.py")
-#: Of the first part, what judges data that survive on a machine: it has no second chance either.
+#: Of tests/e2e, what waits for an engine rather than for the processor, and what a browser shows.
+OF_E2E = {
+    "engine": ("test_containers*.py", "test_docker_rig.py", "test_deploy.py"),
+    "pages": ("test_portal_*.py", "test_run_api_shown.py", "test_run_lab.py", "test_server_people.py", "test_ui.py", "test_widget*.py"),
+}
+#: What kills and starves waits most.
+FAULTS = ("tests/fault", "tests/neutrality")
+#: The parts whose tests have a second chance.
+AGAIN = ("e2e", "pages")
+#: Of these, what judges data that survive on a machine: it has no second chance either.
 ONCE = "tests/e2e/test_systemd.py"
 #: More failures than these are no accident.
 MOST_AGAIN = 3
@@ -38,19 +45,32 @@ def main(given: list[str]) -> int:
     os.chdir(ROOT)
     if any(Path(word.partition("::")[0]).exists() for word in given):
         return subprocess.run(_pytest("named", given), check=False).returncode
-    engine = sorted(str(path.relative_to(ROOT)) for pattern in HEAVY for path in (ROOT / E2E).glob(pattern))
-    others = sorted({f"tests/{path.parent.name}" for path in ROOT.glob("tests/*/test_*.py")} - {E2E})
+    parts = _parts()
     shutil.rmtree(_memory(""), ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
-    parts = {"e2e": [*(f"--ignore={path}" for path in engine), E2E]} | ({"engine": engine} if engine else {})
     with contextlib.ExitStack() as stack:
-        beside = {part: stack.enter_context(_beside(part, [*given, *words])) for part, words in parts.items()}
-        worst = subprocess.run(_pytest("rest", [*given, *others]), check=False).returncode
-        ended = {part: process.wait() for part, process in beside.items()}
-    for part in parts:
+        beside = {part: stack.enter_context(_beside(part, [*given, *words])) for part, words in parts.items() if part != "rest"}
+        ended = {"rest": subprocess.run(_pytest("rest", [*given, *parts["rest"]]), check=False).returncode} if "rest" in parts else {}
+        ended |= {part: process.wait() for part, process in beside.items()}
+    for part in beside:
         print(f"\n=== {part}", flush=True)
         print(_log(part).read_text(errors="replace"), flush=True)
-    return max(worst, ended.get("engine", 0), _second_look(ended["e2e"], given))
+    return max([_second_look(ended, given), *(status for part, status in ended.items() if part not in AGAIN)])
+
+
+def _parts() -> dict[str, list[str]]:
+    """What each part is given; none without a test."""
+    found = {part: sorted(_named(path) for pattern in patterns for path in (ROOT / E2E).glob(pattern)) for part, patterns in OF_E2E.items()}
+    apart = [path for paths in found.values() for path in paths]
+    folders = sorted({_named(path.parent) for path in ROOT.glob("tests/*/test_*.py") if _named(path) not in apart})
+    found["e2e"] = [*(f"--ignore={path}" for path in apart), E2E] if E2E in folders else []
+    found["fault"] = [folder for folder in folders if folder in FAULTS]
+    found["rest"] = [folder for folder in folders if folder not in (E2E, *FAULTS)]
+    return {part: words for part, words in found.items() if words}
+
+
+def _named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 @contextlib.contextmanager
@@ -78,9 +98,10 @@ def _memory(part: str) -> Path:
     return BUILD / "cache" / part
 
 
-def _second_look(status: int, given: list[str]) -> int:
-    """Runs what failed of the first part once more, alone; its exit status."""
-    failed = sorted(_failed("e2e")) if status == _FAILED else []
+def _second_look(ended: dict[str, int], given: list[str]) -> int:
+    """Runs what failed of these parts once more, alone; the exit status."""
+    status = max([0, *(ended.get(part, 0) for part in AGAIN)])
+    failed = sorted(name for part in AGAIN for name in _failed(part)) if status == _FAILED else []
     if not failed or len(failed) > MOST_AGAIN or any(name.startswith(ONCE) for name in failed):
         return status
     print("\n=== failed, and is run once more, alone:", *failed, sep="\n  ", flush=True)

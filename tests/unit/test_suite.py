@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -38,3 +39,17 @@ def test_only_what_drives_a_browser_or_an_engine_has_a_second_chance(tmp_path, e
     ended = subprocess.run(command, env=quick, capture_output=True, text=True, check=False)
     assert (ended.returncode, word in ended.stdout) == (status, True), ended.stdout + ended.stderr
     assert (tmp_path / "seen").exists() == (ONCE in (e2e, fault))
+
+
+def test_every_file_of_tests_is_in_one_part():
+    """None is forgotten, and none is run twice."""
+    spec = importlib.util.spec_from_file_location("suite", SUITE)
+    suite = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(suite)
+    found = []
+    for words in suite._parts().values():
+        left_out = [word.removeprefix("--ignore=") for word in words if word.startswith("--")]
+        paths = [suite.ROOT / word for word in words if not word.startswith("--")]
+        files = [str(file.relative_to(suite.ROOT)) for path in paths for file in (path.rglob("test_*.py") if path.is_dir() else [path])]
+        found += [name for name in files if name not in left_out]
+    assert sorted(found) == sorted(str(path.relative_to(suite.ROOT)) for path in suite.ROOT.glob("tests/**/test_*.py"))
