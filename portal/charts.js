@@ -12,7 +12,7 @@ import { plain } from "./format.js";
 import { put, without } from "./hash.js";
 import { html } from "./html.js";
 import { distinct, labelOf } from "./labels.js";
-import { age, isOffline, several } from "./source.js";
+import { held, isOffline, several } from "./source.js";
 
 /** @import { Child, File, Run, Series } from "./types" */
 /** @typedef {Partial<Run> & { run_id: string, files?: File[] }} Known `files`: where they were read already */
@@ -70,7 +70,7 @@ function Iterations({ iterations, chosen, choose }) {
 /** Runs with what their charts need. @param {Known[]} runs @param {boolean} hasSeries @returns {Read[] | string | null} */
 function useRuns(runs, hasSeries) {
   const [found, setFound] = useState(/** @type {Read[] | string | null} */ (null));
-  const key = runs.map((run) => `${run.run_id}:${run.figures?.length ?? ""}:${Object.values(run.tables ?? {}).map((table) => table.count)}`).join("|") + hasSeries + age;
+  const key = runs.map((run) => `${run.run_id}:${run.figures?.length ?? ""}:${Object.values(run.tables ?? {}).map((table) => table.count)}`).join("|") + hasSeries + held.age;
   useEffect(() => {
     let isWanted = true;
     const isKnown = !hasSeries && runs.every((run) => run.figures && run.tables);

@@ -1,7 +1,7 @@
 // What a chart draws of one series: buckets from the server, then points as they come. Pure but for `load`.
 
 import { ownOf } from "./own.js";
-import { age, bucketsOf, isOffline, json } from "./source.js";
+import { bucketsOf, held, isOffline, json } from "./source.js";
 
 /** @import { NewPoints, Series, Value } from "./types" */
 
@@ -98,7 +98,7 @@ export class Curve {
     /** How many points the buckets stand for, from the first on. */
     this.end = 0;
     this.isLoaded = false;
-    this.age = age;
+    this.age = held.age;
     /** What is being read, and of which range. @type {Promise<void> | null} */
     this.loading = null;
     this.reading = "";
@@ -113,7 +113,7 @@ export class Curve {
 
   /** Reads the buckets, all of them or of a span. @param {Span | null} range */
   load(range) {
-    if (isOffline && this.isLoaded && this.age === age) return Promise.resolve(); // what is in the page is all there is
+    if (isOffline && this.isLoaded && this.age === held.age) return Promise.resolve(); // what is in the page is all there is
     const key = JSON.stringify(range);
     if (this.loading && this.reading === key) return this.loading;
     const mine = (this.loading ?? Promise.resolve()).then(() => this.read(range)).finally(() => {

@@ -17,12 +17,12 @@ const EPOCH_COLUMNS = 2;
 
 export const isOffline = kept !== null;
 /** How often what the page holds was replaced: a notebook tells its frame what came. */
-export let age = 0;
+export const held = { age: 0 };
 
 /** Holds this from now on. @param {string} packed */
 export async function renew(packed) {
   kept = await unpacked(packed);
-  age += 1;
+  held.age += 1;
 }
 
 export class Unread extends Error {}

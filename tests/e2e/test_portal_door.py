@@ -130,10 +130,10 @@ def test_every_answer_forbids_what_is_not_needed(portal, path):
 
 
 def test_the_page_has_no_inline_script_or_style(portal):
-    """What the policy promises, the page keeps: one import map, named by its hash, and data blocks."""
+    """What the policy promises, the page keeps: an import map and what chooses the theme, named by their hashes, and data blocks."""
     text = portal.ask("/runs/9f3c0aa1b2c4").text
     inline = [piece.partition(">")[0] for piece in text.split("<script")[1:] if " src=" not in piece.partition(">")[0]]
-    assert sorted(inline) == [' type="application/json" id="data"', ' type="importmap"']
+    assert sorted(inline) == [' type="application/json" id="data"', ' type="importmap"', ' type="text/javascript"']
     assert "style=" not in text
     assert "<style" not in text
     assert "//" not in text.replace("http://www.w3.org/2000/svg", "").partition("<main")[0].replace("data:image/svg+xml", "")

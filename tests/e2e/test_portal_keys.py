@@ -54,8 +54,8 @@ def test_the_question_mark_tells_the_keys_and_they_lead_everywhere(portal, windo
 def test_a_key_that_is_pressed_before_the_tabs_are_there_opens_its_tab(portal, window):
     """The scripts of a part may take their time; a hand on the keys does not wait for them."""
     seen, held = window(), []
-    seen.page.route("**/overview*.js", lambda route: held.append(route))  # noqa: PLW0108 - the builtin takes no attribute, and the library sets one
-    seen.page.goto(f"{portal.url}/runs/{IDS[7]}", wait_until="domcontentloaded")
+    seen.page.route("**/metrics.js", lambda route: held.append(route))  # noqa: PLW0108 - the builtin takes no attribute, and the library sets one
+    seen.page.goto(f"{portal.url}/runs/{IDS[7]}?tab=metrics", wait_until="domcontentloaded")
     seen.wait("document.querySelector('[role=tab]') === null")
     seen.page.keyboard.press("3")
     until(lambda: held or seen.page.evaluate("0"), message="the part's script was not asked for")

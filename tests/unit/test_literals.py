@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from outrider_agent.cli import searching
+from outrider_agent.cli import hits
 from outrider_agent.core import literals
 
 #: Characters that mean something in an expression, and some that do not.
@@ -55,7 +55,7 @@ def test_pieces_are_told_the_longest_first(pattern, pieces):
 )
 def test_a_search_finds_the_lines_that_an_expression_matches(pattern, lines):
     """However many lines hold what it needs and are no match."""
-    wanted = searching.Wanted(pattern, is_regex=True)
+    wanted = hits.Wanted(pattern, is_regex=True)
     data = wanted.ready("".join(f"{line}\n" for line in lines).encode())
     found, place = [], 0
     while (at := wanted.find(data, place)) >= 0:

@@ -10,9 +10,9 @@ import msgspec
 from aiohttp import web
 
 from outrider_agent import changes, errors
-from outrider_agent.cli import compare, documents, journal, searching
+from outrider_agent.cli import compare, documents, hits, journal, searching
 from outrider_agent.core import query as language
-from outrider_agent.portal import asking, door, live, openapi, printed, shapes
+from outrider_agent.portal import asking, door, openapi, printed, shapes
 from outrider_agent.store import browsing
 
 if TYPE_CHECKING:
@@ -56,13 +56,22 @@ def wanted(query: MultiMapping[str], limit: int = PAGE) -> browsing.Wanted:
     )
 
 
-def place(query: Mapping[str, str]) -> searching.Place | None:
+def place(query: Mapping[str, str]) -> hits.Place | None:
     """`line`: ATTEMPT.STREAM.OFFSET of a line of the console. Raises `Wrong`."""
     text = query.get("line", "")
     found = re.fullmatch(r"(\d{1,9})\.(stdout|stderr|fd\d{1,9})\.(\d{1,18})", text)
     if text and found is None:
         raise asking.Wrong(f"line={text} is no place of a line (ATTEMPT.STREAM.OFFSET).")
-    return None if found is None else searching.Place(int(found[1]), found[2], int(found[3]))
+    return None if found is None else hits.Place(int(found[1]), found[2], int(found[3]))
+
+
+def stretch(query: Mapping[str, str]) -> searching.Since:
+    """`since` of a search: RECORD.CHUNK, and the streams that are told. Raises `Wrong`."""
+    text = query.get("since", "") or "0.0"
+    if re.fullmatch(r"\d{1,18}\.\d{1,18}(\.\d{1,9}){0,64}", text) is None:
+        raise asking.Wrong(f"since={text} is no place of a search; take `next` of the answer before.")
+    log, console, *told = map(int, text.split("."))
+    return searching.Since(log, console, frozenset(told))
 
 
 class Routes:
@@ -184,12 +193,12 @@ class Routes:
         limit = asking.whole_number(query, "limit", HITS, least=1, most=MOST_LINES) or HITS
         attempt = asking.whole_number(query, "attempt", None, least=1)
         text, is_regex = asking.required(query, "text"), asking.choice(query, "regex", ("0", "1"), "0") == "1"
-        since = live.cursor(query.get("since", ""))
+        since = stretch(query)
         try:
-            wanted = searching.Wanted(text, is_regex=is_regex)
+            wanted = hits.Wanted(text, is_regex=is_regex)
         except re.error as exc:
             raise asking.Wrong(f"text={text} is no regular expression: {exc}.") from None
-        found = await self._context.read(searching.search, self._store, run, wanted, (since.log, since.console), limit, attempt=attempt)
+        found = await self._context.read(searching.search, self._store, run, wanted, since, limit, attempt=attempt)
         return asking.json_response(shapes.hits(found))
 
     async def openapi(self, _request: web.Request) -> web.Response:

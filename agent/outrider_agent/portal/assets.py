@@ -6,7 +6,6 @@ Their address holds a hash of all of them, so that a browser may keep them for e
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
@@ -16,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from outrider_agent.portal import joined
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {
@@ -34,9 +35,13 @@ LIBRARIES = {
     "@preact/signals": "vendor/signals.js",
     "htm": "vendor/htm.js",
 }
+#: Of these pages' modules, what they need is sent as one file; and what is shown with it.
+JOINED = {"run.js": ("overview.js", "printed.js"), "runs.js": (), "compare.js": ()}
 #: A module that one of ours needs before it can begin.
 IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?"\./([^"]+)"', re.MULTILINE)
 FOREVER = "public, max-age=31536000, immutable"
+
+FIRST = "theme.js"
 
 #: What a page says where the libraries are missing.
 MISSING = "Charts and the live view are not installed here. In a checkout: make portal. Installed by pip: install it again, with a network."
@@ -48,21 +53,38 @@ class Assets:
     def __init__(self, folder: Path = FOLDER) -> None:
         found = sorted(path for path in folder.glob("**/*") if path.is_file() and path.suffix in TYPES)
         self._files = {str(path.relative_to(folder)): path.read_bytes() for path in found}
-        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._files.items()}
         self._imports = {
             name: IMPORT.findall(data.decode()) for name, data in self._files.items() if name.endswith(".js") and "/" not in name
         }
+        self._joined: dict[str, list[str]] = {}
+        for name in JOINED.keys() & self._files.keys():
+            others = [one for one in self._closure([name, *JOINED[name]]) if one != name]
+            self._joined[name], source = joined.joined({one: self.text(one) for one in others})
+            self._files[_joined(name)] = source.encode()
+        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._files.items()}
         digest = hashlib.sha256()
         for name, data in self._files.items():
             digest.update(f"{name}\0{len(data)}\0".encode() + data)
         self.root = f"/static/{digest.hexdigest()[:16]}"
         #: Are our own files and the libraries there?
         self.is_whole = all(name in self._files for name in (*LIBRARIES.values(), "vendor/uplot.js", "app.css", "run.js"))
-        self.import_map = json.dumps({"imports": {name: self.url(file) for name, file in LIBRARIES.items()}})
-        self.import_map_hash = base64.b64encode(hashlib.sha256(self.import_map.encode()).digest()).decode()
+        #: Run before anything is shown.
+        self.first = self._files.get(FIRST, b"").decode()
+        #: What a page may hold within itself.
+        self.inline = [self.first, *(self.import_map(name) for name in ("", *self._joined))]
 
-    def needed(self, modules: Iterable[str]) -> list[str]:
+    def import_map(self, module: str) -> str:
+        """What modules are called in a page that begins with this one -> where they are."""
+        parts = {self.url(name): self.url(_joined(module)) for name in self._joined.get(module, ())}
+        return json.dumps({"imports": {name: self.url(file) for name, file in LIBRARIES.items()} | parts})
+
+    def needed(self, modules: Sequence[str]) -> list[str]:
         """These modules of ours and all that they import: asked for at once, a browser need not read one to learn of the next."""
+        within = next((name for name in modules if name in self._joined), "")
+        parts = self._joined.get(within, [])
+        return [*([_joined(within)] if parts else []), *(name for name in self._closure(modules) if name not in parts)]
+
+    def _closure(self, modules: Iterable[str]) -> list[str]:
         found: dict[str, None] = {}
         wanted = list(modules)
         while wanted:
@@ -89,3 +111,7 @@ class Assets:
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             return web.Response(body=self._packed[name], headers={**headers, "Content-Encoding": "gzip"})
         return web.Response(body=self._files[name], headers=headers)
+
+
+def _joined(name: str) -> str:
+    return f"with-{name}"

@@ -8,6 +8,7 @@ refused; what a cookie allows to change needs our own Origin. Nothing here knows
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import pathlib
@@ -22,7 +23,7 @@ from outrider_agent import layout, probes
 from outrider_agent.portal import markup
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from outrider_agent.portal import assets
@@ -46,10 +47,11 @@ HEADERS = {
 }
 
 
-def policy(import_map_hash: str) -> str:
-    """The pages' Content-Security-Policy: nothing from elsewhere, no inline script but the import map, which we name by its hash."""
+def policy(inline: Iterable[str]) -> str:
+    """The pages' Content-Security-Policy: nothing from elsewhere, no script within a page but these, which we name by their hashes."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in inline)
     return (
-        f"default-src 'self'; script-src 'self' 'sha256-{import_map_hash}'; img-src 'self' data:; object-src 'none'; "
+        f"default-src 'self'; script-src 'self' {hashes}; img-src 'self' data:; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
     )
 
@@ -91,7 +93,7 @@ class Door:
         # Cookies are shared by all ports of a host: each key has a name of its own, and the cookie is not the key itself.
         self._pass = hmac.new(self._token, b"cookie", hashlib.sha256).hexdigest()
         self.cookie = f"outrider-{hashlib.sha256(self._token).hexdigest()[:12]}"
-        self._policy = policy(static.import_map_hash)
+        self._policy = policy(static.inline)
         self._style = static.url("app.css")
 
     @web.middleware

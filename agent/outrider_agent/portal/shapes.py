@@ -155,7 +155,7 @@ def hits(given: searching.Found) -> Document:
         }
         for one in given.hits
     ]
-    return {"hits": found, "next": None if given.next is None else f"{given.next[0]}.{given.next[1]}"}
+    return {"hits": found, "next": None if given.next is None else str(given.next)}
 
 
 def chunk(given: records.ConsoleChunk) -> Document:

@@ -47,7 +47,7 @@ def page(
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{title} · Outrider"),
         tag("link", rel="icon", href=ICON),
-        tag("script", src=assets.url("theme.js")),
+        markup.script(assets.first, "text/javascript"),
         tag("link", rel="stylesheet", href=assets.url("app.css")),
     ]
     if charts and assets.is_whole:
@@ -56,7 +56,7 @@ def page(
             head.append(tag("link", rel="stylesheet", href=assets.url("vendor/uplot.css")))
             head.append(tag("link", rel="prefetch", href=assets.url("vendor/uplot.js"), as_="script"))
     if (charts or app) and assets.is_whole:
-        head.append(markup.script(assets.import_map, "importmap"))
+        head.append(markup.script(assets.import_map(modules[0]), "importmap"))
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in static.LIBRARIES.values()]
     if assets.is_whole:
         head += [tag("link", rel="modulepreload", href=assets.url(name)) for name in needed]
