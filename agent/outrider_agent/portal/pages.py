@@ -64,7 +64,8 @@ class Pages:
         except language.Wrong as exc:
             wrong = listing.Wrong(error=str(exc), at=exc.at)
             page = browsing.Page(runs=[], total=0, statuses={})
-        seen = listing.see(page, wanted, wrong, chosen)
+        is_here = wanted.parent is not None and await self._context.read(self._context.store.has, wanted.parent)
+        seen = listing.see(page, wanted, wrong, chosen, wanted.parent if is_here else None)
         is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
         title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
         main = listing.nothing(title) if is_new else listing.runs(seen, title, now, drawn=self._context.assets.is_whole)
