@@ -149,7 +149,7 @@ class Pages:
         except errors.NotFound as exc:
             return self._sorry(404, str(exc))
         except errors.OutriderError as exc:
-            return self._sorry(503, str(exc))
+            return self._sorry(503, f"{str(exc).rstrip('.')}. This page comes back by itself when it can be shown.")
         except asking.Wrong as exc:
             return self._sorry(400, str(exc))
         except web.HTTPException as exc:
@@ -159,8 +159,9 @@ class Pages:
 
     def _sorry(self, status: int, what: str) -> web.Response:
         main = tag(
-            "div", tag("h1", "This page cannot be shown"), tag("p", what), tag("p", tag("a", "All experiments", href="/")), class_="empty"
-        )
+            "div", tag("h1", "This page cannot be shown"), tag("p", what), tag("p", tag("a", "All experiments", href="/")),
+            class_="empty", data_again=status == 503,
+        )  # fmt: skip
         response = self._page("Not shown", [("Experiments", "/")], main)
         response.set_status(status)
         return response
