@@ -117,18 +117,20 @@ def copy_own() -> None:
             path.unlink()
     for name, path in own.items():
         target = STATIC / name
-        content = without_comments(path.read_text("utf-8")) if path.suffix == ".js" else path.read_text("utf-8")
+        content = path.read_text("utf-8") if path.suffix == ".svg" else without_comments(path.read_text("utf-8"))
         if not target.is_file() or target.read_text("utf-8") != content:
             target.write_text(content, "utf-8")
 
 
-#: A comment for the type checker, or one that has its line for itself: these are the forms that our scripts have.
-COMMENT = re.compile(r"/\*\*(?:[^*]|\*(?!/))*\*/ ?|^[ \t]*//[^\n]*$", re.MULTILINE)
+#: A comment for the type checker, of a style sheet, or one that has its line for itself: these are the forms that our files have.
+COMMENT = re.compile(r"/\*[* ](?:[^*]|\*(?!/))*\*/ ?|^[ \t]*//[^\n]*$", re.MULTILINE)
+#: No string of ours goes over several lines, and markup that does has no blanks there.
+INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def without_comments(source: str) -> str:
-    """The script without its comments; lines stay where they are, so that what a browser reports is found."""
-    return COMMENT.sub(lambda found: "\n" * found[0].count("\n"), source)
+    """A script or style sheet without comments and indentation; lines stay where they are, so that what a browser reports is found."""
+    return INDENT.sub("", COMMENT.sub(lambda found: "\n" * found[0].count("\n"), source))
 
 
 def fill(*, required: bool) -> None:

@@ -1,9 +1,9 @@
 // Curves of an accuracy table: precision-recall, ROC, calibration, which share a threshold; gains and lift, which share a cut-off.
 import { area, AVERAGES, averagePrecision, curve, heightAt, placeAt } from "./automl-data.js";
 import { Axes, ModelCard, path, placed, pointed } from "./automl-draw.js";
-import { figure } from "./format.js";
+import { clipped, figure } from "./format.js";
 import { html } from "./html.js";
-import { COLOURS } from "./palette.js";
+import { classOf, COLOURS } from "./palette.js";
 
 /** @import { Accuracy, Curve, CurveKind } from "./automl-data.js" */
 /** @import { ModelLook } from "./automl-look.js" */
@@ -19,16 +19,24 @@ const ABOUT = {
   gains: { title: "Cumulative gains", x: "Share of samples", y: "Gain" },
 };
 
+/**
+ * What tells lines apart beside their colour, which is the run's own where there are several. Up to eight runs: averages and classes have dashes.
+ * Of more, runs have them, and averages are thicker than classes.
+ * @param {number | "macro" | "micro"} of @param {boolean} isSeveral
+ */
+export function dashes(of, isSeveral) {
+  return typeof of === "string" ? `average ${of}` : `d${isSeveral ? of % 4 : Math.floor((2 + of) / COLOURS) % 4}`;
+}
+
 /** The lines of all runs: averages and classes that are wanted. @param {Given[]} given @param {CurveKind} kind @param {Set<string>} without @returns {Drawn[]} */
 export function linesOf(given, kind, without) {
   return given.flatMap(({ label, place, data }) => {
     const all = /** @type {{ name: string, of: number | "macro" | "micro" }[]} */ ([{ name: AVERAGES[0], of: "macro" }, { name: AVERAGES[1], of: "micro" }, ...data.labels.map((name, of) => ({ name, of }))]);
     return all.filter(({ name }) => !without.has(name)).map(({ name, of }) => {
       const isAverage = of === "macro" || of === "micro";
-      // One run: a colour a line. Several: a colour a run, and averages by their dashes.
-      const colour = given.length > 1 ? place % COLOURS : isAverage ? (of === "macro" ? 0 : 1) : (2 + of) % COLOURS;
-      const dash = isAverage ? ` ${of}` : given.length > 1 ? ` d${of % 4}` : ` d${Math.floor((2 + of) / COLOURS) % 4}`;
-      return { name, of, run: label, place, style: `c${colour}${isAverage ? " average" : ""}${dash}`, curve: curve(data, kind, of) };
+      const colour = given.length > 1 ? place : isAverage ? (of === "macro" ? 0 : 1) : 2 + of;
+      const style = given.length > COLOURS ? `${classOf(colour)} ${isAverage ? `thick-${of}` : "thin"}` : `c${colour % COLOURS} ${dashes(of, given.length > 1)}`;
+      return { name, of, run: label, place, style, curve: curve(data, kind, of) };
     });
   });
 }
@@ -64,10 +72,16 @@ export function CurveDrawing({ kind, lines, look }) {
   return html`<svg viewBox="0 0 440 300" onPointerDown=${move} onPointerMove=${move} style=${look ? "touch-action: pan-y; cursor: crosshair" : ""} aria-hidden="true">
     <${Axes} at=${at} x=${x} y=${y} xTitle=${about.x} yTitle=${about.y} />
     ${kind !== "precision_recall" && html`<path class="base" d=${kind === "lift" ? `M${at.x(0)} ${at.y(1)}H${at.x(1)}` : path(at, [0, 1], [0, 1])}><title>${kind === "calibration" ? "y = x: as often as it says" : "random"}</title></path>`}
-    ${lines.map((line) => html`<path class=${`line ${line.style}`} data-run=${line.place} d=${path(at, ...pairOf(ends(kind, line.curve)))}><title>${line.run ? `${line.run}: ` : ""}${line.name}</title></path>`)}
+    ${lines.map((line) => html`<${One} line=${line} d=${path(at, ...pairOf(ends(kind, line.curve)))} at=${at} />`)}
     ${kind === "calibration" && lines.map((line) => html`<${Bins} line=${line} at=${at} />`)}
     ${look && html`<${Cut} kind=${kind} lines=${lines} look=${look} at=${at} />`}
   </svg>`;
+}
+
+/** A line, and around it where the pointer makes the others fade and says which it is. @param {{ line: Drawn, d: string, at: import("./automl-draw.js").Place }} props */
+function One({ line, d, at }) {
+  const name = `${line.run ? `${line.run}: ` : ""}${line.name}`;
+  return html`<g class="one" data-run=${line.place} data-line=${line.name}><path class=${`line ${line.style}`} d=${d}><title>${name}</title></path><path class="near" d=${d} /><text class="who" x=${at.left + at.width / 2} y=${at.top + at.height - 8} text-anchor="middle">${clipped(name, 60)}</text></g>`;
 }
 
 /** ROC and gains begin and end in the corners; below the lowest recall that a threshold has, precision is as at that. @param {CurveKind} kind @param {Curve} given @returns {Curve} */
@@ -101,8 +115,9 @@ function Cut({ kind, lines, look, at }) {
     })}`;
   }
   return lines.map((line) => {
-    const place = placeAt(line.curve, threshold);
-    const [x, y] = [line.curve.x[place], line.curve.y[place]];
+    const points = line.curve.by ?? line.curve;
+    const place = placeAt(points, threshold);
+    const [x, y] = [points.x[place], points.y[place]];
     return x !== undefined && y !== undefined && html`<circle class=${`point ${line.style}`} r="4.5" cx=${at.x(x)} cy=${at.y(y)}><title>${line.name} at ${figure(threshold)}</title></circle>`;
   });
 }
@@ -110,7 +125,8 @@ function Cut({ kind, lines, look, at }) {
 /** @param {Drawn[]} lines @param {number} x @param {number} y */
 function nearestThreshold(lines, x, y) {
   let [best, found] = [Number.POSITIVE_INFINITY, /** @type {number | null} */ (null)];
-  for (const { curve: given } of lines) {
+  for (const { curve } of lines) {
+    const given = curve.by ?? curve;
     given.x.forEach((at, place) => {
       const away = Math.hypot(at - x, (given.y[place] ?? 0) - y);
       if (away < best) [best, found] = [away, given.threshold[place] ?? 0];
@@ -127,9 +143,10 @@ function said(kind, lines, look) {
   const words = (averages.length ? averages : lines).slice(0, 6).map((line) => {
     const who = `${several ? `${line.run} ` : ""}${line.name.replace(" average", "")}`;
     if (kind === "gains" || kind === "lift") return `${who} ${short(heightAt(ends(kind, line.curve), share))}`;
-    const place = placeAt(line.curve, threshold);
+    const points = line.curve.by ?? line.curve;
+    const place = placeAt(points, threshold);
     if (kind === "calibration") return `${who} ${short(offBy(line.curve))}`;
-    const pair = `${short(line.curve.x[place])} / ${short(line.curve.y[place])}`;
+    const pair = `${short(points.x[place])} / ${short(points.y[place])}`;
     return `${who} ${pair}, ${kind === "roc" ? `area about ${short(line.curve.x.length ? area(ends("roc", line.curve)) : null)}` : `average precision about ${short(line.curve.x.length ? averagePrecision(line.curve) : null)}`}`;
   });
   const where = { roc: `At threshold ${figure(threshold)} (false / true positive rate)`, precision_recall: `At threshold ${figure(threshold)} (recall / precision)`, calibration: "How far off y = x on average over the samples", gains: `At ${figure(share * 100)} % of the samples (at random ${figure(share)})`, lift: `At ${figure(share * 100)} % of the samples (at random 1)` }[kind];

@@ -4,7 +4,7 @@
 import { plain } from "./format.js";
 
 /** @typedef {[number, number, number, number]} Counts TP, FP, TN, FN at one threshold */
-/** `count`: of a calibration curve, how many samples each point stands for. @typedef {{ x: number[], y: number[], threshold: number[], count?: number[] }} Curve */
+/** `count`: of a calibration curve, how many samples each point stands for. `by`: of a mean that is taken at each recall, what is had at each threshold. @typedef {{ x: number[], y: number[], threshold: number[], count?: number[], by?: Curve }} Curve */
 /** @typedef {{ labels: string[], matrix: number[][] }} Matrix */
 /** @typedef {{ labels: string[], probability: Counts[][], percentile: Counts[][], probabilityAt: number[], percentileAt: number[] }} Accuracy */
 /** @typedef {{ edges: number[], counts: number[], mean: number | null, spread: number | null }} Residuals */
@@ -210,7 +210,30 @@ export function curve(table, kind, of) {
 function curveOf(table, kind, of) {
   const { all, at } = kind === "gains" || kind === "lift" ? { all: table.percentile, at: table.percentileAt } : kind === "calibration" ? { all: table.probability, at: table.probabilityAt } : both(table);
   const tables = of === "micro" ? [summed(all)] : of === "macro" ? all : [all[of] ?? []];
-  return kind === "calibration" ? calibration(tables, at) : along(tables, at, POINT[kind]);
+  if (kind === "calibration") return calibration(tables, at);
+  const found = along(tables, at, POINT[kind]);
+  return kind === "precision_recall" && of === "macro" ? { ...overRecalls(tables.map((one) => along([one], at, POINT[kind]))), by: found } : found;
+}
+
+/** A mean of curves has so many points at most. */
+const RECALLS = 1000;
+
+/** The mean precision at every recall that one of the curves has and all of them reach: at one threshold for all, the mean recall may turn back. @param {Curve[]} all @returns {Curve} */
+function overRecalls(all) {
+  const curves = all.filter(({ x }) => x.length);
+  const reach = Math.min(...curves.map(({ x }) => x[0] ?? 0));
+  const every = [...new Set(curves.flatMap(({ x }) => x))].filter((at) => at <= reach).sort((one, other) => other - one);
+  const stride = Math.ceil(every.length / RECALLS);
+  const recalls = every.filter((_, place) => place % stride === 0 || place === every.length - 1);
+  const places = curves.map(() => 0);
+  const y = recalls.map((at) => sum(curves.map(({ x, y: own }, which) => {
+    // Of several thresholds with one recall the highest counts.
+    let place = places[which] ?? 0;
+    while ((x[place + 1] ?? -1) >= at) place++;
+    places[which] = place;
+    return own[place] ?? 0;
+  })) / curves.length);
+  return { x: recalls, y, threshold: [] };
 }
 
 /** @param {Counts[][]} tables @param {number[]} at @param {(counts: Counts) => [number, number] | null} point @returns {Curve} */
@@ -232,7 +255,7 @@ export const BINS = 10;
 
 /** The share of positives among the samples between two thresholds, in bins of equal width. @param {Counts[][]} tables @param {number[]} at @returns {Curve} */
 function calibration(tables, at) {
-  /** @type {Required<Curve>} */
+  /** @type {Required<Omit<Curve, "by">>} */
   const found = { x: [], y: [], threshold: [], count: [] };
   const last = at.length - 1;
   const bins = Math.min(BINS, last);

@@ -1,8 +1,9 @@
 // What the charts of models are drawn with: a frame with two axes, lines, and a card around it. Plain SVG; colours and dashes are chart.css's.
-import { useRef, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { linkOf, Menu, useNamed } from "./chart-card.js";
 import { figure, grouped, value } from "./format.js";
 import { html } from "./html.js";
+import { useSwitch } from "./kept.js";
 
 /** @typedef {{ left: number, top: number, width: number, height: number, x: (at: number) => number, y: (at: number) => number, atX: (left: number) => number, atY: (top: number) => number }} Place */
 /** @typedef {{ columns: string[], rows: (string | number | null)[][] }} Cells */
@@ -82,8 +83,8 @@ export function pointed(event) {
  * `label` says the chart in words; `cells` are the same as a table.
  */
 export function ModelCard({ title, label, cells, examples, children, isWide = false }) {
-  const [isTable, setTable] = useState(false);
-  const [isAsked, setAsked] = useState(false);
+  const [isTable, setTable] = useSwitch("table", title);
+  const [isAsked, setAsked] = useSwitch("how", title);
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useNamed(box, title);
   return html`<article class=${`card${isWide ? " wide-card" : ""}`} aria-label=${title} ref=${box}>

@@ -2,6 +2,7 @@
 import { ModelCard } from "./automl-draw.js";
 import { clipped, figure } from "./format.js";
 import { html } from "./html.js";
+import { classOf } from "./palette.js";
 
 /** @import { Importance } from "./automl-data.js" */
 /** @import { ModelLook } from "./automl-look.js" */
@@ -26,7 +27,7 @@ export function ImportanceCard({ given, look, examples }) {
       </select>`}
       <label class="slider">Top <input type="range" min="3" max=${Math.max(4, Math.min(50, features.length))} value=${most} onInput=${(/** @type {any} */ event) => look.choose({ top: Number(event.target.value) })} /> <output class="figure">${Math.min(most, features.length)}</output> of ${features.length}</label>
     </div>
-    ${bars.length > 1 && html`<ul class="legend">${bars.map((one) => html`<li><span class=${`key dot c${one.place % 8}`}></span> <bdi>${one.label}</bdi></li>`)}</ul>`}
+    ${bars.length > 1 && html`<ul class="legend">${bars.map((one) => html`<li><span class=${`key dot ${classOf(one.place)}`}></span> <bdi>${one.label}</bdi></li>`)}</ul>`}
     <${ImportanceDrawing} bars=${bars} features=${features.slice(0, most)} />
   </${ModelCard}>`;
 }
@@ -64,7 +65,7 @@ export function ImportanceDrawing({ bars, features }) {
       ${bars.map((one, which) => {
         const value = one.values.get(feature) ?? 0;
         const wide = (value / high) * (WIDTH - LEFT - 58);
-        return html`<rect class=${`column c${one.place % 8}`} x=${LEFT} y=${place * row + 3 + which * thick} width=${wide} height=${Math.max(1, thick - 1)}><title>${one.label}, ${feature}: ${figure(value)}</title></rect>
+        return html`<rect class=${`column ${classOf(one.place)}`} x=${LEFT} y=${place * row + 3 + which * thick} width=${wide} height=${Math.max(1, thick - 1)}><title>${one.label}, ${feature}: ${figure(value)}</title></rect>
           ${bars.length === 1 && html`<text class="count" x=${LEFT + wide + 5} y=${place * row + row / 2 + 4}>${figure(Number(value.toPrecision(3)))}</text>`}`;
       })}`)}
     <path class="frame" d=${`M${LEFT} 0v${features.length * row + 6}`} />

@@ -1,7 +1,7 @@
 // How all charts of models on a page are looked at: one threshold, one cut-off, which lines, counts or percent. In the address.
 import { signal } from "@preact/signals";
 import { AVERAGES } from "./automl-data.js";
-import { put, without } from "./hash.js";
+import { decoded, put, without } from "./hash.js";
 
 /** So many lines are told apart: of one run, whose classes have a colour each, and of several. */
 const MOST_LINES = { one: 24, several: 14 };
@@ -81,14 +81,5 @@ export class ModelLook {
     if (isAlone) return this.choose({ without: new Set(others.every((one) => next.has(one)) ? [] : others) });
     if (!next.delete(name)) next.add(name);
     return this.choose({ without: next });
-  }
-}
-
-/** @param {string} text */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }

@@ -2,6 +2,7 @@
 import { Axes, ModelCard, path, placed } from "./automl-draw.js";
 import { figure } from "./format.js";
 import { html } from "./html.js";
+import { classOf } from "./palette.js";
 
 /** @import { Predictions, Residuals } from "./automl-data.js" */
 /** @typedef {{ label: string, place: number, data: Predictions }} GivenPredictions */
@@ -38,7 +39,7 @@ export function PredictionsDrawing({ given }) {
       const [x, y] = [bins.map((bin) => bin.middle), bins.map((bin) => bin.average)];
       const upper = path(at, x, bins.map((bin) => bin.average + bin.error));
       const lower = path(at, [...x].reverse(), bins.map((bin) => bin.average - bin.error).reverse()).replace("M", "L");
-      return html`<g class=${`c${place % 8}`} data-run=${place}><path class="area" d=${bins.length ? `${upper}${lower}Z` : ""} /><path class="line average" d=${path(at, x, y)}><title>${label}</title></path>
+      return html`<g class=${classOf(place)} data-run=${place}><path class="area" d=${bins.length ? `${upper}${lower}Z` : ""} /><path class=${`line average ${classOf(place)}`} d=${path(at, x, y)}><title>${label}</title></path>
         ${bins.map((bin) => html`<circle class="point" r="3.5" cx=${at.x(bin.middle)} cy=${at.y(bin.average)}><title>${label}: ${figure(bin.count)} samples around ${figure(bin.middle)}: ${figure(bin.average)} ± ${figure(bin.error)}</title></circle>`)}
         ${data.counts.map((count, bin) => {
           const [low, high] = [at.x(data.edges[bin] ?? 0), at.x(data.edges[bin + 1] ?? 0)];
@@ -89,11 +90,11 @@ export function ResidualsDrawing({ given }) {
   const bottom = at.top + at.height;
   return html`<svg viewBox="0 0 440 300" aria-hidden="true">
     <${Axes} at=${at} x=${x} y=${y} xTitle="Residual: predicted − true" yTitle="Samples" />
-    ${given.map(({ label, place, data }) => html`<g class=${`c${place % 8}`} data-run=${place}>
+    ${given.map(({ label, place, data }) => html`<g class=${classOf(place)} data-run=${place}>
       ${data.mean !== null && data.spread !== null && html`<rect class="area" x=${at.x(Math.max(-reach, data.mean - data.spread))} width=${at.x(Math.min(reach, data.mean + data.spread)) - at.x(Math.max(-reach, data.mean - data.spread))} y=${at.top} height=${at.height}><title>${label}: mean ± spread</title></rect>`}
       ${given.length === 1
         ? data.counts.map((count, bin) => html`<rect class="column" x=${at.x(data.edges[bin] ?? 0) + 0.5} width=${Math.max(0.5, at.x(data.edges[bin + 1] ?? 0) - at.x(data.edges[bin] ?? 0) - 1)} y=${at.y(count)} height=${bottom - at.y(count)}><title>${figure(count)} samples from ${figure(data.edges[bin] ?? 0)} to ${figure(data.edges[bin + 1] ?? 0)}</title></rect>`)
-        : html`<path class="line average" d=${data.counts.map((count, bin) => `${bin ? "L" : `M${at.x(data.edges[0] ?? 0)} ${bottom}L`}${at.x(data.edges[bin] ?? 0)} ${at.y(count)}L${at.x(data.edges[bin + 1] ?? 0)} ${at.y(count)}`).join("") + `L${at.x(data.edges.at(-1) ?? 0)} ${bottom}`}><title>${label}</title></path>`}
+        : html`<path class=${`line average ${classOf(place)}`} d=${data.counts.map((count, bin) => `${bin ? "L" : `M${at.x(data.edges[0] ?? 0)} ${bottom}L`}${at.x(data.edges[bin] ?? 0)} ${at.y(count)}L${at.x(data.edges[bin + 1] ?? 0)} ${at.y(count)}`).join("") + `L${at.x(data.edges.at(-1) ?? 0)} ${bottom}`}><title>${label}</title></path>`}
       ${data.mean !== null && html`<path class="line micro" d=${`M${at.x(data.mean)} ${at.top}V${bottom}`}><title>${label}: mean ${figure(data.mean)}</title></path>`}
     </g>`)}
     <path class="base" d=${`M${at.x(0)} ${at.top}V${bottom}`}><title>0: no error</title></path>

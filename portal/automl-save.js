@@ -4,7 +4,7 @@ import { shorten } from "./format.js";
 import { token } from "./palette.js";
 
 /** What a style sheet says of a part, said by the part itself. */
-const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity", "text-anchor", "font-size", "font-weight"];
+const PAINT = ["display", "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity", "text-anchor", "font-size", "font-weight"];
 const [HEAD, ROW, GAP, LETTER] = [30, 17, 16, 6.6];
 /** So many drawings stand beside one another, and so many lines are named. */
 const [ACROSS, NAMED] = [4, 40];

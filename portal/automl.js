@@ -1,6 +1,6 @@
 // The charts of models of one run or several, each kind in one card: read, checked, overlaid.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { CurveCard } from "./automl-curves.js";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { CurveCard, dashes } from "./automl-curves.js";
 import { AVERAGES, importanceOf, kindOf, read } from "./automl-data.js";
 import { ImportanceCard } from "./automl-importance.js";
 import { ModelLook } from "./automl-look.js";
@@ -8,8 +8,10 @@ import { MatrixCard } from "./automl-matrix.js";
 import { PredictionsCard, ResidualsCard } from "./automl-regression.js";
 import { figure, plain } from "./format.js";
 import { html } from "./html.js";
+import { useTyped } from "./kept.js";
 import { labelOf } from "./labels.js";
 import { Later } from "./later.js";
+import { classOf, COLOURS } from "./palette.js";
 import { document_, isOffline, json } from "./source.js";
 
 /** @import { Kind } from "./automl-data.js" */
@@ -67,7 +69,6 @@ async function explanation(run, place) {
 export function ModelCharts({ runs }) {
   const [found, setFound] = useState(/** @type {Found[] | null} */ (null));
   const look = useMemo(() => new ModelLook(), []);
-  const box = useRef(/** @type {HTMLElement | null} */ (null));
   const key = runs.map((run) => `${run.run_id}:${(run.figures ?? []).length}`).join();
   useEffect(() => {
     let isWanted = true;
@@ -88,17 +89,20 @@ export function ModelCharts({ runs }) {
   const names = [...new Set(found.filter((one) => one.kind === "confusion_matrix" || one.kind === "accuracy_table").map(groupOf))];
   const groups = names.length > 1 ? names : [...new Set([...names, ""])].slice(0, 1);
   const rest = found.filter((one) => one.kind !== "confusion_matrix" && one.kind !== "accuracy_table");
-  return html`<div class="model-charts" ref=${box}>
+  return html`<div class="model-charts">
     ${found.filter((one) => one.broken !== null).map((one) => html`<${BrokenChart} found=${one} isSeveral=${runs.length > 1} />`)}
-    ${runs.length > 1 && html`<ul class="legend bound">${runs.map((run, place) => html`<li onPointerEnter=${() => near(box.current, place)} onPointerLeave=${() => near(box.current, null)} onFocusIn=${() => near(box.current, place)} onFocusOut=${() => near(box.current, null)}><span class=${`key c${place % 8}`}></span> <a href=${`/runs/${run.run_id}`}><bdi>${labelOf(run)}</bdi></a></li>`)}</ul>`}
+    ${runs.length > 1 && html`<ul class="legend bound">${runs.map((run, place) => html`<li ...${near("run", place)}><span class=${`key ${classOf(place)}`}></span> <a href=${`/runs/${run.run_id}`}><bdi>${labelOf(run)}</bdi></a></li>`)}</ul>`}
     ${groups.map((name) => html`<${Group} key=${name} name=${groups.length > 1 ? name : ""} found=${found.filter((one) => groups.length === 1 || groupOf(one) === name)} look=${look} />`)}
     <div class="automl">${regression(rest)}${importance(rest, look)}</div>
   </div>`;
 }
 
-/** The lines of one run stand out: of ten, two have a colour. @param {HTMLElement | null} box @param {number | null} place null: all do */
-function near(box, place) {
-  for (const part of box?.querySelectorAll("[data-run]") ?? []) part.classList.toggle("far", place !== null && part.getAttribute("data-run") !== String(place));
+/** What a name of a legend is told: while it is looked at, only its lines stand out. @param {"run" | "line"} what @param {string | number} name */
+function near(what, name) {
+  const look = (/** @type {boolean} */ isOn) => (/** @type {any} */ { currentTarget }) => {
+    for (const part of currentTarget.closest(".model-charts").querySelectorAll(`[data-${what}]`)) part.classList.toggle("far", isOn && part.dataset[what] !== String(name));
+  };
+  return { onPointerEnter: look(true), onPointerLeave: look(false), onFocusIn: look(true), onFocusOut: look(false) };
 }
 
 /** Charts with the same words before the kind's name belong together: `train/confusion_matrix`, `train/accuracy_table`. @param {Found} one */
@@ -133,15 +137,16 @@ function Group({ name, found, look }) {
 function Bound({ look, tables }) {
   const names = [...AVERAGES, ...new Set(tables.flatMap(({ data }) => data.labels))];
   const single = tables.length === 1;
-  const [wanted, want] = useState("");
-  const isLong = names.length > SEARCHED;
+  const [wanted, want] = useTyped("class", "");
+  const [isLong, isMany] = [names.length > SEARCHED, tables.length > COLOURS];
   const found = names.map((name, place) => ({ name, place })).filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()));
   return html`<div class="automl-tools">
     <label class="slider">Threshold <input type="range" min="0" max="1" step="0.01" value=${look.threshold.value} onInput=${(/** @type {any} */ event) => look.choose({ threshold: Number(event.target.value) })} /> <output class="figure">${figure(look.threshold.value)}</output></label>
     <label class="slider">Cut-off <input type="range" min="0.01" max="1" step="0.01" value=${look.share.value} onInput=${(/** @type {any} */ event) => look.choose({ share: Number(event.target.value) })} /> <output class="figure">${Math.round(look.share.value * 100)} %</output></label>
     ${isLong && html`<input type="search" class="small" placeholder="Find a class" aria-label="Find a class" value=${wanted} onInput=${(/** @type {any} */ event) => want(event.target.value)} />
       <div class="choice" role="group" aria-label="Which lines"><button type="button" onClick=${() => look.choose({ without: new Set() })}>All</button><button type="button" onClick=${() => look.choose({ without: new Set(names.slice(AVERAGES.length)) })}>Averages</button></div>`}
-    <ul class="legend" aria-label="Lines" tabindex=${isLong ? 0 : undefined}>${found.slice(0, LISTED).map(({ name, place }) => html`<li key=${name}><button type="button" title=${`${name} (Alt and click: alone)`} aria-pressed=${!look.without.value.has(name)} onClick=${(/** @type {MouseEvent} */ event) => look.toggle(name, event.altKey)}>${single ? html`<span class=${`key c${place % 8} ${place < 2 ? ["d1", "d2"][place] : `d${Math.floor(place / 8) % 4}`}`}></span>` : ""}<bdi>${name}</bdi></button></li>`)}${found.length > LISTED && html`<li class="dim">and ${found.length - LISTED} more</li>`}</ul>
+    <ul class="legend" aria-label="Lines" tabindex=${isLong ? 0 : undefined}>${found.slice(0, LISTED).map(({ name, place }) => html`<li key=${name} ...${near("line", name)}><button type="button" title=${`${name} (Alt and click: alone)`} aria-pressed=${!look.without.value.has(name)} onClick=${(/** @type {MouseEvent} */ event) => look.toggle(name, event.altKey)}>${isMany ? "" : html`<span class=${`key${single ? ` c${place % 8}` : ""} ${dashes(/** @type {any} */ (["macro", "micro"][place] ?? place - 2), !single)}`}></span>`}<bdi>${name}</bdi></button></li>`)}${found.length > LISTED && html`<li class="dim">and ${found.length - LISTED} more</li>`}</ul>
+    ${isMany && html`<span class="dim small">A colour and dashes a run; thick lines are macro, thinner ones micro averages, the thinnest classes. Point at a line or a name to see it alone.</span>`}
   </div>`;
 }
 

@@ -1,21 +1,22 @@
 // One chart as a card: title, what the pointer reads, the plot, a legend, notes, a menu, and the same as a table.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Chart, ready } from "./chart.js";
-import { figure, grouped, plain, plural, value } from "./format.js";
+import { span, spanOf } from "./chart-look.js";
+import { figure, grouped, isExact, plain, plural, value } from "./format.js";
 import { parts, without } from "./hash.js";
 import { html } from "./html.js";
-import { useKept } from "./kept.js";
+import { useKept, useSwitch, useTyped } from "./kept.js";
 import { ownOf } from "./own.js";
 import { spread, trend } from "./lines.js";
 import { classOf } from "./palette.js";
 
 /** @import { Hover, Line } from "./chart.js" */
 /** @import { Look, Range } from "./chart-look.js" */
-/** @import { Axis, Curve, Drawn, Span } from "./curve.js" */
+/** @import { Axis, Curve, Drawn } from "./curve.js" */
 /** @import { Series } from "./types" */
 /**
- * What can be drawn: a series of a run, or columns.
- * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, load: (span: Span | null) => Promise<void>, span: (axis: Axis, range: Range | null) => Span | null, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
+ * What can be drawn: a series of a run, or columns. `left`: rows that have no place along the axis.
+ * @typedef {{ key: string, series: Series, isLoaded: boolean, hasSteps: boolean, left?: number, within: (axis: Axis, range: Range | null, started: number, epochs?: Curve) => Promise<void>, drawn: (axis: Axis, started: number, epochs?: Curve) => Drawn }} Source
  */
 /** `epochs`: the run's series that tells them. @typedef {{ curve: Source, label: string, place: number, started: number, epochs?: Curve | undefined }} Given */
 
@@ -45,7 +46,7 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null, 
   const [isTable, setTable] = useSwitch("table", title);
   const [isFull, setFull] = useSwitch("full", title);
   const shown = lines.filter((line) => !hidden.has(keyOf(line)));
-  const axis = across ?? look.axis.value;
+  const axis = axisOf(look, across);
   const chart = useChart(box, { title, lines: shown, look, count, across, isTable, setHover });
   useNamed(card, title);
   const [only] = lines;
@@ -69,15 +70,9 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null, 
     ${isTable && html`<${Table} lines=${shown} look=${look} axis=${axis} />`}
     <div class="plot" hidden=${isTable} ref=${box} tabindex="0" role="img" aria-label=${spoken(title, shown, look)} onKeyDown=${(/** @type {KeyboardEvent} */ event) => keys(event, chart, look)}></div>
     ${lines.length > 1 && read && !isTable && html`<${Tip} read=${read} />`}
-    ${lines.length > 1 && html`<${Legend} lines=${lines} hidden=${hidden} hide=${hide} />`}
+    ${lines.length > 1 && html`<${Legend} title=${title} lines=${lines} hidden=${hidden} hide=${hide} />`}
     <footer class="dim small"><${Notes} lines=${shown} chart=${chart} look=${look} across=${across} />${more}</footer>
   </article>`;
-}
-
-/** @param {string} name @param {string} title @returns {[boolean, (on: boolean) => void]} */
-function useSwitch(name, title) {
-  const [kept, keep] = useKept(name, title);
-  return [kept === "1", (on) => keep(on ? "1" : null)];
 }
 
 /** A line by the place of its run: two runs may have one name. @param {Given} line */
@@ -115,9 +110,9 @@ function Tip({ read }) {
   </tbody></table>${rows.length > TIP_ROWS && html`<span class="dim">${rows.length - TIP_ROWS} more</span>`}</div>`;
 }
 
-/** @param {{ lines: Given[], hidden: Set<string>, hide: (line: Given, isSolo: boolean) => void }} props */
-function Legend({ lines, hidden, hide }) {
-  const [wanted, want] = useState("");
+/** @param {{ title: string, lines: Given[], hidden: Set<string>, hide: (line: Given, isSolo: boolean) => void }} props */
+function Legend({ title, lines, hidden, hide }) {
+  const [wanted, want] = useTyped("line", title);
   const found = lines.filter((line) => line.label.toLowerCase().includes(wanted.toLowerCase()));
   return html`${lines.length > SEARCHED && html`<input type="search" class="small find" placeholder="Find a line" aria-label="Find a line" value=${wanted} onInput=${(/** @type {any} */ event) => want(event.target.value)} />`}<ul class="legend" tabindex=${lines.length > SEARCHED ? 0 : undefined}>${found.slice(0, LEGEND).map(
     (line) => html`<li><button type="button" aria-pressed=${!hidden.has(keyOf(line))} title="Hide or show; with Alt only this one"
@@ -139,9 +134,14 @@ function Notes({ lines, chart, look, across }) {
   const [low, high] = across ? [null, null] : look.range.value ?? [null, null];
   const isOutside = low !== null && drawn.length > 0 && drawn.every((line) => !line.drawn.x.some((at) => at >= low && at <= (high ?? at)));
   const isBare = !across && look.axis.value === "epoch" && drawn.length > 0 && drawn.every((line) => !line.drawn.x.length);
+  const left = lines.reduce((sum, { curve }) => sum + (curve.left ?? 0), 0);
+  const isRounded = axisOf(look, across) === "step" && drawn.some((line) => !isExact(line.drawn.x.at(-1) ?? 0) || !isExact(line.drawn.x[0] ?? 0));
   const isLeft = look.logX.value && drawn.some((line) => line.drawn.x.some((at) => at <= 0));
-  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="A mark on the axis is NaN; a triangle at the upper or lower edge an infinity">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}${which && `: ${which}`}`}${isOutside && " · nothing within this range"}${isBare && " · the epoch of none of these points is known"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}`;
+  return html`${notes.join(" · ")}${bad > 0 && html` · <span class="bad" title="A mark on the axis is NaN; a triangle at the upper or lower edge an infinity">${bad} not a number</span>, the first at ${across ?? look.axis.value} ${figure(Math.min(...first))}${which && `: ${which}`}`}${isOutside && " · nothing within this range"}${isBare && " · the epoch of none of these points is known"}${isBelow && " · values of 0 and below have no place on a log scale"}${isLeft && " · what lies at 0 and before has no place on a log axis"}${left > 0 && ` · ${left === 1 ? "1 row without a number" : `${grouped(left)} rows without a number`} for ${across} ${left === 1 ? "is" : "are"} not drawn`}${isRounded && " · steps beyond 2^53 are rounded here; outrider export has them exactly"}`;
 }
+
+/** @param {Look} look @param {string | undefined} across */
+const axisOf = (look, across) => across ?? look.axis.value;
 
 /** The same in words. @param {string} title @param {Given[]} lines @param {Look} look */
 function spoken(title, lines, look) {
@@ -246,8 +246,9 @@ function useChart(box, how) {
   const isSeen = useSeen(box);
   const skin = useSkin();
   const [axis, log, logX, smooth] = [look.axis.value, look.log.value, look.logX.value, look.smooth.value];
-  const [own, setOwn] = useState(/** @type {{ range: Range | null, upwards: Range | null }} */ ({ range: null, upwards: null }));
-  const [range, upwards, pinned] = [across ? own.range : look.range.value, across ? own.upwards : ownOf(look.boxes.value, title) ?? null, across ? null : look.pinned.value];
+  const [kept, keep] = useKept("own", title);
+  const own = useMemo(() => (kept ?? "").split("~").map(spanOf), [kept]);
+  const [range, upwards, pinned] = [across ? own[0] ?? null : look.range.value, across ? own[1] ?? null : ownOf(look.boxes.value, title) ?? null, across ? null : look.pinned.value];
   const keys = lines.map((line) => line.curve.key + line.label).join();
   const isSpread = isSummed(lines, look);
   useEffect(() => {
@@ -255,7 +256,7 @@ function useChart(box, how) {
     const made = new Chart(box.current, { whole: axis === "step" && !across, log, logX, smooth, sync: across ?? axis }, {
       hover: how.setHover,
       pin: (at) => across || look.choose({ pinned: look.pinned.peek() === at ? null : at }),
-      zoom: (to, up) => (across ? setOwn({ range: to, upwards: up }) : look.zoom(to, title, up)),
+      zoom: (to, up) => (across ? keep(to && (up ? `${span(to)}~${span(up)}` : span(to))) : look.zoom(to, title, up)),
     });
     chart.current = made;
     due.current = 0;
@@ -263,15 +264,15 @@ function useChart(box, how) {
   }, [axis, log, logX, smooth, skin, isTable]);
   const zoomed = across || !range ? "" : `${axis} ${range.join()} ${axis === "step" && lines.some((line) => line.curve.hasSteps)}`;
   useEffect(() => {
-    const epochs = axis === "epoch" ? lines.map((line) => (line.epochs?.isLoaded ? null : line.epochs?.load(null))) : [];
-    if (isSeen) Promise.all([ready(), ...epochs, ...lines.map(({ curve }) => curve.load(curve.span(axis, range)))]).then(() => again((one) => one + 1), () => again((one) => one + 1));
+    const epochs = axis === "epoch" ? lines.map((line) => (line.epochs?.whole ? null : line.epochs?.load(null))) : [];
+    if (isSeen) Promise.all([ready(), ...epochs]).then(() => Promise.all(lines.map(({ curve, started, epochs }) => curve.within(axis, across ? null : range, started, epochs)))).then(() => again((one) => one + 1), () => again((one) => one + 1));
   }, [isSeen && zoomed, isSeen, keys, axis === "epoch", across ? null : lines[0]?.curve]);
   useEffect(() => {
     if (!isSeen || isTable || !lines.some((line) => line.curve.isLoaded)) return undefined;
     const timer = setTimeout(() => {
       due.current = Date.now() + REDRAW_MS;
       const drawn = lines.map(({ curve, label, place, started, epochs }) => /** @type {Line} */ ({ label: plain(label), place, drawn: curve.drawn(axis, started, epochs) }));
-      const shown = isSpread ? [{ label: `median of ${drawn.length}`, place: 0, drawn: spread(drawn.map((line) => line.drawn), range) }] : drawn;
+      const shown = isSpread ? [{ label: `median of ${drawn.length}`, place: 0, isSpread: true, drawn: spread(drawn.map((line) => line.drawn), range) }] : drawn;
       if (chart.current) chart.current.pinned = pinned;
       chart.current?.draw(shown, range, upwards);
       redrawn((one) => one + 1);

@@ -1,6 +1,6 @@
 // How all charts of a page are looked at: the axis, the scales, smoothing, zoom, what is pinned. In the address, so that a link shows the same.
 import { signal } from "@preact/signals";
-import { put, without } from "./hash.js";
+import { decoded, put, without } from "./hash.js";
 import { html } from "./html.js";
 
 /** @import { Axis } from "./curve.js" */
@@ -92,25 +92,16 @@ export class Look {
 }
 
 /** In as many digits as tell its ends apart, and four more: of ten million steps a zoom may show five. @param {Range} range */
-function span(range) {
+export function span(range) {
   const digits = Math.ceil(Math.log10(Math.max(...range.map(Math.abs)) / (range[1] - range[0])));
   return range.map((at) => Number(at.toPrecision(Math.min(17, Math.max(6, digits + 4))))).join("..");
 }
 
 /** @param {string} text @returns {Range | null} */
-function spanOf(text) {
+export function spanOf(text) {
   const found = /^(-?[\d.]+(?:e[+-]?\d+)?)\.\.(-?[\d.]+(?:e[+-]?\d+)?)$/.exec(text);
   const range = /** @type {Range} */ ([Number(found?.[1]), Number(found?.[2])]);
   return found && range.every(Number.isFinite) && range[0] < range[1] ? range : null;
-}
-
-/** @param {string} text */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** One toolbar for all charts. @param {{ look: Look, isSeveral?: boolean, hasEpochs?: boolean }} props `isSeveral`: the charts have lines enough to be summed up */

@@ -1,5 +1,5 @@
 // A chart as a file: a picture, a drawing, its numbers.
-import { plural, shorten } from "./format.js";
+import { isExact, plural, shorten } from "./format.js";
 import { colourOf, dashOf, token } from "./palette.js";
 
 /** @import { Chart, Line } from "./chart.js" */
@@ -194,10 +194,12 @@ function marks(chart, across, { left, top, width, height }) {
 
 /** What is drawn, as numbers. @param {Line[]} lines @param {string} axis @param {string} title */
 export function csv(lines, axis, title) {
-  const rows = [["line", axis, "value", "min", "max", "not_a_number"]];
+  const isSpread = lines[0]?.isSpread === true;
+  const across = axis !== "step" || lines.every(({ drawn }) => drawn.x.every(isExact)) ? axis : "step_rounded";
+  const rows = [isSpread ? ["line", across, "median", "percentile_5", "percentile_95"] : ["line", across, "value", "min", "max", "not_a_number"]];
   for (const { label, drawn } of lines) {
     for (const [place, at] of drawn.x.entries()) {
-      rows.push([label, String(at), ...[drawn.last[place], drawn.min[place], drawn.max[place]].map((one) => String(one ?? "")), String(drawn.bad[place] ?? 0)]);
+      rows.push([label, String(at), ...[drawn.last[place], drawn.min[place], drawn.max[place]].map((one) => String(one ?? "")), ...(isSpread ? [] : [String(drawn.bad[place] ?? 0)])]);
     }
   }
   saveRows(rows, title);

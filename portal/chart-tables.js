@@ -44,6 +44,7 @@ export class Columns {
     this.isLoaded = true;
     this.hasSteps = false;
     const rows = across.map((at, place) => ({ x: numberOf(at), y: numberOf(upwards[place]) })).filter((row) => row.x !== null && Number.isFinite(row.x));
+    this.left = across.length - rows.length;
     /** In the order of the axis already, or backwards? */
     this.isFunction = isOrdered(rows.map((row) => row.x ?? 0));
     if ((rows[0]?.x ?? 0) > (rows.at(-1)?.x ?? 0)) rows.reverse();
@@ -54,11 +55,7 @@ export class Columns {
     this.series = { name: key, source: "call", kind: "table", count: rows.length, last: last.at(-1) ?? "NaN", last_step: null, last_time: null, last_epoch: null, min: known.length ? known.reduce((one, other) => Math.min(one, other)) : null, max: known.length ? known.reduce((one, other) => Math.max(one, other)) : null };
   }
 
-  async load() {}
-
-  span() {
-    return null;
-  }
+  async within() {}
 
   drawn() {
     return this.columns;

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { plain, plural, safe, shorten, value } from "./format.js";
 import { html } from "./html.js";
+import { useKept } from "./kept.js";
 import { json } from "./source.js";
 
 /** @import { Series, Value } from "./types" */
@@ -41,10 +42,11 @@ function whole(given) {
 
 /** @param {{ of: Words }} props */
 function OneText({ of: { name, run_id, series } }) {
-  const [isOpen, setOpen] = useState(series.count > 1 && series.count <= 5);
+  const [kept, keep] = useKept("values", run_id + name);
+  const isOpen = kept === null ? series.count > 1 && series.count <= 5 : kept === "1";
   return html`<tr><th scope="row"><bdi>${plain(name)}</bdi></th><td>
     <bdi class="wrap">${whole(series.last)}</bdi>
-    ${series.count > 1 && html` <button type="button" class="small" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${plural(series.count, "value")}</button>`}
+    ${series.count > 1 && html` <button type="button" class="small" aria-expanded=${isOpen} onClick=${() => keep(isOpen ? "0" : "1")}>${plural(series.count, "value")}</button>`}
     ${isOpen && html`<${Values} run_id=${run_id} series=${series} />`}
   </td></tr>`;
 }
@@ -58,5 +60,5 @@ function Values({ run_id, series }) {
     json(`/runs/${run_id}/points?${query}`).then(setFound, () => setFound({ steps: [], values: [] }));
   }, [series.count]);
   if (!found) return null;
-  return html`<ol class="values small" start=${first + 1}>${found.values.map((one, place) => html`<li>${found.steps[place] !== null && html`<span class="dim">step ${found.steps[place]}</span> `}<bdi class="wrap">${whole(one)}</bdi></li>`)}</ol>`;
+  return html`<ol class="values small" start=${first + 1}>${found.values.map((one, place) => html`<li>${found.steps[place] !== null && html`<span class="dim">step ${value(found.steps[place])}</span> `}<bdi class="wrap">${whole(one)}</bdi></li>`)}</ol>`;
 }

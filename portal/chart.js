@@ -8,7 +8,7 @@ import { colourOf, dashOf, token } from "./palette.js";
 /** @import { Aligned, Column } from "./lines.js" */
 /** @import { Range } from "./chart-look.js" */
 /** @typedef {import("uplot")} Plot */
-/** What is drawn as one line. `place`: its colour. @typedef {{ label: string, place: number, drawn: Drawn }} Line */
+/** What is drawn as one line. `place`: its colour; `isSpread`: a median, and percentiles for the least and the most. @typedef {{ label: string, place: number, drawn: Drawn, isSpread?: boolean }} Line */
 /**
  * `whole`: what stands along the axis are whole numbers. `sync`: charts of one such name follow one another's pointer.
  * @typedef {{ whole?: boolean, log: boolean, logX?: boolean, smooth?: number, sync?: string }} Scales

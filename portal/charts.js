@@ -33,18 +33,20 @@ export function Charts({ run, runs, series, look }) {
   const shown = [...(only && (!chosen.length || hasModelCharts(/** @type {any} */ (only))) ? [only] : only ? [] : given), ...chosen.map((run_id) => ({ run_id }))];
   const ids = new Set(chosen);
   const whole = useRuns(shown, series ?? given.length > 1);
-  const mine = useMemo(() => look ?? fromAddress(), [look]);
+  const mine = useMemo(() => {
+    const made = look ?? new Look();
+    if (!look) made.fromAddress();
+    return made;
+  }, [look]);
+  useEffect(() => {
+    const moved = () => mine.fromAddress();
+    addEventListener("popstate", moved);
+    return () => removeEventListener("popstate", moved);
+  }, [mine]);
   return html`<div class="charts-view">${!isOffline && html`<h2 class="skip">Charts</h2>`}
     ${iterations.length > 0 && html`<${Iterations} iterations=${iterations} chosen=${chosen} choose=${setChosen} />`}
     ${whole === null ? html`<p class="dim" role="status">Reading…</p>` : typeof whole === "string" ? html`<p class="broken" role="alert">${whole}</p>` : html`<${Shown} whole=${whole} look=${mine} isIteration=${(/** @type {string} */ id) => ids.has(id)} hasSeries=${series ?? given.length > 1} isOwnLook=${!look} />`}
   </div>`;
-}
-
-/** A look of one's own, as the address says. */
-function fromAddress() {
-  const look = new Look();
-  look.fromAddress();
-  return look;
 }
 
 /** Of a run without charts of its own, the first of its children; or those that the address names. @param {Known | undefined} run @returns {string[]} */

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { queried, setQuery, withQuery } from "./address.js";
 import { local, plain, plural, shorten, value } from "./format.js";
 import { html } from "./html.js";
+import { Fold } from "./kept.js";
 import { Later, prepare } from "./later.js";
 import { element } from "./log-line.js";
 import { Pill } from "./pill.js";
@@ -98,8 +99,8 @@ function Row({ row }) {
 /** The code that changed between neighbours. */
 function Code() {
   return html`<section aria-label="Code"><div class="heading"><h2>Code</h2></div>
-    ${data.comparison.code.map((one) => html`<details class="card" open=${data.comparison.code.length < 4}><summary><bdi>${plain(one.path)}</bdi> <span class="dim small">${plain(one.what)}</span></summary>
-      ${one.diff && html`<pre class="content diff" tabindex="0">${one.diff.split("\n").map((line) => html`<span class=${line.startsWith("+") ? "plus" : line.startsWith("-") ? "minus" : line.startsWith("@") ? "dim" : ""}>${line}${"\n"}</span>`)}</pre>`}</details>`)}
+    ${data.comparison.code.map((one) => html`<${Fold} title=${one.path} class="card" open=${data.comparison.code.length < 4}><summary><bdi>${plain(one.path)}</bdi> <span class="dim small">${plain(one.what)}</span></summary>
+      ${one.diff && html`<pre class="content diff" tabindex="0">${one.diff.split("\n").map((line) => html`<span class=${line.startsWith("+") ? "plus" : line.startsWith("-") ? "minus" : line.startsWith("@") ? "dim" : ""}>${line}${"\n"}</span>`)}</pre>`}<//>`)}
   </section>`;
 }
 

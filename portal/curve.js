@@ -88,6 +88,22 @@ export function spreadEpochs(buckets) {
   return places;
 }
 
+/** The ordinal of its last point. @param {Bucket} bucket */
+const endOf = ({ ordinal, count }) => ordinal + count - 1;
+
+/** In proportion between two places, and beyond their ends as at these. @param {number[]} x in order @param {number[]} y @param {number} at @returns {number | null} */
+function between(x, y, at) {
+  let [from, to] = [0, x.length - 1];
+  while (to - from > 1) {
+    const middle = (from + to) >> 1;
+    if ((x[middle] ?? 0) <= at) from = middle;
+    else to = middle;
+  }
+  const [low, high, least, most] = [x[from], x[to], y[from], y[to]];
+  if (low === undefined || high === undefined || least === undefined || most === undefined) return null;
+  return high === low ? least : least + ((most - least) * (at - low)) / (high - low);
+}
+
 export class Curve {
   /** @param {string} run @param {Series} series */
   constructor(run, series) {
@@ -97,6 +113,8 @@ export class Curve {
     this.buckets = [];
     /** How many points the buckets stand for, from the first on. */
     this.end = 0;
+    /** Of the whole series: where an epoch lies. @type {Bucket[] | null} */
+    this.whole = null;
     this.isLoaded = false;
     this.age = held.age;
     /** What is being read, and of which range. @type {Promise<void> | null} */
@@ -133,6 +151,7 @@ export class Curve {
     const { buckets, end } = unpack(await bucketsOf(this.run, query), isAsked);
     await this.lookInto(buckets);
     this.buckets = buckets;
+    if (!range) this.whole = buckets;
     this.epochs = null;
     this.end = range ? this.series.count : end;
     this.isLoaded = true;
@@ -177,33 +196,45 @@ export class Curve {
 
   /** The epoch at a step, in proportion between two points of a series that tells epochs, and beyond its ends as at these. @param {number | null} step */
   epochAt(step) {
-    const known = (this.epochs ??= this.buckets.filter((bucket) => bucket.step !== null && bucket.last !== null).sort((one, other) => (one.step ?? 0) - (other.step ?? 0)));
-    if (step === null) return null;
-    let [from, to] = [0, known.length - 1];
-    while (to - from > 1) {
-      const middle = (from + to) >> 1;
-      if ((known[middle]?.step ?? 0) <= step) from = middle;
-      else to = middle;
-    }
-    const [low, high] = [known[from], known[to]];
-    if (!low || !high) return null;
-    const share = high.step === low.step ? 0 : (step - (low.step ?? 0)) / ((high.step ?? 0) - (low.step ?? 0));
-    return (low.last ?? 0) + ((high.last ?? 0) - (low.last ?? 0)) * share;
+    const known = (this.epochs ??= (this.whole ?? this.buckets).filter((bucket) => bucket.step !== null && bucket.last !== null).sort((one, other) => (one.step ?? 0) - (other.step ?? 0)));
+    return step === null ? null : between(known.map((one) => one.step ?? 0), known.map((one) => one.last ?? 0), step);
   }
 
-  /** What of the series lies within a range of the axis; null: all of it. @param {Axis} axis @param {[number, number] | null} range @returns {Span | null} */
-  span(axis, range) {
-    if (range === null || axis === "epoch" || (axis === "step" && !this.hasSteps)) return null;
-    const [low, high] = range;
-    return axis === "step" ? { from: low, to: high } : { from_age: low * 1000, to_age: high * 1000 };
+  /** Reads what a range of the axis shows; null: all. @param {Axis} axis @param {[number, number] | null} range @param {number} started milliseconds @param {Curve} [epochs] as in `drawn` */
+  async within(axis, range, started, epochs) {
+    if (axis === "epoch" && range && !this.whole) await this.load(null);
+    return this.load(range && this.span(axis, range, started, epochs));
+  }
+
+  /** What of the series lies there; null: all of it. @param {Axis} axis @param {[number, number]} range @param {number} started @param {Curve} [epochs] @returns {Span | null} */
+  span(axis, [low, high], started, epochs) {
+    if (axis === "step") return this.hasSteps ? { from: low, to: high } : null;
+    if (axis === "time") return { from_age: low * 1000, to_age: high * 1000 };
+    // The server knows no epochs: from the point before to the one behind it.
+    const whole = this.whole ?? [];
+    const places = hasEpochs(this.series) ? spreadEpochs(whole) : whole.map(({ step }) => epochs?.epochAt(step) ?? null);
+    const [before, after] = [whole[places.findLastIndex((at) => at !== null && at < low)] ?? whole[0], whole[places.findIndex((at) => at !== null && at > high)] ?? whole.at(-1)];
+    if (!before || !after) return null;
+    const isRising = whole.every(({ step }, place) => step !== null && step >= (whole[place - 1]?.step ?? step));
+    return isRising ? { from: before.step ?? 0, to: after.step ?? 0 } : { from_age: before.time - started, to_age: after.time - started };
+  }
+
+  /** Of a series that tells its epochs itself, where these buckets lie among all: of a part, nobody could say how far into its epoch it is. @returns {(number | null)[]} */
+  placed() {
+    const whole = this.whole ?? this.buckets;
+    const places = spreadEpochs(whole);
+    if (whole === this.buckets) return places;
+    const known = whole.flatMap((bucket, place) => (places[place] === null ? [] : [{ end: endOf(bucket), at: places[place] ?? 0 }]));
+    const [ends, at] = [known.map((one) => one.end), known.map((one) => one.at)];
+    return this.buckets.map((bucket) => between(ends, at, endOf(bucket)));
   }
 
   /** Columns in the order of x. @param {Axis} axis @param {number} started milliseconds @param {Curve} [epochs] the run's series of epochs, for points that tell none @returns {Drawn} */
   drawn(axis, started, epochs) {
-    const own = axis === "epoch" && hasEpochs(this.series) ? spreadEpochs(this.buckets) : null;
+    const own = axis === "epoch" && hasEpochs(this.series) ? this.placed() : null;
     const bySteps = axis === "step" && this.hasSteps;
     const along = (/** @type {Place} */ { step, time, ordinal }) => (axis === "time" ? (time - started) / 1000 : axis === "epoch" ? (epochs?.epochAt(step) ?? null) : bySteps ? step : ordinal);
-    const placed = this.buckets.map((bucket, place) => ({ x: own ? own[place] ?? null : along({ ...bucket, ordinal: bucket.ordinal + bucket.count - 1 }), bucket }));
+    const placed = this.buckets.map((bucket, place) => ({ x: own ? own[place] ?? null : along({ ...bucket, ordinal: endOf(bucket) }), bucket }));
     const usable = /** @type {{ x: number, bucket: Bucket }[]} */ (placed.filter((one) => one.x !== null));
     usable.sort((one, other) => one.x - other.x);
     return {

@@ -4,6 +4,7 @@ import { queried, setQuery } from "./address.js";
 import { None } from "./empty.js";
 import { grouped, plain, plural, size } from "./format.js";
 import { html } from "./html.js";
+import { Fold } from "./kept.js";
 import { Later } from "./later.js";
 
 /** @import { File, Run } from "./types" */
@@ -67,11 +68,11 @@ function zip(file) {
 
 /** @param {{ name: string, files: File[], path: string, choose: (path: string) => void }} props */
 function Folder({ name, files, path, choose }) {
-  return html`<details open=${files.length < 60 || path.startsWith(`${name}/`)}>
+  return html`<${Fold} title=${name} open=${files.length < 60 || path.startsWith(`${name}/`)}>
     <summary><bdi>${plain(name || "./")}</bdi> <span class="dim small">${plural(files.length, "file")}</span></summary>
     <ul>${name && zip(files[0]) && html`<li class="small"><a href=${zip(files[0])} download>This folder as zip</a></li>`}${files.slice(0, MOST).map((one) => html`<li key=${one.url}><button type="button" class="plain" aria-current=${one.path === path ? "true" : undefined} onClick=${() => choose(one.path)}>
       <bdi>${plain(one.path.slice(one.path.lastIndexOf("/") + 1))}</bdi>
       <span class="dim small">${one.version > 1 ? `v${one.version} ` : ""}${one.size >= 0 ? size(one.size) : ""}${one.observed ? "" : " · earlier versions may be missing"}</span></button></li>`)}
       ${files.length > MOST && html`<li class="dim small">and ${files.length - MOST} more: outrider artifacts</li>`}</ul>
-  </details>`;
+  <//>`;
 }

@@ -10,6 +10,11 @@ export function value(given) {
   return shorten(plain(JSON.stringify(given)));
 }
 
+/** Is it itself? A whole number beyond 2^53 came here rounded. @param {number} given */
+export function isExact(given) {
+  return !Number.isInteger(given) || Number.isSafeInteger(given);
+}
+
 /** Six digits. @param {number} given */
 export function figure(given) {
   if (Number.isInteger(given) && Math.abs(given) < 1e15) return String(given);

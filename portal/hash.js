@@ -10,6 +10,15 @@ export function without(...ours) {
   return parts().filter((part) => !ours.includes(part.split("=", 1)[0] ?? ""));
 }
 
+/** @param {string} text as it stands in an address */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** @param {string[]} found @param {boolean} [isStep] is it one that the browser goes back from? */
 export function put(found, isStep = false) {
   const address = new URL(location.href);

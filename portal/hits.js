@@ -1,5 +1,5 @@
 // Lines of the whole log that hold a text: asked for stretch by stretch, each a way to where it stands.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { clock, plain, plural } from "./format.js";
 import { html } from "./html.js";
 
@@ -8,11 +8,10 @@ import { html } from "./html.js";
 
 const MOST = 1_000;
 
-export class Hits {
-  /** @param {LogView} view whose text is looked for */
-  constructor(view) {
+class Hits {
+  /** @param {LogView} view @param {string} text what is looked for; in slashes a regular expression */
+  constructor(view, text) {
     this.view = view;
-    const text = view.filter.text;
     const expression = /^\/(.+)\/$/.exec(text)?.[1];
     this.text = expression ?? text;
     this.query = new URLSearchParams({ text: this.text, regex: expression ? "1" : "0" });
@@ -41,8 +40,9 @@ export class Hits {
   }
 }
 
-/** @param {{ hits: Hits, close: () => void }} props */
-export function HitList({ hits, close }) {
+/** @param {{ view: LogView, text: string, close: () => void }} props */
+export function HitList({ view, text, close }) {
+  const hits = useMemo(() => new Hits(view, text), [view, text]);
   const [, again] = useState(0);
   useEffect(() => {
     let isWanted = true;

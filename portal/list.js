@@ -3,6 +3,7 @@ import { listen } from "./stream.js";
 import { start } from "./times.js";
 
 const EVERY_MS = 1000;
+const AGAIN_MS = 3000;
 let due = 0;
 let chosen = -1;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -69,6 +70,9 @@ start();
 if (document.getElementById("fresh") || document.querySelector(".empty")) {
   listen(() => "/api/v1/events", { changed: document.getElementById("fresh") ? changed : () => first().catch(() => undefined) }, "");
 }
+
+/** A page that could not be shown: a store that is put back, an agent that starts again. */
+if (document.querySelector("[data-again]")) setInterval(() => fetch(location.href).then(({ ok }) => ok && location.reload(), () => undefined), AGAIN_MS);
 
 /** On a page that has nothing yet, the first run brings the list. */
 async function first() {

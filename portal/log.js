@@ -5,13 +5,15 @@ import { html } from "./html.js";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { queried, setQuery } from "./address.js";
 import { bare } from "./ansi.js";
-import { HitList, Hits } from "./hits.js";
+import { useTyped } from "./kept.js";
+import { Later } from "./later.js";
 import { below, element } from "./log-line.js";
 import { Marks } from "./marks.js";
 import { Transcript } from "./transcript.js";
 
 /** @import { Ending, Line, LineNews } from "./types" */
 
+const HITS = () => import("./hits.js").then((found) => found.HitList);
 const MOST_SHOWN = 5_000;
 const EARLIER = 1_000;
 const AROUND = 600;
@@ -32,6 +34,8 @@ export class LogView {
     this.filter = { stream: "all", level: 0, text: "" };
     this.fromAddress();
     this.follow = true;
+    /** Lines of which the page shows what they were before they were drawn over, by their ids. @type {Set<string>} */
+    this.unfolded = new Set(queried("open").split(",").filter((id) => id));
     /** @type {HTMLElement | null} */
     this.box = null;
     this.lines = document.createElement("div");
@@ -143,6 +147,7 @@ export class LogView {
     for (const line of wanted.slice(-MOST_SHOWN)) {
       const row = element(line);
       this.rows.set(line.id, row);
+      this.fold(line.id, row.querySelector("details"));
       this.marks.dress(line.id, row);
     }
     this.lines.append(...wanted.slice(-MOST_SHOWN).map((line) => /** @type {HTMLElement} */ (this.rows.get(line.id))));
@@ -155,6 +160,16 @@ export class LogView {
     if (this.follow && this.box) this.box.scrollTop = this.box.scrollHeight;
     this.marks.stir();
     this.onchange();
+  }
+
+  /** What the address says is open is open. @param {string} id @param {HTMLDetailsElement | null} states */
+  fold(id, states) {
+    if (!states) return;
+    states.open = this.unfolded.has(id);
+    states.addEventListener("toggle", () => {
+      this.unfolded[states.open ? "add" : "delete"](id);
+      setQuery({ open: [...this.unfolded].join() });
+    });
   }
 
   /** @param {Line} line */
@@ -235,7 +250,9 @@ export function Log({ view, isOver }) {
     if (box.current) ends.push(view.mount(box.current));
     return () => ends.forEach((end) => end());
   }, [view]);
-  const [hits, setHits] = useState(/** @type {Hits | null} */ (null));
+  const [sought, seek] = useTyped("hits", "");
+  const [round, anew] = useState(0);
+  const search = () => (seek(view.filter.text), anew(round + 1));
   useEffect(() => {
     const look = () => {
       const at = Number(queried("at"));
@@ -260,13 +277,13 @@ export function Log({ view, isOver }) {
         <select aria-label="Level" value=${view.filter.level} onChange=${(/** @type {any} */ event) => view.choose({ level: Number(event.target.value) })}>
           ${LEVELS.map(([level, text]) => html`<option value=${level}>${text}</option>`)}
         </select>
-        <input type="search" id="search" value=${view.filter.text} placeholder="Find, or /regex/" aria-label="Find in the log" onInput=${(/** @type {any} */ event) => view.choose({ text: event.target.value })} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && view.filter.text && setHits(new Hits(view))} />
-        <button type="button" disabled=${!view.filter.text} onClick=${() => setHits(new Hits(view))} title="In all of the log, not only in what is read of it">Search all</button>
+        <input type="search" id="search" value=${view.filter.text} placeholder="Find, or /regex/" aria-label="Find in the log" onInput=${(/** @type {any} */ event) => view.choose({ text: event.target.value })} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && view.filter.text && search()} />
+        <button type="button" disabled=${!view.filter.text} onClick=${search} title="In all of the log, not only in what is read of it">Search all</button>
         <label class="slider small"><span>Go to</span> <input type="datetime-local" step="1" aria-label="Go to a time" onChange=${(/** @type {any} */ event) => event.target.value && view.goTo(Date.parse(event.target.value))} /></label>
         <a class="button" href=${`/api/v1/runs/${view.run}/console.txt`} target="_blank" rel="noopener">Raw</a>
       </div>
     </div>
-    ${hits && html`<${HitList} hits=${hits} close=${() => setHits(null)} />`}
+    ${sought && html`<${Later} quiet key=${round} load=${HITS} given=${{ view, text: sought, close: () => seek("") }} />`}
     <div class="card logcard">
       <div class="log" ref=${box} role="log" aria-label="What it logged and printed" tabindex="0"></div>
       ${view.count === 0 && !view.tail.childElementCount && html`<p class="dim over">${total ? "No line fits." : silent(isOver)}</p>`}

@@ -1,4 +1,5 @@
 // The charts of a run, each drawn when it is on the screen, and what a chart cannot show: texts, rows and tables.
+import { setQuery } from "./address.js";
 import { ChartCard } from "./chart-card.js";
 import { LookTools } from "./chart-look.js";
 import { TableCharts } from "./chart-tables.js";
@@ -6,6 +7,7 @@ import { Texts, Tiles } from "./chart-tiles.js";
 import { None } from "./empty.js";
 import { plain } from "./format.js";
 import { html } from "./html.js";
+import { Fold } from "./kept.js";
 import { Where } from "./printed.js";
 
 /** @import { Curve } from "./curve.js" */
@@ -52,7 +54,7 @@ function groups(charts) {
 /** @param {{ name: string, curves: Curve[], metrics: Metrics, run: Run }} props */
 function Group({ name, curves, metrics, run }) {
   const inside = html`<div class="charts">${curves.map((curve) => html`<${Chart} key=${curve.key} curve=${curve} metrics=${metrics} run=${run} />`)}</div>`;
-  return name ? html`<details class="group" open><summary><bdi>${plain(name)}</bdi> <span class="dim small">${curves.length}</span></summary>${inside}</details>` : inside;
+  return name ? html`<${Fold} title=${name} class="group" open><summary><bdi>${plain(name)}</bdi> <span class="dim small">${curves.length}</span></summary>${inside}<//>` : inside;
 }
 
 /** One number is a figure; several, or a list, are a line. @param {Curve} curve */
@@ -63,7 +65,7 @@ function isLine({ series }) {
 /** @param {{ metrics: Metrics }} props */
 function Tools({ metrics }) {
   return html`<div class="tools">
-    ${metrics.curves.value.size > 6 && html`<input type="search" placeholder="Find a metric" aria-label="Find a metric" onInput=${(/** @type {any} */ event) => (metrics.search.value = event.target.value)} />`}
+    ${metrics.curves.value.size > 6 && html`<input type="search" placeholder="Find a metric" aria-label="Find a metric" value=${metrics.search.value} onInput=${(/** @type {any} */ event) => setQuery({ metric: (metrics.search.value = event.target.value) })} />`}
     <${LookTools} look=${metrics.look} hasEpochs=${metrics.hasEpochs} />
   </div>`;
 }

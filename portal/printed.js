@@ -3,8 +3,9 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { withQuery } from "./address.js";
-import { duration, plain, plural } from "./format.js";
+import { duration, plain, plural, value } from "./format.js";
 import { html } from "./html.js";
+import { Fold, useTyped } from "./kept.js";
 import { Later } from "./later.js";
 
 const RULE_MAKER = () => import("./rule-maker.js").then((found) => found.RuleMaker);
@@ -26,14 +27,16 @@ export function Printed({ run, attempt, isOver, names }) {
     const timer = setInterval(look, EVERY_MS);
     return () => clearInterval(timer);
   }, [run, isOver]);
+  const [wanted, want] = useTyped("read", "");
+  useEffect(() => void (wanted ? explain(run, wanted) : (origins.value = null)), [run, wanted]);
   const found = progress.value;
   if (!found || (found.share === null && !found.unread && !found.is_stalled && !names.length)) return null;
   return html`<section class="printed" aria-label="Read from what it printed">
     ${!isOver && found.share !== null && html`<p><progress max="1" value=${found.share}></progress> ${Math.floor(found.share * 100)} %${found.eta_s !== null && ` · about ${duration(found.eta_s)} left`}</p>`}
     ${found.is_stalled && html`<p class="notice" role="status">No output for ${duration(found.silent_s ?? 0)}: six times longer than usual.</p>`}
-    ${names.length > 0 && html`<p class="dim small">Read from what it printed: ${names.map((name) => html`<button type="button" class="link" onClick=${() => explain(run, name)}>${plain(name)}</button> `)}</p>`}
+    ${names.length > 0 && html`<p class="dim small">Read from what it printed: ${names.map((name) => html`<button type="button" class="link" onClick=${() => want(name)}>${plain(name)}</button> `)}</p>`}
     ${origins.value && html`<${Lines} shown=${origins.value} attempt=${attempt} />`}
-    ${found.unread > 0 && html`<details><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary><${Later} quiet load=${RULE_MAKER} given=${{ run, lines: found.lines }} /></details>`}
+    ${found.unread > 0 && html`<${Fold} title="unread"><summary>${plural(found.unread, "line")} ${found.unread === 1 ? "looks" : "look"} like numbers</summary><${Later} quiet load=${RULE_MAKER} given=${{ run, lines: found.lines }} /><//>`}
   </section>`;
 }
 
@@ -67,5 +70,5 @@ export function Where({ run, name, step }) {
 /** @param {{ shown: { name: string, found: Origin[] }, attempt: number | null }} props */
 function Lines({ shown, attempt }) {
   return html`<div class="card scroll"><table class="list"><thead><tr><th>${plain(shown.name)}</th><th>Step</th><th>Line</th><th>Read from</th><th>Rule</th></tr></thead>
-    <tbody>${shown.found.map((one) => html`<tr><td class="figure">${String(one.value)}</td><td class="figure">${one.step ?? ""}</td><td class="figure">${one.time === null ? one.line : html`<a href=${place(one, attempt)} title="Show it in the log">${one.line}</a>`}</td><td><code>${plain(one.text ?? "")}</code></td><td class="dim">${one.rule}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${shown.found.map((one) => html`<tr><td class="figure">${String(one.value)}</td><td class="figure">${one.step === null ? "" : value(one.step)}</td><td class="figure">${one.time === null ? one.line : html`<a href=${place(one, attempt)} title="Show it in the log">${one.line}</a>`}</td><td><code>${plain(one.text ?? "")}</code></td><td class="dim">${one.rule}</td></tr>`)}</tbody></table></div>`;
 }

@@ -26,7 +26,7 @@ export function Head({ run, gone, changed }) {
       ${who && html`<div><dt>Host</dt><dd><bdi>${plain(who)}</bdi></dd></div>`}
       ${run.python && html`<div><dt>Python</dt><dd>${run.python}</dd></div>`}
       <div><dt>Run</dt><dd><code>${run.run_id}</code></dd></div>
-      ${run.parent && html`<div><dt>Parent</dt><dd><a href=${`/runs/${run.parent}`}><code>${run.parent}</code></a></dd></div>`}
+      ${run.parent && html`<div><dt>Parent</dt><dd>${run.has_parent ? html`<a href=${`/runs/${run.parent}`}><code>${run.parent}</code></a>` : html`<code>${run.parent}</code> (not in this store)`}</dd></div>`}
     </dl>
     <${Losses} run=${run} />`;
 }

@@ -70,6 +70,7 @@ function fromAddress() {
   const wanted = queried("tab", "overview");
   tab.value = tabs.peek().some(([name]) => name === wanted) ? wanted : "overview";
   isTable.value = queried("view") === "table";
+  metrics.search.value = queried("metric");
   metrics.look.fromAddress();
 }
 

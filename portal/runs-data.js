@@ -1,6 +1,8 @@
 // The runs of a list: which are asked for (the address says it), those that have been read, and what is done with those chosen.
 import { computed, signal } from "@preact/signals";
 import { queried, setQuery } from "./address.js";
+import { parts, put, without } from "./hash.js";
+import { queriesFor, spelled } from "./ticked.js";
 
 /** @import { ListStart, Run, RunPage } from "./types" */
 
@@ -15,6 +17,11 @@ const REST_MS = 120;
 const WANTED = /** @type {const} */ (["experiment", "status", "query", "text", "parent", "deleted", "sort", "order"]);
 /** Columns that are no metric, parameter or tag. */
 export const PLAIN = /** @type {const} */ (["status", "started", "duration", "experiment", "user", "host"]);
+
+/** Behind the # of the address: which runs are chosen. */
+const TICKED = "ticked";
+/** Rows that one request gives at most. */
+const MOST_ROWS = 500;
 
 /** @typedef {{ run: Run, undo: boolean }} Row */
 
@@ -45,6 +52,8 @@ export class Runs {
     /** Where a range of choices begins. */
     this.anchor = -1;
     this.count = computed(() => this.chosen.value.size);
+    /** While those are read that the address says are chosen. @type {Promise<void> | null} */
+    this.recalling = null;
     this.fromAddress();
     if (start.page.runs.length === Math.min(PAGE, start.page.total)) this.pages.value = new Map([[0, start.page.runs]]);
   }
@@ -181,9 +190,38 @@ export class Runs {
 
   /** @param {Run[]} runs @param {boolean} isChosen */
   choose(runs, isChosen) {
+    if (this.recalling) return void this.recalling.then(() => this.choose(runs, isChosen));
     const chosen = new Map(this.chosen.peek());
     for (const run of runs) isChosen ? chosen.set(run.run_id, run) : chosen.delete(run.run_id);
     this.chosen.value = chosen;
+    const text = spelled(chosen.values());
+    put([...without(TICKED), ...(text ? [`${TICKED}=${text}`] : [])]);
+  }
+
+  /** Chooses those that the address says. One that is not there any more is not chosen. */
+  recall() {
+    const text = parts().find((part) => part.startsWith(`${TICKED}=`))?.slice(TICKED.length + 1) ?? "";
+    if (text === spelled(this.chosen.peek().values())) return;
+    this.recalling = this.found(queriesFor(text)).then((found) => {
+      this.recalling = null;
+      if (found) this.chosen.value = found;
+    });
+  }
+
+  /** The runs that some queries find; null where they cannot be had. @param {string[]} queries @returns {Promise<Map<string, Run> | null>} */
+  async found(queries) {
+    const found = new Map();
+    for (const query of queries) {
+      for (let offset = 0, total = 1; offset < total; offset += MOST_ROWS) {
+        const asked = new URLSearchParams({ query, metric: "", limit: String(MOST_ROWS), offset: String(offset), deleted: this.isDeleted.peek() ? "1" : "" });
+        const response = await fetch(`/api/v1/runs?${asked}`).catch(() => null);
+        if (!response?.ok) return null;
+        const page = /** @type {RunPage} */ (await response.json());
+        total = page.total;
+        for (const run of page.runs) found.set(run.run_id, run);
+      }
+    }
+    return found;
   }
 
   /**

@@ -165,7 +165,7 @@ function ColumnDialog() {
   <//>`;
 }
 
-addEventListener("popstate", () => (runs.fromAddress(), runs.refresh(true)));
+addEventListener("popstate", () => (runs.fromAddress(), runs.refresh(true), runs.recall()));
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || asking.value || (event.target instanceof HTMLInputElement && event.target.type !== "checkbox")) return;
   if (event.key === "j" || event.key === "k") move(event.key === "j" ? 1 : -1);
@@ -207,6 +207,7 @@ if (root) {
   // What the server made of it is the same, and stays: nothing is laid out twice.
   render(html`<${App} />`, root);
   start();
+  runs.recall();
   setInterval(look, LOOK_MS);
   // The rows are to be seen before the server is asked for their sparklines.
   requestAnimationFrame(() => setTimeout(() => runs.readSparks(data.page.runs)));

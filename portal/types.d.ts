@@ -15,7 +15,7 @@ export interface Run {
   gaps?: { records: number; why: string | null }[];
   notes?: { time: string; level: number | null; message: string }[];
   set_aside?: { writer: string; reason: string }[];
-  parent?: string | null; description?: string | null; deleted?: string | null; metrics?: Record<string, Metric>;
+  parent?: string | null; has_parent?: boolean; description?: string | null; deleted?: string | null; metrics?: Record<string, Metric>;
   progress?: HowFar | null; figures?: Figure[]; models?: Model[]; children?: Child[];
   tables?: Record<string, { kind: string; count: number; last: Record<string, Value> | null }>;
 }

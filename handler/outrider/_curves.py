@@ -7,9 +7,14 @@ Each is `{column: values}`, ready for `Run.log_table`. Of one class (`label`), o
 ROC and precision-recall take the thresholds of both of the table's halves. Evenly spaced ones alone say little of a model that is sure of
 itself: where its scores are near 0 and 1, hardly any of them lies between. A curve has the points of its thresholds only, so the area
 under it is an estimate of the one under the full curve: log that as a metric of its own.
+
+The mean of several precision-recall curves is taken at each recall, where each class has a threshold of its own (Fawcett 2006, "vertical
+averaging"). At one threshold for all of them the mean recall would be had by other classes than the mean precision, and go back and forth.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_left
 
 TYPE_CHECKING = False  # typing is an import too
 if TYPE_CHECKING:
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     Table = List[Counts]
 
 _AVERAGES = ("macro", "micro", "weighted")
+#: A mean of curves has so many points at most: of two hundred classes all recalls would be forty thousand.
+_RECALLS = 1000
 
 
 def roc_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
@@ -30,8 +37,19 @@ def roc_curve(document: dict[str, Any], label: str | None = None, *, average: st
 
 
 def precision_recall_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
-    """Recall against precision. Thresholds that nothing reaches have no precision, and no point."""
-    return _along(document, "both", label, average, _precision_recall, ("recall", "precision"))
+    """
+    Recall against precision, the greatest recall first. Thresholds that nothing reaches have no precision, and no point.
+
+    "macro" and "weighted" have no column `threshold`: at a recall each class has its own.
+    """
+    names = ("recall", "precision")
+    if label is not None or average == "micro":
+        return _along(document, "both", label, average, _precision_recall, names)
+    _, every = _counted(document["data"], "both")
+    tables = _chosen(document["data"]["class_labels"], every, None, average)
+    of = [([_precision_recall(row) for row in table], weight) for table, weight in tables]
+    curves = [([at for at in points if at is not None], weight) for points, weight in of]
+    return dict(zip(names, _over_recalls([(points, weight) for points, weight in curves if points and weight])))
 
 
 def cumulative_gains_curve(document: dict[str, Any], label: str | None = None, *, average: str = "macro") -> dict[str, list[float]]:
@@ -74,6 +92,17 @@ def _along(
             found[names[0]].append(_mean([(at[0], weight) for at, weight in there]))
             found[names[1]].append(_mean([(at[1], weight) for at, weight in there]))
     return found
+
+
+def _over_recalls(curves: list[tuple[list[tuple[float, float]], float]]) -> tuple[list[float], list[float]]:
+    """The mean precision at every recall that one of the curves has and all of them reach. Each has its precision up to its next recall."""
+    reach = min((points[0][0] for points, _ in curves), default=0.0)
+    recalls = sorted({at for points, _ in curves for at, _ in points if at <= reach}, reverse=True)
+    stride = -(-len(recalls) // _RECALLS) or 1
+    recalls = [at for place, at in enumerate(recalls) if place % stride == 0 or place == len(recalls) - 1]
+    rising = [([at for at, _ in reversed(points)], [precision for _, precision in reversed(points)], weight) for points, weight in curves]
+    # Of several thresholds with one recall the highest counts: it stands first.
+    return recalls, [_mean([(own[bisect_left(known, at)], weight) for known, own, weight in rising]) for at in recalls]
 
 
 def _counted(data: dict[str, Any], which: str) -> tuple[list[float], list[Table]]:

@@ -52,6 +52,22 @@ def test_a_program_is_told_what_was_imported_and_read(home, tmp_path):
     assert json.loads(home.run("reread", run, "--json")[1]) == [{"run_id": run, "points": 3}]
 
 
+def test_an_empty_file_makes_no_run_and_is_told(home, tmp_path):
+    """Packed too, and in a folder, where the others are taken in."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/job.err").touch()
+    (tmp_path / "old/job.out.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "old/train.log").write_text(TEXT)
+    code, out, err = home.run("import", tmp_path / "old/job.err", "--json")
+    assert (code, json.loads(out)) == (0, {"file": str(tmp_path / "old/job.err"), "run_id": None, "is_new": False})
+    assert f"{tmp_path}/old/job.err is empty: no run was made of it" in err
+    assert home.run("runs", "--json")[1].split() == ["[]"]
+    code, out, err = home.run("import", tmp_path / "old")
+    assert (code, out.count("run log-"), err.count("is empty: no run was made of it")) == (0, 1, 2)
+    home.ingest()
+    assert len(json.loads(home.run("runs", "--json")[1])) == 1
+
+
 def test_a_folder_and_what_comes_in(home, tmp_path):
     """Each log below a folder is a run, whatever else lies there; what standard input brings is one, of this folder's name."""
     (tmp_path / "old/.git").mkdir(parents=True)

@@ -79,12 +79,68 @@ def test_a_chart_is_zoomed_by_a_box_pinned_and_all_of_it_is_in_the_address(porta
     page.dblclick(f"{card('loss')} .u-over")
 
 
+def dragged(seen, title):
+    """Zooms into the middle of a chart."""
+    seen.drag(f"{card(title)} .u-over", (0.4, 0.3), (0.6, 0.3), "/[#?&](x|own)=/.test(location.href)")
+
+
+def test_whatever_is_opened_typed_and_zoomed_comes_back_with_the_link(portal, window):
+    """A metric that is looked for, a table's zoom, values of a text, a model's table and how to read it; the way back zooms out."""
+    title = "Cosine wave: cos over angle"
+    seen = window()
+    page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics")
+    page.wait_for_selector(f"{card(title)} .u-over")
+    page.locator(card(title)).scroll_into_view_if_needed()
+    dragged(seen, title)
+    page.click("tr:has-text('phase') button")
+    page.locator("tr:has-text('phase') .values").wait_for(state="detached")
+    page.fill("input[aria-label='Find a metric']", "os")
+    page.locator(card("fibonacci")).wait_for(state="detached")
+    again = window().open(page.url.removeprefix(portal.url))
+    again.wait_for_selector(f"{card(title)} canvas")
+    assert again.input_value("input[aria-label='Find a metric']") == "os"
+    assert again.locator(card("fibonacci")).count() == 0
+    assert texts(downloaded(again, title, "SVG")[1]) == texts(downloaded(page, title, "SVG")[1])
+    again.fill("input[aria-label='Find a metric']", "")
+    again.locator("tr:has-text('phase') button").wait_for()
+    assert again.locator("tr:has-text('phase') .values").count() == 0
+    page = window(width=1440).open(f"/runs/{run_id(portal, 'strong')}?tab=charts")
+    page.wait_for_selector(card("Feature importance"))
+    page.click(f"{card('ROC')} button.ask")
+    page.click(f"{card('Lift')} summary")
+    page.click(f"{card('Lift')} .menu button:has-text('Show as table')")
+    again = window(width=1440).open(page.url.removeprefix(portal.url))
+    again.wait_for_selector(f"{card('ROC')} .examples")
+    again.wait_for_selector(f"{card('Lift')} table.cells")
+    runs = "&".join(f"run={run_id(portal, name)}" for name in ("first", "second"))
+    seen = window()
+    page = seen.open(f"/compare?{runs}&tab=charts")
+    page.wait_for_selector(f"{card('loss')} .u-over")
+    dragged(seen, "loss")
+    page.locator("button:text('Whole range')").wait_for()
+    while "x=" in page.url:  # it may have been dragged twice
+        page.go_back()
+    page.locator("button:text('Whole range')").wait_for(state="detached")
+
+
+def test_what_a_chart_leaves_out_or_rounds_is_told(portal, window):
+    """Rows without a place along the axis; steps that a browser has no number for, in its files too."""
+    page = window().open(f"/runs/{run_id(portal, 'extremes')}?tab=metrics")
+    page.locator(card("holes: found over at")).scroll_into_view_if_needed()
+    page.locator(f"{card('holes: found over at')} footer", has_text="2 rows without a number for at are not drawn").wait_for()
+    page.locator(card("late steps")).scroll_into_view_if_needed()
+    page.locator(f"{card('late steps')} footer", has_text="steps beyond 2^53 are rounded here").wait_for()
+    assert "rounded" not in page.inner_text(f"{card('huge')} footer")
+    head = downloaded(page, "late steps", "CSV")[1].decode().splitlines()[0]
+    assert head == "line,step_rounded,value,min,max,not_a_number"
+
+
 def test_a_zoom_along_the_time_axis_reads_finer_buckets(portal, window):
     """As one along steps does: what lies within it, and no more."""
     seen = window()
     page = seen.open(f"/runs/{run_id(portal, 'first')}?tab=metrics#axis=time")
     page.wait_for_selector(f"{card('loss')} .u-over")
-    seen.drag(f"{card('loss')} .u-over", (0.4, 0.3), (0.6, 0.3), "location.hash.includes('x=')")
+    dragged(seen, "loss")
     asked = seen.wait_asked("name=loss", "from_age=")
     low, high = (float(re.search(rf"{name}=([0-9.]+)", asked[0])[1]) for name in ("from_age", "to_age"))
     found = portal.ask(asked[0].removeprefix(portal.url).replace("f64", "json")).json()

@@ -43,3 +43,29 @@ def test_a_bug_is_logged_with_its_traceback_and_told_in_a_sentence(portal):
     assert "browsing.py" in first["exception"]
     assert "figures" in second["error"]
     assert portal.ask("/api/v1/experiments").status == 200
+
+
+def test_a_page_comes_back_by_itself_when_the_store_was_put_back(portal, window):
+    """It says what is wrong; a page that was open says that nobody answers, and goes on when somebody does."""
+    store = portal.path / "outrider.db"
+    with sqlite3.connect(store) as connection, sqlite3.connect(portal.path / "copy.db") as copy:
+        connection.backup(copy)
+    seen = window()
+    seen.allowed = ("Failed to load resource",)
+    seen.open("/runs").locator("tr[aria-rowindex='2'] a.main").wait_for()
+    late = window()
+    late.allowed = ("Failed to load resource",)
+    store.write_bytes(store.read_bytes()[:5000])
+    until(lambda: portal.ask("/runs").status == 503)
+    page = late.page
+    until(lambda: page.goto(portal.url + "/runs").status == 503)
+    assert "is damaged" in page.inner_text(".empty")
+    assert "comes back by itself" in page.inner_text(".empty")
+    portal.stop()
+    seen.page.locator("#live", has_text="not connected").wait_for()
+    for name in ("outrider.db-wal", "outrider.db-shm"):
+        (portal.path / name).unlink(missing_ok=True)
+    (portal.path / "copy.db").replace(store)
+    portal.start(OUTRIDER_PORTAL_PORT=str(portal.port))
+    page.locator("tr[aria-rowindex='2'] a.main").wait_for()
+    seen.page.locator("#live[data-state=live]").wait_for()

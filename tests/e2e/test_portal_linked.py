@@ -145,3 +145,23 @@ def test_the_log_of_one_attempt_is_asked_for_by_its_number(portal, window):
     code, _, err = portal.home.run("logs", "resumed", "--attempt", "3")
     assert code == 1
     assert "has 2 attempts, and none of number 3" in err
+
+
+def test_a_parent_that_is_not_in_the_store_is_no_link(portal, window):
+    """It was never here, or was purged: the page says so, with scripts and without; one that is here is a link."""
+    for run, parent in (("orphan", "elsewhere"), ("kid", "here"), ("here", None)):
+        portal.home.write(run, "py-1-aaaaaaaa", {"k": "run", "t": START, **({"parent": parent} if parent else {})}, experiment="kin")
+    portal.flush()
+    found = {run: portal.api(f"/runs/{run}")["has_parent"] for run in ("orphan", "kid", "here")}
+    assert found == {"orphan": False, "kid": True, "here": False}
+    for run, count in (("orphan", 0), ("kid", 1)):
+        assert portal.ask(f"/runs/{run}").text.count('href="/runs/elsewhere"' if run == "orphan" else 'href="/runs/here"') == count
+        page = window().open(f"/runs/{run}")
+        page.locator("[role=tab]").first.wait_for()
+        fact = page.locator(".facts div:has(dt:text-is('Parent')) dd")
+        assert fact.locator("a").count() == count
+        assert ("not in this store" in fact.inner_text()) == (count == 0)
+    for parent, count in (("elsewhere", 0), ("here", 1)):
+        page = window().open(f"/runs?parent={parent}")
+        page.locator("tr[aria-rowindex='2'] input").wait_for()
+        assert page.locator("a:text-is('Parent run')").count() == count

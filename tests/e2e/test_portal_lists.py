@@ -116,6 +116,51 @@ def test_chosen_runs_are_tagged_deleted_and_brought_back(portal, window):
     assert portal.api("/runs?experiment=language")["total"] == before
 
 
+TICKED = "[...document.querySelectorAll('tr.ticked a.main')].map(one => one.textContent)"
+
+
+def test_which_runs_are_chosen_is_in_the_address(portal, window):
+    """Neighbours as a span, so that a thousand have an address too; a reload and a link choose the same, and the way back as well."""
+    seen = window(width=1440)
+    page = seen.open("/runs?experiment=vision&sort=number&order=up")
+    page.check("tr[aria-rowindex='2'] input")
+    page.click("tr[aria-rowindex='6'] input", modifiers=["Shift"])
+    page.uncheck("tr[aria-rowindex='4'] input")
+    page.locator(".actions b", has_text="4 runs chosen").wait_for()
+    numbers = page.evaluate(TICKED)
+    assert len(numbers) == 4
+    assert page.url.partition("#")[2] == "ticked=vision:" + ",".join(spans([int(number[1:]) for number in numbers]))
+    page.reload()
+    page.locator(".actions b", has_text="4 runs chosen").wait_for()
+    assert page.evaluate(TICKED) == numbers
+    page.click(".chips a:has-text('Failed')")
+    page.locator(".under", has_text="fit").wait_for()
+    again = window(width=1440).open(page.url.removeprefix(portal.url))
+    again.locator(".actions b", has_text="4 runs chosen").wait_for()
+    page.click(".actions button:text('Choose none')")
+    page.locator(".actions").wait_for(state="detached")
+    assert "ticked" not in page.url
+    page.go_back()
+    page.locator(".actions b", has_text="4 runs chosen").wait_for()
+    many = portal.api("/runs?query=number%20<=%20900&limit=1")["total"]
+    page = seen.open("/runs#ticked=" + ";".join(f"{one['name']}:1-900" for one in portal.api("/experiments")))
+    page.locator(".actions b", has_text=f"{many:,} runs chosen").wait_for()
+    odd = portal.api("/runs?experiment=vision&limit=500&sort=number&order=up&metric=")["runs"][::2]
+    page = window().open("/runs?experiment=vision#ticked=vision:" + ",".join(str(one["number"]) for one in odd))
+    page.locator(".actions b", has_text=f"{len(odd)} runs chosen").wait_for()
+
+
+def spans(numbers):
+    """As the address has them."""
+    found = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return [str(first) if first == last else f"{first}-{last}" for first, last in found]
+
+
 def test_what_was_deleted_is_listed_apart_and_purged_after_a_question(portal, window):
     """For good, then."""
     run = portal.api("/runs?experiment=ridge&limit=1&status=Failed")["runs"][0]["run_id"]

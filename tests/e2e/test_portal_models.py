@@ -145,6 +145,59 @@ def test_iterations_lie_over_one_another(portal, window):
     seen.wait("document.querySelectorAll('.matrices svg').length === 1 && location.hash.startsWith('#with=')")
 
 
+LOOKS = """all => all.map(one => {
+    const style = getComputedStyle(one);
+    return [style.stroke, style.strokeDasharray, style.strokeWidth].join(" ");
+})"""
+
+
+def test_more_runs_than_colours_are_told_apart(portal, window):
+    """No two lines look alike; the legend shows each as it is drawn; one that is pointed at stands out and says which it is."""
+    runs = "&".join(f"run={run_id(portal, f'candidate {number}')}" for number in range(10))
+    seen = window(width=1440)
+    page = seen.open(f"/compare?{runs}&tab=charts")
+    page.locator(f"{card('ROC')} path.line").nth(19).wait_for(state="attached")
+    looks = page.eval_on_selector_all(f"{card('ROC')} path.line", LOOKS)
+    assert len(looks) == len(set(looks)) == 20, "macro and micro of ten runs"
+    keys = page.eval_on_selector_all(".legend.bound .key", LOOKS.replace("stroke, style.strokeDasharray", "color, style.borderTopStyle"))
+    assert len(set(keys)) == 10
+    page.hover(".legend.bound li:has-text('candidate 9')")
+    seen.wait("document.querySelectorAll('.model-charts .one:not(.far)').length === 2 * 5")
+    page.hover("h1")
+    seen.wait("document.querySelectorAll('.model-charts .far').length === 0")
+    page.hover(".automl-tools .legend li:has-text('macro')")
+    seen.wait("document.querySelectorAll('.model-charts .one:not(.far)').length === 10 * 5")
+    page.hover("h1")
+    seen.shot("charts-ten-runs")
+    line = page.locator(f"{card('Cumulative gains')} .one").last
+    line.scroll_into_view_if_needed()
+    where = line.evaluate("""one => {
+        const path = one.querySelector(".near"), at = path.getPointAtLength(path.getTotalLength() * 0.3), on = path.getScreenCTM();
+        return [at.x * on.a + on.e, at.y * on.d + on.f];
+    }""")
+    page.mouse.move(*where)
+    seen.wait("[...document.querySelectorAll('.who')].filter(one => getComputedStyle(one).display === 'block').length === 1")
+    assert page.locator(".one:hover .who").text_content().startswith("candidate ")
+
+
+def test_a_macro_curve_goes_one_way_and_its_area_is_told(portal, window):
+    """Recall does not turn back along it; what is told of a threshold is had at that threshold."""
+    run = run_id(portal, "strong")
+    page = window(width=1440).open(f"/runs/{run}?tab=charts")
+    page.wait_for_selector(card("Precision-recall"))
+    rows = list(csv.reader(downloaded(page, "Precision-recall", "CSV")[1].decode().splitlines()))[1:]
+    recalls = [float(row[3]) for row in rows if row[1] == "macro average"]
+    assert recalls == sorted(recalls, reverse=True)
+    assert {row[2] for row in rows if row[1] == "macro average"} == {""}, "each class has its own threshold there"
+    words = page.inner_text(f"{card('Precision-recall')} .said")
+    table = document(portal, run, "accuracy_table")["data"]
+    place = max(at for at, threshold in enumerate(table["probability_thresholds"]) if threshold <= 0.5)
+    points = [(tp / (tp + fn), tp / (tp + fp)) for tp, fp, _, fn in (rows[place] for rows in table["probability_tables"])]
+    recall, precision = (sum(column) / len(column) for column in zip(*points, strict=True))
+    told = re.search(r"macro ([0-9.]+) / ([0-9.]+),", words)
+    assert [float(one) for one in told.groups()] == pytest.approx([recall, precision], abs=0.02)
+
+
 def test_broken_chart_data_says_what_is_wrong_with_it(portal, window):
     """And whoever wrote it scripts nothing."""
     seen = window()

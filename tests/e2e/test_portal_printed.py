@@ -6,7 +6,8 @@ import json
 import re
 
 import pytest
-from portal_rig import Portal
+from portal_rig import PATIENCE_S, Portal
+from waiting import until
 
 SCRIPT = r"""
 import logging
@@ -112,6 +113,9 @@ def test_a_point_leads_to_its_line_in_the_log(portal, window):
         page.reload()
     found.get_by_text("1 earlier state").click()
     found.get_by_text("1/2 [00:00<00:01").wait_for()
+    until(lambda: "open=" in page.url, PATIENCE_S)
+    page.reload()
+    found.get_by_text("1/2 [00:00<00:01").wait_for()
     page.get_by_role("button", name="loss", exact=True).click()
     page.get_by_title("Show it in the log").first.click()
     page.locator(".log .found").get_by_text("epoch 1/5 loss=1.000").wait_for()
@@ -149,6 +153,24 @@ def test_printed_series_have_an_axis_of_epochs(portal, window):
             for epoch in epochs:
                 page.keyboard.press("ArrowLeft")
                 chart.locator(".readout").get_by_text(re.compile(rf"epoch {re.escape(epoch)}(?![.\d])")).wait_for()
+
+
+def test_a_zoom_along_the_epochs_reads_what_lies_there(portal, window):
+    """Finer buckets, as along steps and time, and each point stays where it was; a link shows the same."""
+    run = portal.api("/runs?experiment=epochs")["runs"][0]["run_id"]
+    seen = window()
+    page = seen.open(f"/runs/{run}?tab=metrics#axis=epoch")
+    chart = page.get_by_role("article", name="loss (printed)", exact=True)
+    chart.locator(".plot .u-over").wait_for()
+    seen.open("/")
+    page = seen.open(f"/runs/{run}?tab=metrics#x=1.5..2.5&axis=epoch")
+    chart.locator(".plot .u-over").wait_for()
+    asked = seen.wait_asked("name=loss", "epochs=1", "from")
+    assert len(portal.ask(asked[-1].removeprefix(portal.url).replace("f64", "json")).json()["last"]) < 30
+    chart.locator(".plot").focus()
+    for epoch in ("2.5", "2.45"):
+        page.keyboard.press("ArrowLeft")
+        chart.locator(".readout").get_by_text(re.compile(rf"epoch {re.escape(epoch)}(?![.\d])")).wait_for()
 
 
 def test_what_is_logged_and_printed_is_one_key_metric(portal, window):

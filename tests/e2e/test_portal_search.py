@@ -120,6 +120,7 @@ def test_a_hit_is_shown_where_it_stands(portal, window):
     seen.shot("log-found")
     again = window().open(page.url.removeprefix(portal.url))
     again.locator(".log .line", has_text="line 13999 of it").wait_for()
+    again.locator(".hits button", has_text="line 20999").wait_for()
     page.click("button:text('To the end ↓')")
     page.locator(".log .line", has_text=f"line {LINES - 1} of it").wait_for()
     seen.wait("!location.search.includes('at=')")

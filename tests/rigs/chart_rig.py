@@ -58,6 +58,11 @@ with outrider.start_run("search", "ten classes") as run:
     found = np.where(draw.random(1000) < 0.95, true, draw.integers(0, 10, 1000))
     names = np.array([f"number {i}" for i in range(10)])
     run.log_confusion_matrix("confusion_matrix", charts.confusion_matrix(names[true], names[found]))
+for number in range(10):
+    with outrider.start_run("search", f"candidate {number}") as run:
+        true = draw.integers(0, 2, 200)
+        score = np.clip(0.5 + (true - 0.5) * 0.1 * number + draw.normal(0, 0.3, 200), 0, 1)
+        run.log_accuracy_table("accuracy_table", charts.accuracy_table(true, np.stack([1 - score, score], axis=1)))
 with outrider.start_run("search", "broken") as run:
     ragged = {"class_labels": ["a", "b"], "matrix": [[1, 2], [3]]}
     run.log_confusion_matrix("ragged", {"schema_type": "confusion_matrix", "schema_version": "1.0.0", "data": ragged})
@@ -100,6 +105,7 @@ with outrider.start_run("hard", "extremes") as run:
     run.log("beyond", 1.0, step=2**63 - 1)
     run.log("beyond", 2.0, step=2**63 - 1)
     run.log_list("only one", [4.0])
+    for at in (1.0, math.nan, 2.0, 3.0, None): run.log_row("holes", at=at, found=0.5)
     run.log_table("odd", {"x": [1, 2, 3, 4, 5], "y": [1.0, math.nan, 3.0, math.inf, -math.inf]})
 """
 

@@ -161,6 +161,50 @@ def test_the_area_under_a_sharp_models_curves_is_that_of_its_scores(spread):
     assert area(average="micro") == pytest.approx(reference.roc_auc_score(np.eye(4)[true].ravel(), scores.ravel()), abs=1e-3)
 
 
+def skewed():
+    """3,000 samples of six classes of very different sizes; the scores of rare ones are low, so that one threshold is many recalls."""
+    random = np.random.RandomState(3)
+    share = np.array([0.5, 0.25, 0.15, 0.06, 0.03, 0.01])
+    true = random.choice(6, 3000, p=share)
+    raw = random.normal(0, 1, (3000, 6)) + 2 * np.log(share)
+    raw[np.arange(3000), true] += 2.5
+    raw = np.exp(raw)
+    return true, raw / raw.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+def test_a_mean_precision_recall_curve_goes_one_way_and_has_scikit_learns_area(average):
+    """Recall never turns back along it, and the area is the mean of the classes' average precisions."""
+    true, scores = skewed()
+    table = charts.accuracy_table(true, scores)
+    curve = charts.precision_recall_curve(table, average=average)
+    assert len(curve["recall"]) == len(curve["precision"]) > 100
+    assert all(one > other for one, other in pairwise(curve["recall"]))
+    assert curve["recall"][0] == 1
+    found = -(np.diff([*curve["recall"], 0]) * curve["precision"]).sum()
+    assert found == pytest.approx(reference.average_precision_score(np.eye(6)[true], scores, average=average), abs=1e-2)
+    own = [charts.precision_recall_curve(table, str(place)) for place in range(6)]
+    areas = [-(np.diff([*one["recall"], 0]) * one["precision"]).sum() for one in own]
+    weights = None if average == "macro" else np.bincount(true)
+    assert found == pytest.approx(np.average(areas, weights=weights), abs=1e-9)
+
+
+def test_a_mean_precision_recall_curve_has_a_bounded_number_of_points():
+    """Of a hundred classes too; a class without samples has no part in it."""
+    random = np.random.RandomState(5)
+    true = random.choice(100, 20_000)
+    raw = random.normal(0, 1, (20_000, 101))
+    raw[np.arange(20_000), true] += 1.5
+    raw = np.exp(raw)
+    table = charts.accuracy_table(true, raw / raw.sum(axis=1, keepdims=True), labels=list(range(101)))
+    curve = charts.precision_recall_curve(table)
+    assert set(curve) == {"recall", "precision"}
+    assert 500 < len(curve["recall"]) <= 1001
+    own = [charts.precision_recall_curve(table, str(place)) for place in range(100)]
+    areas = [-(np.diff([*one["recall"], 0]) * one["precision"]).sum() for one in own]
+    assert -(np.diff([*curve["recall"], 0]) * curve["precision"]).sum() == pytest.approx(np.mean(areas), abs=2e-3)
+
+
 def test_a_tables_percentiles_that_are_no_scores_are_left_out(samples):
     """A document of another maker, whose percentile thresholds are shares: merged, a higher threshold would take more samples."""
     table = charts.accuracy_table(*samples)

@@ -44,6 +44,12 @@ def work(path: Path) -> int | None:
         return None if stream.read(2) == extract.GZIP else 2 * path.stat().st_size
 
 
+def is_empty(path: Path) -> bool:
+    """Is there nothing in it, unpacked? Raises as `take_log`."""
+    with extract.opened(str(path)) as stream:
+        return not stream.read(1)
+
+
 def logs_in(folder: Path) -> list[Path]:
     """The logs and bundles in a folder and in those below it, by name; what begins with a dot is passed over. Raises `NotFound`: none."""
     found = [path for path in sorted(folder.rglob("*")) if _LOGS.search(path.name) and path.is_file()]

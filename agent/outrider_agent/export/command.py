@@ -188,11 +188,18 @@ def import_(args: argparse.Namespace) -> int:
 
 
 def _take(args: argparse.Namespace, home: Path, path: Path, name: str) -> bool:
-    """Takes one file in; `name`: what the user calls it. Was it a log?"""
+    """Takes one file in; `name`: what the user calls it. Did it hold a log?"""
     if zipfile.is_zipfile(path):
         _take_bundle(home, path, as_json=args.json)
         return False
     bundle.refuse_torn(path)
+    with extract.readable(name):
+        is_empty = importing.is_empty(path)
+    if is_empty:
+        output.warn(f"{fmt.one_line(name)} is empty: no run was made of it")
+        if args.json:
+            output.as_json_line({"file": name, "run_id": None, "is_new": False})
+        return False
     experiment, source = (args.experiment, None) if name != "-" else (args.experiment or Path.cwd().name, "standard input")
     with extract.readable(name), output.progress(importing.work(path), f"import {path.name}", in_bytes=True) as progress:
         run_id, is_new = importing.take_log(home, path, experiment, progress, source=source)

@@ -170,6 +170,7 @@ class WholeRun(Run):
     gaps: list[dict[str, Any]]
     notes: list[dict[str, Any]]
     set_aside: list[dict[str, Any]]
+    has_parent: bool
     tables: dict[str, dict[str, Any]]
     figures: list[dict[str, Any]]
     models: list[dict[str, Any]]

@@ -278,6 +278,7 @@ def run_document(store: browsing.Browser, run_id: str) -> dict[str, Any]:
     """A run, with what is small of it. Raises `NotFound`."""
     given, now = store.run(run_id), time.time_ns()
     return shapes.whole(given, now) | {
+        "has_parent": given.parent_run_id is not None and store.has(given.parent_run_id),
         "attempts": [documents.attempt(one, now) for one in store.attempts(run_id)],
         "properties": store.properties(run_id),
         "gaps": [documents.gap(one) for one in store.gaps(run_id)],

@@ -93,7 +93,7 @@ class Wrong(msgspec.Struct, frozen=True, kw_only=True):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a list of runs shows. `columns` are spelled as fields of a query: `metrics.loss`, `started`. `measured`: of each run what is known
-    of the metrics that have a column, by name.
+    of the metrics that have a column, by name. `parent`: whose children these are, where that run is in the store.
     """
 
     page: browsing.Page
@@ -101,15 +101,16 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     wrong: Wrong | None
     columns: Sequence[str]
     measured: Sequence[dict[str, Any]]
+    parent: str | None
 
 
-def see(page: browsing.Page, wanted: browsing.Wanted, wrong: Wrong | None, chosen: str | None) -> Seen:
+def see(page: browsing.Page, wanted: browsing.Wanted, wrong: Wrong | None, chosen: str | None, parent: str | None) -> Seen:
     """The list of a page. `chosen`: the columns that the address names."""
     named = [documents.named(one.series) for one in page.runs]
     shown = columns(page, wanted, named, chosen)
     wide = [name.removeprefix("metrics.") for name in shown if name.startswith("metrics.")]
     measured = [{name: documents.summary(series[name]) for name in wide if name in series} for series in named]
-    return Seen(page=page, wanted=wanted, wrong=wrong, columns=shown, measured=measured)
+    return Seen(page=page, wanted=wanted, wrong=wrong, columns=shown, measured=measured, parent=parent)
 
 
 def measured(heads: Sequence[Sequence[browsing.Head]], chosen: str | None) -> set[str]:
@@ -164,7 +165,7 @@ def start(seen: Seen, title: str, now: int) -> dict[str, Any]:
     return {
         "title": title,
         "experiment": seen.wanted.experiment,
-        "parent": seen.wanted.parent,
+        "parent": seen.parent,
         "columns": seen.columns,
         "best": {name: goals.best(name) for name in named},
         "page": {"total": seen.page.total, "statuses": dict(seen.page.statuses), "runs": rows if seen.wanted.offset == 0 else []},

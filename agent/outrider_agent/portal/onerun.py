@@ -82,7 +82,7 @@ def _head(seen: Seen, now: int) -> Safe:
             ("Host", shell.name(" · ".join(part for part in (run.user, run.host) if part))),
             ("Python", run.python),
             ("Run", tag("code", run.run_id)),
-            ("Parent", tag("a", tag("code", run.parent_run_id), href=f"/runs/{run.parent_run_id}") if run.parent_run_id else None),
+            ("Parent", _parent(run.parent_run_id, is_here=seen.document["has_parent"]) if run.parent_run_id else None),
         ]
     )
     about = tag("p", fmt.one_line(run.description), class_="about") if run.description else None
@@ -91,6 +91,11 @@ def _head(seen: Seen, now: int) -> Safe:
     failure = documents.failure(run)
     failed = tag("pre", fmt.safe(failure), class_="traceback") if failure else None
     return join((tag("div", title, shell.run_pill(run), class_="heading"), about, facts, command, failed))
+
+
+def _parent(run_id: str, *, is_here: bool) -> Safe:
+    name = tag("code", run_id)
+    return tag("a", name, href=f"/runs/{run_id}") if is_here else tag("span", name, " (not in this store)")
 
 
 def _metrics(seen: Seen) -> Safe:

@@ -64,7 +64,8 @@ class Pages:
         except language.Wrong as exc:
             wrong = listing.Wrong(error=str(exc), at=exc.at)
             page = browsing.Page(runs=[], total=0, statuses={})
-        seen = listing.see(page, wanted, wrong, chosen)
+        is_here = wanted.parent is not None and await self._context.read(self._context.store.has, wanted.parent)
+        seen = listing.see(page, wanted, wrong, chosen, wanted.parent if is_here else None)
         is_new = wanted.experiment is not None and not page.runs and not await self._is_experiment(wanted.experiment)
         title = fmt.one_line(wanted.experiment) if wanted.experiment else "Child runs" if wanted.parent else "All runs"
         main = listing.nothing(title) if is_new else listing.runs(seen, title, now, drawn=self._context.assets.is_whole)
@@ -148,7 +149,7 @@ class Pages:
         except errors.NotFound as exc:
             return self._sorry(404, str(exc))
         except errors.OutriderError as exc:
-            return self._sorry(503, str(exc))
+            return self._sorry(503, f"{str(exc).rstrip('.')}. This page comes back by itself when it can be shown.")
         except asking.Wrong as exc:
             return self._sorry(400, str(exc))
         except web.HTTPException as exc:
@@ -158,8 +159,9 @@ class Pages:
 
     def _sorry(self, status: int, what: str) -> web.Response:
         main = tag(
-            "div", tag("h1", "This page cannot be shown"), tag("p", what), tag("p", tag("a", "All experiments", href="/")), class_="empty"
-        )
+            "div", tag("h1", "This page cannot be shown"), tag("p", what), tag("p", tag("a", "All experiments", href="/")),
+            class_="empty", data_again=status == 503,
+        )  # fmt: skip
         response = self._page("Not shown", [("Experiments", "/")], main)
         response.set_status(status)
         return response

@@ -85,6 +85,11 @@ class Reader:
                 raise unknown(run_id)
             return self._run(connection, row)
 
+    def has(self, run_id: str) -> bool:
+        """Is there a run of that id?"""
+        with self._snapshots.open() as connection:
+            return connection.execute(SQL.run_key, {"run_id": run_id}).fetchone() is not None
+
     def find_run(self, text: str) -> str:
         """
         The id of the run that a user means: its id, a beginning of it, `latest`, `experiment#number` or `experiment/number`.
