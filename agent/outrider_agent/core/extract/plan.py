@@ -32,7 +32,7 @@ _MOMENTS, _ERA = frozenset({"time", "t", "walltime", "unixtime", "now", "asctime
 class Plan(NamedTuple):
     """
     `values`: name and place; `fixed`: places of names, whose digits are no numbers; `is_batch`: the step counts within the epoch, of
-    which there are `epochs`.
+    which there are `epochs`; `is_logged`: it stands behind a log line's time, level or logger.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Plan(NamedTuple):
     split: str | None
     is_batch: bool
     epochs: Span | None = None
+    is_logged: bool = False
 
 
 class Found(NamedTuple):
@@ -56,6 +57,7 @@ class Found(NamedTuple):
     axes: Sequence[fields.Axis]
     split: str | None
     rank: Span | None
+    is_logged: bool = False  # behind a log line's time, level or logger
     is_listed: bool = False  # in a bar's postfix or a dict: what stands there was put there to be read
 
 
@@ -183,6 +185,7 @@ def _plan(kind: str, found: Found, kept: list[fields.Field]) -> Plan:
         found.split,
         step is not None and (step.level == 2 or (epoch is not None and step.total is not None)),
         epoch.total if epoch and step and step.total else None,
+        found.is_logged,
     )
 
 
