@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from outrider_agent.core.extract import nesting, tables
+from outrider_agent.core.extract import cycle, nesting, tables
 from outrider_agent.core.extract.reading import Reading  # noqa: TC001 (msgspec reads the annotation)
 
 #: So many names may be on probation at a time.
@@ -55,6 +55,7 @@ class Context(msgspec.Struct):
     numbered: list[tuple[int, int, float]] = []  # of such a table: a row's number, its finest axis and that one's value
     rows: int = 0  # of the open table, that had neither an axis nor a name
     box: list[list[str]] = []
+    cycle: cycle.Cycle = msgspec.field(default_factory=cycle.Cycle)
     braces: str = ""
     braces_lines: int = 0
     implied: int = 0

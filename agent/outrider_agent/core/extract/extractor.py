@@ -159,7 +159,7 @@ class Extractor:
         self._timeline.found = found
         self._close_box()
         self._context.braces = ""
-        return found
+        return found + self._context.cycle.finish()
 
     # -- one line
 
@@ -302,7 +302,7 @@ def _marks(raw: list[bytes], ends: list[int], first: int, offset: int) -> Callab
 
 def _found_in(one: _Line, brace: int, before: prefix.Prefix) -> plan.Found:
     """What a line holds; behind a bar's blocks a count is the step, whatever stands before them."""
-    found = plan.found_in(one.text, brace, before)
+    found = plan.found_in(one.text, brace, before)._replace(is_logged=before.stop > 0)
     count = None if one.text == one.whole or any(axis.level > 0 for axis in found.axes) else bars.count_behind(one.whole)
     if count is None:
         return found

@@ -28,6 +28,8 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _COUNTS = re.compile(r"(?i)(?<![\w-])(?:line|file|page|port|version) ?[#=:.]? ?\d+$")
 #: A list that is no values of a name: too long, or with something else in it.
 _DATA = re.compile(r"\[[-+\d.eE]+\s?,")
+#: `[2.34 regression]`: in brackets there is more than a value.
+_WORDS_IN = re.compile(r" [A-Za-z]+\]")
 #: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
 _BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
@@ -97,14 +99,26 @@ def _behind(text: str, token: numerals.Token, found: labels.Label) -> Field | No
     if not is_measured or token.unit not in {"", "%"} or (found.is_strong and found.name and not _may_precede(found.name)):
         return None
     match = _BEHIND.match(text, token.end)
-    if match is None or not names.is_metric(match[1], measured=True) or names.is_metric(found.name, measured=True):
+    if match is None or not _may_follow(match[1], token.unit) or names.is_metric(found.name, measured=True):
         return None
     return Field(match[1], token.start, token.stop, match.span(1), token.unit, is_strong=False, is_measured=True, is_apart=True)
+
+
+def _may_follow(name: str, unit: str) -> bool:
+    """Is it a name behind its value? Of words that mean much in prose only by itself: `0.9 precision`, and no `1.7 build error`."""
+    if names.is_metric(name, measured=False) or (unit and names.is_metric(name, measured=True)):
+        return True
+    return names.is_metric(name, measured=True) and names.is_bare(name)
 
 
 def _may_precede(name: str) -> bool:
     """Is it no name of the value behind it, but of the whole: `Final: 95 % accuracy`, `after 3 epochs: 0.5 loss`?"""
     return names.axis(name) is not None or name.lower() in {"final", "result", "results", "test", "best", "train", "valid", "validation"}
+
+
+def _touches(found: labels.Label) -> bool:
+    """Does an `n/m` belong to the axis before it?"""
+    return not _LETTERS.search(found.head) and (not found.name or "[" in found.opened)
 
 
 class Scan:
@@ -184,7 +198,11 @@ class Scan:
     def _field(self, token: numerals.Token, found: labels.Label) -> None:
         text = self.text
         value = text[token.start : token.stop]
-        if _CODE.match(text, token.end) or _is_aside(text, token, found):
+        if (
+            _CODE.match(text, token.end)
+            or (found.opened.endswith("[") and _WORDS_IN.match(text, token.end))
+            or _is_aside(text, token, found)
+        ):
             return
         name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
         if found.group:
@@ -269,13 +287,9 @@ class Scan:
             self._axis(token, 2)
         elif len(fields) == 1 and not any(axis.level for axis in self.axes) and between == "[" and text[token.end :].strip() == "]":
             self._axis(token, 2)
-        elif (not fields and not self.axes) or (not fields and all(axis.level == 0 for axis in self.axes) and self._touches(found)):
+        elif (not fields and not self.axes) or (not fields and all(axis.level == 0 for axis in self.axes) and _touches(found)):
             at_start = not text[self.start : token.start].strip(" [(|")
             self._axis(token, 2 if self.axes or not at_start else 3, is_leading=at_start)
-
-    def _touches(self, found: labels.Label) -> bool:
-        """Does an `n/m` belong to the axis before it?"""
-        return not _LETTERS.search(found.head) and (not found.name or "[" in found.opened)
 
     def _deviation(self, token: numerals.Token) -> None:
         if self.fields and self.fields[-1].stop <= token.start:
@@ -303,6 +317,7 @@ class Scan:
         return (
             len(self.fields) == 1
             and not self.axes
+            and (self.fields[0].is_strong or names.is_metric(self.fields[0].name, measured=True))
             and text[self._at : token.start] == " ("
             and text[token.stop :].strip() == ")"
             and numerals.is_whole(text[token.start : token.stop])

@@ -144,7 +144,13 @@ _PARTS = frozenset(
 _SUFFIXES = ("loss", "verlust", "genauigkeit", "accuracy", "rmse", "rmsle", "perplexity", "reward", "auc", "mae", "mse", "logloss")
 #: Precision, recall and the like of the first so many: `P@1`, `NDCG@10`.
 _AT = re.compile(r"[A-Za-z]{1,9}@\d+")
-_PER_TIME = re.compile(r"(?i)(?:/|per|_per_)\s*_?(?:s|sec|second|device|thread|gpu)(?:$|[^a-z])")
+_PER_TIME = re.compile(r"(?i)(?:/|(?<![a-z])per|_per_)\s*_?(?:s|sec|second|device|thread|gpu)(?:$|[^a-z])")
+#: A sum, an address: what has both in it, and nothing but hexadecimal digits.
+_HASH = re.compile(r"(?<![0-9A-Za-z])(?=[a-f]{0,40}[0-9])(?=[0-9]{0,40}[a-f])[0-9a-f]{7,}(?![0-9A-Za-z])")
+#: A source file, before the number of a line.
+_FILE = re.compile(r"\.(?:c|cc|cpp|cu|h|hpp|py|go|rs|js|ts|java|rb|pl|sh)$")
+#: Words of prose: with a mark behind them they may be a metric's name, without one they are not.
+_PROSE = frozenset("change return returns gap em ar".split())
 
 
 def plain(name: str) -> str:
@@ -163,7 +169,7 @@ def is_metric(name: str, *, measured: bool) -> bool:
     """Is it one by its name alone? `measured`: its number has a decimal point, or is not finite."""
     parts = words(name)
     short = plain(name)
-    if set(parts) & CONFIG or short in _NEVER:
+    if set(parts) & CONFIG or short in _NEVER or _HASH.search(name):
         return False
     joined = {first + second for first, second in itertools.pairwise(parts)} | set(parts) | {short}
     if {"std", "standard"} & set(parts) and {"err", "error"} & set(parts):  # how sure a value is
@@ -173,6 +179,24 @@ def is_metric(name: str, *, measured: bool) -> bool:
     if joined & STRONG or short.endswith(_SUFFIXES) or (len(parts) > 1 and parts[0] in {"grad", "gradient"} and "norm" in parts):
         return True
     return measured and bool(joined & DECIMAL or is_rate(name) or _AT.fullmatch(name))
+
+
+def is_said(name: str) -> bool:
+    """
+    Is the name one that its number may follow without any mark? A word of the field does. Others mean much in prose: they have to be the
+    last one, as they are (`val score 0.9`, not `NameError on Python 2.5`).
+    """
+    if is_metric(name, measured=False):
+        return True
+    head, _, last = name.rstrip(") ").rpartition(" ")[2].lower().rpartition("-")
+    last = re.split(r"[_/]", last)[-1]
+    is_apart = all(part in _PARTS or part in STRONG or part.isdigit() for part in head.split("-")) if head else True
+    return (last in DECIMAL and last not in _PROSE and is_apart) or is_rate(name) or _AT.fullmatch(name) is not None
+
+
+def is_bare(name: str) -> bool:
+    """Is every word of a name one of the field's, or one of those that go with them: `mean precision`?"""
+    return all(word in _PARTS or (word in DECIMAL and word not in _PROSE) for word in name.lower().split()) or is_rate(name)
 
 
 def is_package(name: str) -> bool:
@@ -185,7 +209,7 @@ def is_package(name: str) -> bool:
 
 def is_rate(name: str) -> bool:
     """Is it something a second, a device?"""
-    return _PER_TIME.search(name) is not None
+    return _PER_TIME.search(name) is not None and not name[:1].isdigit()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -196,6 +220,9 @@ def is_never(name: str) -> bool:
         short in _NEVER
         or name.startswith("of ")
         or short.endswith(("version", "python", "cuda", "port"))
+        or "version" in words(name)
+        or _FILE.search(name) is not None
+        or _HASH.search(name) is not None
         or not any(char.isalpha() for char in name)
     )
 

@@ -27,13 +27,15 @@ _TOKEN = re.compile(
       (?P<date>\d{{4}}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?|\d\d?/\d\d?/\d{{2,4}}(?!\d))
     | (?P<clock>\d+(?::\d\d)+(?:[.,]\d+)?(?!\d))
     | (?P<duration>\d+\ ?[dhm](?:\ ?\d+\ ?[hms])+\b)
-    | (?P<version>\d+\.\d+\.[\d.]*\d\w*)
+    | (?P<version>\d+\.\d+\.[\d.]*\d\w*|\d+\.(?:\d+\.)?[xX](?!\w)|\d+\.\.\d+)
     | (?P<ratio>(?P<n>\d+)\ *[/]\ *(?P<m>\d+)(?![\d.]))
     | (?P<number>[-+]?(?:{_NUMBER}|(?i:nan|inf(?:inity)?)(?=\W|$|ms|s\b)))
     )""",
     re.VERBOSE,
 )
 _UNIT = re.compile(r"(?: ?%)|[A-Za-zµ]+(?:/[A-Za-z]+)*|/[A-Za-z]+| ?(?:毫?秒|分钟?|小时|сек|мс|мин)")
+#: The end of a word that a number began: `2beef2f2`.
+_REST = re.compile(r"\w+")
 #: Before a sign there is no letter, digit or closing bracket: else the dash joins.
 _JOINED = re.compile(r"[\w)\]]")
 _WORD_BEFORE, _WORD_AFTER = re.compile(r"[A-Za-z_]\s+$"), re.compile(r"\s+[A-Za-z]")
@@ -119,6 +121,8 @@ def _with_unit(text: str, start: int, stop: int) -> Token | None:
     after = _UNIT.match(text, stop)
     if after is None:
         ends = text[stop : stop + 1]
+        if ends == "@" and text[stop + 1 : stop + 2].isalpha():  # of an address
+            return Token("other", start, stop, stop, "")
         return None if ends == "_" else Token("number", start, stop, stop, "")
     unit = after[0].strip()
     first = unit.partition("/")[0]
@@ -128,4 +132,6 @@ def _with_unit(text: str, start: int, stop: int) -> Token | None:
         return Token("number", start, stop, after.end(), unit)
     if first in {"epoch", "ep", "iter", "step"}:
         return Token("number", start, stop, stop, "")
-    return Token("other", start, after.end(), after.end(), "")
+    end = _REST.match(text, after.end())
+    stop = after.end() if end is None else end.end()
+    return Token("other", start, stop, stop, "")

@@ -26,13 +26,15 @@ _COCO_WIDEST = 400
 #: What a dict is called that holds settings.
 _SETTINGS = re.compile(r"(?i)(?:\b(?:hyper)?param\w*|\bh?params|\bconfig\w*|\bargs|\bsettings|\btrial \d+)[:= ]{0,3}$")
 #: Seconds since 1970, or thousandths of them: a moment, and no measure.
+#: A duration, whose unit stands at a blank.
+_SECONDS = re.compile(r" (?:s|secs?|seconds|ms|us|µs|ns)(?![\w/])(?!\s*[:=])")
 _MOMENTS, _ERA = frozenset({"time", "t", "walltime", "unixtime", "now", "asctime"}), 1e9
 
 
 class Plan(NamedTuple):
     """
     `values`: name and place; `fixed`: places of names, whose digits are no numbers; `is_batch`: the step counts within the epoch, of
-    which there are `epochs`.
+    which there are `epochs`; `is_logged`: it stands behind a log line's time, level or logger.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Plan(NamedTuple):
     split: str | None
     is_batch: bool
     epochs: Span | None = None
+    is_logged: bool = False
 
 
 class Found(NamedTuple):
@@ -56,6 +59,7 @@ class Found(NamedTuple):
     axes: Sequence[fields.Axis]
     split: str | None
     rank: Span | None
+    is_logged: bool = False  # behind a log line's time, level or logger
     is_listed: bool = False  # in a bar's postfix or a dict: what stands there was put there to be read
 
 
@@ -64,9 +68,11 @@ def judge(text: str, found: Found) -> Plan | None:
     if found.rule == "coco":
         return _plan(METRICS, found, list(found.fields))
     named = [field for field in found.fields if names.axis(field.name) is None or field.is_measured or found.axes]
-    strong = [field for field in named if _is_strong(field, has_axis=bool(found.axes))]
+    strong = [field for field in named if _is_strong(text, field, has_axis=bool(found.axes))]
     if _is_dump(text, found, strong):
         return None
+    if not strong and all(axis.is_leading for axis in found.axes):
+        named = [field for field in named if field.unit or not _SECONDS.match(text, field.stop)]
     kept = _apart(_kept(named, found, strong))
     if not kept:
         if found.axes:
@@ -83,12 +89,23 @@ def _apart(kept: list[fields.Field]) -> list[fields.Field]:
     return [field._replace(name=f"{field.split}/{field.name}") if field.split else field for field in kept]
 
 
-def _is_strong(field: fields.Field, *, has_axis: bool) -> bool:
-    if not names.is_metric(field.name, measured=field.is_measured or has_axis) or _is_duration(field):
+def _is_strong(text: str, field: fields.Field, *, has_axis: bool) -> bool:
+    if not names.is_metric(field.name, measured=field.is_measured or has_axis) or _is_duration(field) or names.is_never(field.name):
         return False
-    if not field.is_strong and not has_axis and names.is_package(field.name):
+    if not field.is_strong and not has_axis and (names.is_package(field.name) or not _is_put(text, field)):
         return False
     return field.is_strong or (field.is_apart and field.name.count(" ") < 3)
+
+
+def _is_put(text: str, field: fields.Field) -> bool:
+    """With neither a mark between them nor a step beside them: is the number the name's value, and no version in a sentence?"""
+    if field.span[0] > field.start:  # the name stands behind it
+        return True
+    words = text[field.span[0] : field.start].strip(" \t([{<'\"")
+    value = text[field.start : field.stop]
+    return names.is_metric(field.name, measured=False) or (
+        names.is_said(words) and text[field.stop : field.stop + 1] != "/" and not value[-1:].isalpha()
+    )
 
 
 def _is_dump(text: str, found: Found, strong: list[fields.Field]) -> bool:
@@ -110,7 +127,12 @@ def _kept(named: list[fields.Field], found: Found, strong: list[fields.Field]) -
     if not strong and not found.axes:
         return []
     has_measure = bool(strong) or any(field.is_measured and _may_stand(field) for field in named)
-    kept = [field for field in named if field in strong or (has_measure and _may_stand(field) and _is_said(field, found))]
+    is_sure = bool(strong) or any(not axis.is_leading for axis in found.axes)  # `[29030] GLIBC 2.35 is slow` is no step
+    kept = [
+        field
+        for field in named
+        if field in strong or (has_measure and (is_sure or field.is_strong) and _may_stand(field) and _is_said(field, found))
+    ]
     if (
         not strong
         and not any(axis.level > 1 for axis in found.axes)
@@ -183,6 +205,7 @@ def _plan(kind: str, found: Found, kept: list[fields.Field]) -> Plan:
         found.split,
         step is not None and (step.level == 2 or (epoch is not None and step.total is not None)),
         epoch.total if epoch and step and step.total else None,
+        found.is_logged,
     )
 
 

@@ -21,6 +21,10 @@ _ROW = re.compile(
 )
 _SHARED = re.compile(r"(\w+)&(\w+) (\w+)")
 _ONE = re.compile(r"[A-Za-z_][\w/.-]{0,60}\s{2,60}-?\d+\.\d+$")
+#: In a heading none of these is a column.
+_SENTENCE = frozenset(
+    {"the", "a", "an", "of", "to", "is", "are", "was", "with", "at", "by", "and", "or", "for", "this", "that", "it", "be"}
+)
 #: A row that begins with a time has no name: each would be a series of its own.
 _MOMENT = re.compile(r"\d:\d\d|\d{4}-\d\d")
 BARS = "|│┃║┆"
@@ -138,6 +142,8 @@ def _named(lines: list[str], row: str) -> list[Column] | None:
     if len(columns) == 1 and _is_only(lines[-1], row, columns[0]):
         return columns
     if not is_header(columns):
+        if not _SENTENCE.isdisjoint(head.lower().split()):
+            return None
         words = _apart(_columns(_WORD.finditer(unbarred(head))), lines[:-1])
         columns = next((one for one in (words, _close(head)) if len(one) == cells), [])
     return columns if is_header(columns) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from outrider_agent.core import frames
-from outrider_agent.core.extract import bars, context, fields, names, nesting, plan, prefix, tables
+from outrider_agent.core.extract import bars, context, cycle, fields, names, nesting, plan, prefix, tables
 from outrider_agent.core.extract.reading import Reading
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class Timeline:
         epoch, step, total, epochs = (_number(text_of(span)) if span else None for span in spans)
         if made.kind == plan.AXIS:
             _heading(self._context, epoch, step, total)
+            if not self._context.cycle.is_over and not self._is_live:
+                here = self._reading({}, made.rule, epoch if step is None else step, epoch, total=total, is_batch=made.is_batch)
+                self.found += self._context.cycle.told(here)
             return
         rank = int(text_of(made.rank)) if made.rank else None
         metrics = {name: _number(text_of(span)) for name, span in made.values}
@@ -84,39 +87,35 @@ class Timeline:
             now.count, now.total = step if step is not None else epoch, total
             if epochs and total and step is not None and epoch is not None:
                 now.count, now.total = _of_epochs(now, epoch, epochs, step / total)
-        finest = self._finest(made, epoch, step, total)
+        finest = _finest(now, made, axes)
         is_batch = made.is_batch and finest == step
         line, offset, length = self.place
-        self.found.append(
-            Reading(
-                line=line,
-                offset=offset,
-                length=length,
-                metrics=metrics,
-                rule=made.rule,
-                step=finest,
-                epoch=now.epoch,
-                total=total,
-                split=made.split,
-                rank=rank,
-                is_batch=is_batch,
-            )
+        one = Reading(
+            line=line,
+            offset=offset,
+            length=length,
+            metrics=metrics,
+            rule=made.rule,
+            step=finest,
+            epoch=now.epoch,
+            total=total,
+            split=made.split,
+            rank=rank,
+            is_batch=is_batch,
         )
+        if now.cycle.is_over or self._is_live:
+            self.found.append(one)
+        else:
+            self._cycle(one, made, is_bare=step is None and epoch is None)
 
-    def _finest(self, made: plan.Plan, epoch: float | None, step: float | None, total: float | None) -> float | None:
-        now = self._context
-        is_evaluation = made.split in _EVALUATION
-        if made.rule == "cv":
-            return None
-        if step is not None:
-            return epoch if is_evaluation and epoch is not None and made.is_batch and total is not None and step >= total else step
-        if made.rule == "dict" and now.bar is not None and epoch is not None:
-            return now.bar
-        if epoch is not None:
-            return epoch if epoch.is_integer() else None
-        if is_evaluation and now.epoch is not None:
-            return now.epoch
-        return now.step if now.step is not None else now.epoch
+    def _cycle(self, one: Reading, made: plan.Plan, *, is_bare: bool) -> None:
+        """A line in a stream of which it is not known where its rounds tell their steps."""
+        now = self._context.cycle
+        if is_bare:
+            self.found += now.bare(one, is_logged=made.is_logged) if cycle.may_hold(one) else [one]
+        else:
+            self.found += now.told(one) if one.rule in cycle.LINES else now.passed()
+            self.found.append(one)
 
     def sighted(self, metrics: dict[str, float], shape: str) -> bool:
         """Unknown names among other words: metrics when a line of the same shape has them again with another value. Are some by now?"""
@@ -161,8 +160,8 @@ class Timeline:
         step = max((axis for axis in row.axes if axis[0] > 0), default=None)
         finest = step or epoch
         metrics = {plan.spelled(name): value for name, value in row.values.items()}
-        is_counted = rule == "csv" and not row.is_keyed
-        self._row(metrics, rule, (epoch and epoch[1], step and step[1], finest and finest[2]), is_counted=is_counted)
+        axes = epoch and epoch[1], step and step[1], finest and finest[2]
+        self._row(metrics, rule, axes, is_counted=rule == "csv" and not row.is_keyed)
 
     def repeat_row(self, known: shapes.Cells, cells: list[bytes], rule: str) -> None:
         """The same for a row of which it is known what its cells are."""
@@ -173,6 +172,8 @@ class Timeline:
     def _row(self, metrics: dict[str, float], rule: str, axes: Axes, *, is_counted: bool) -> None:
         now = self._context
         epoch, step, total = axes
+        if not now.cycle.is_over:
+            self.found += now.cycle.passed()
         if epoch is not None:
             now.epoch, now.step = epoch, None
         if step is not None:
@@ -180,10 +181,7 @@ class Timeline:
         finest = now.step if now.step is not None else now.epoch
         if finest is None and is_counted:  # then its number in the table
             finest, now.rows = float(now.rows), now.rows + 1
-        line, offset, length = self.place
-        self.found.append(
-            Reading(line=line, offset=offset, length=length, metrics=metrics, rule=rule, step=finest, epoch=now.epoch, total=total)
-        )
+        self._emit(metrics, rule, finest, now.epoch, total=total)
 
     def bar(self, bar: bars.Bar, before: prefix.Prefix) -> None:
         """A progress bar and what was put behind it."""
@@ -234,6 +232,23 @@ class Timeline:
         told = _nested(now, now.bars, level, (text, axes), is_last=is_last)
         if told is not None or (now.bars and now.bars[0].is_repeated):
             now.count, now.total = told or (None, None)
+
+
+def _finest(now: context.Context, made: plan.Plan, axes: Axes) -> float | None:
+    """The step of a line, by what it tells itself and by what stands above it."""
+    epoch, step, total = axes
+    is_evaluation = made.split in _EVALUATION
+    if made.rule == "cv":
+        return None
+    if step is not None:
+        return epoch if is_evaluation and epoch is not None and made.is_batch and total is not None and step >= total else step
+    if made.rule == "dict" and now.bar is not None and epoch is not None:
+        return now.bar
+    if epoch is not None:
+        return epoch if epoch.is_integer() else None
+    if is_evaluation and now.epoch is not None:
+        return now.epoch
+    return now.step if now.step is not None else now.epoch
 
 
 def _heading(now: context.Context, epoch: float | None, step: float | None, total: float | None) -> None:
