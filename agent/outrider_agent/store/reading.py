@@ -45,13 +45,8 @@ def convert(model: type[T], row: sqlite3.Row, **more: Any) -> T:
     return model(**given, **more)
 
 
-class Reader:
-    """
-    A store's contents. One connection a thread, made when first asked; `close` closes them all.
-
-    Runs are named by their exact id but in `find_run`. Every method raises `Unavailable` when the file cannot be read at the moment,
-    `SchemaTooNew` when a newer Outrider wrote it, and, where it takes a run id, `NotFound`.
-    """
+class Rows:
+    """Rows of a store: a connection a thread, made when first asked; `close` closes them all."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
@@ -66,6 +61,23 @@ class Reader:
     def close(self) -> None:
         """Closes every connection. Idempotent."""
         self._snapshots.close()
+
+    def _rows(self, query: str, **given: Any) -> list[sqlite3.Row]:
+        with self._snapshots.open() as connection:
+            return connection.execute(query, given).fetchall()
+
+    def _of_run(self, query: str, run_id: str, **given: Any) -> list[sqlite3.Row]:
+        with self._snapshots.open() as connection:
+            return connection.execute(query, {"run_key": run_key(connection, run_id), **given}).fetchall()
+
+
+class Reader(Rows):
+    """
+    A store's contents.
+
+    Runs are named by their exact id but in `find_run`. Every method raises `Unavailable` when the file cannot be read at the moment,
+    `SchemaTooNew` when a newer Outrider wrote it, and, where it takes a run id, `NotFound`.
+    """
 
     def experiments(self) -> list[records.Experiment]:
         """Every experiment that has a run, by name."""
@@ -97,21 +109,7 @@ class Reader:
         Raises `NotFound` or `Ambiguous`.
         """
         with self._snapshots.open() as connection:
-            if row := connection.execute(SQL.run_key, {"run_id": text}).fetchone():
-                return text
-            if text == "latest":
-                if row := connection.execute(SQL.latest_run).fetchone():
-                    return str(row[0])
-                raise errors.NotFound("There is no run yet. Start one with: outrider run -- python train.py")
-            if row := by_number(connection, text):
-                return str(row[0])
-            found = [str(row[0]) for row in connection.execute(SQL.runs_by_prefix, {"prefix": text})] if text else []
-        if not found:
-            raise unknown(text)
-        if len(found) > 1:
-            some = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
-            raise errors.Ambiguous(f"“{text}” is the beginning of several runs: {some}. Give more of the id.")
-        return found[0]
+            return meant(connection, text)
 
     def streams(self, run_id: str | None = None) -> list[records.Stream]:
         """The streams of a run, or of all runs, and how much of each is committed. Empty for an unknown run."""
@@ -278,14 +276,6 @@ class Reader:
             status=status,
         )
 
-    def _rows(self, query: str, **given: Any) -> list[sqlite3.Row]:
-        with self._snapshots.open() as connection:
-            return connection.execute(query, given).fetchall()
-
-    def _of_run(self, query: str, run_id: str, **given: Any) -> list[sqlite3.Row]:
-        with self._snapshots.open() as connection:
-            return connection.execute(query, {"run_key": run_key(connection, run_id), **given}).fetchall()
-
     def _run(self, connection: sqlite3.Connection, row: sqlite3.Row) -> records.Run:
         key = {"run_key": row["run_key"]}
         tags, params = pairs(connection.execute(SQL.tags, key)), pairs(connection.execute(SQL.params, key))
@@ -302,6 +292,25 @@ def unknown(text: str) -> errors.NotFound:
     return errors.NotFound(
         f"There is no run “{text}” in this store. outrider runs lists those there are; what was just logged may take a second."
     )
+
+
+def meant(connection: sqlite3.Connection, text: str) -> str:
+    """The id of the run that a user means (`Reader.find_run`)."""
+    if connection.execute(SQL.run_key, {"run_id": text}).fetchone():
+        return text
+    if text == "latest":
+        if row := connection.execute(SQL.latest_run).fetchone():
+            return str(row[0])
+        raise errors.NotFound("There is no run yet. Start one with: outrider run -- python train.py")
+    if row := by_number(connection, text):
+        return str(row[0])
+    found = [str(row[0]) for row in connection.execute(SQL.runs_by_prefix, {"prefix": text})] if text else []
+    if not found:
+        raise unknown(text)
+    if len(found) > 1:
+        some = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
+        raise errors.Ambiguous(f"“{text}” is the beginning of several runs: {some}. Give more of the id.")
+    return found[0]
 
 
 def by_number(connection: sqlite3.Connection, text: str) -> sqlite3.Row | None:
