@@ -130,15 +130,15 @@ def prepare(layout: Layout) -> None:
         ) from exc
     _refuse_remote(layout.home)
     _refuse_foreign(socket_folder)
-    _probe(layout.home)
+    probe(layout.home)
 
 
 def _private(folder: Path) -> None:
     spool.make_folders(folder)
 
 
-def _probe(home: Path) -> None:
-    """A home that cannot be written is said at once, not by the first record."""
+def probe(home: Path) -> None:
+    """A home that cannot be written is said at once, not by the first record. Raises `HomeUnusable`."""
     try:
         with tempfile.NamedTemporaryFile(dir=home, prefix=".probe-"):
             pass

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from cli_home import ridge
-from portal_rig import ROOT, Portal, location
+from portal_rig import PATIENCE_S, ROOT, Portal, location
 from test_cli_documented import EXAMPLES
 from waiting import until
 
@@ -90,3 +92,20 @@ def test_the_help_and_the_page_tell_of_it():
     """Nobody finds what is not told."""
     for name in ("README.md", "docs/cli.md", "docs/api.md"):
         assert "outrider ui" in (ROOT / name).read_text("utf-8"), name
+
+
+@pytest.mark.parametrize("command", ["ui", "runs", "status"])
+def test_a_home_that_cannot_be_written_is_told_at_once(portal, command):
+    """A disk that is mounted read-only: what is wrong, and what to do, whatever is asked; nobody waits for an agent that cannot start."""
+    ridge(portal.home)
+    portal.home.ingest()
+    closed = (
+        f"mount --bind {portal.path} {portal.path} && mount -o remount,ro,bind {portal.path} && exec {sys.executable} -m outrider {command}"
+    )
+    environ = {**os.environ, **NOWHERE, "OUTRIDER_HOME": str(portal.path), "PYTHONPATH": f"{ROOT / 'handler'}:{ROOT / 'agent'}"}
+    options = {"env": environ, "capture_output": True, "text": True, "timeout": PATIENCE_S}
+    said = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", closed], check=False, **options)
+    assert said.returncode == 1
+    assert f"{portal.path} cannot be written" in said.stderr
+    assert "OUTRIDER_HOME" in said.stderr
+    assert "did not start" not in said.stderr

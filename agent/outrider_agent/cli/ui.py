@@ -75,6 +75,8 @@ def _serving(args: argparse.Namespace, where: layout.Layout) -> dict[str, Any]:
     if control.agent_info(home) is None:
         if not fresh.may_start(args):
             raise errors.Unavailable("no agent runs for this home, and it is the agent that serves the portal; start one: outrider agent")
+        if where.home.is_dir():
+            layout.probe(where.home)
         if not control.start_agent(home, wait=WAIT_S):
             raise errors.Unavailable(f"the agent did not start within {WAIT_S:g} s; {where.log} says why. Nothing is lost")
     deadline = time.monotonic() + WAIT_S

@@ -57,6 +57,12 @@ def translated(path: str) -> Iterator[None]:
         code = primary_code(exc)
         if code == sqlite3.SQLITE_FULL:
             raise errors.Unavailable(f"The disk of {path} is full: nothing is lost, the spool holds it. Free some space.") from exc
+        folder = Path(path).absolute().parent
+        if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} and not os.access(folder, os.W_OK):
+            raise errors.Unavailable(
+                f"{folder} cannot be written, which SQLite needs to read the store in it. Nothing is lost; make it writable for you, "
+                "or copy it and set OUTRIDER_HOME to the copy."
+            ) from exc
         if code in TRANSIENT:
             raise errors.Unavailable(f"{path} cannot be used at the moment ({exc}); nothing is lost, the spool holds it.") from exc
         if code == sqlite3.SQLITE_TOOBIG:
