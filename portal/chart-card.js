@@ -172,7 +172,7 @@ function Table({ lines, look, axis }) {
     return x.map((at, place) => [label, at, last[place], min[place], max[place]]);
   });
   const isSeveral = lines.length > 1;
-  return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${isSeveral && html`<th scope="col">Line</th>`}<th scope="col">${axis}</th><th scope="col" class="right">Value</th><th scope="col" class="right">Least</th><th scope="col" class="right">Most</th></tr></thead>
+  return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${isSeveral && html`<th scope="col">Line</th>`}<th scope="col">${axis}</th><th scope="col" class="right">Value</th><th scope="col" class="right">Min</th><th scope="col" class="right">Max</th></tr></thead>
     <tbody>${rows.slice(0, TABLE_ROWS).map((row) => html`<tr>${isSeveral && html`<td><bdi>${row[0]}</bdi></td>`}${row.slice(1).map((cell, place) => html`<td class=${place ? "right" : ""}>${value(/** @type {number} */ (cell))}</td>`)}</tr>`)}</tbody></table>
     ${rows.length > TABLE_ROWS && html`<p class="dim pad">and ${grouped(rows.length - TABLE_ROWS)} rows more: zoom in, or take the numbers as CSV</p>`}</div>`;
 }

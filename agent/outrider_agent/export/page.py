@@ -207,7 +207,7 @@ def _still(given: Content, title: str) -> Safe:
 
 
 def _metrics(given: Content) -> Safe:
-    heads = [tag("th", text, scope="col") for text in ("Metric", "Last", "Least", "Most", "Points")]
+    heads = [tag("th", text, scope="col") for text in ("Metric", "Last", "Min", "Max", "Points")]
     rows = [
         tag(
             "tr",
