@@ -20,6 +20,8 @@ const WITH_EMPTY = 50;
 const LETTERS = 10;
 const LETTER = 6.2;
 const DIGIT = 9;
+/** Labels at a slant are so far from one another that their letters do not touch. */
+const TILTED = 15;
 
 /** @param {{ given: Given[], look: ModelLook, examples?: (() => any) | undefined }} props */
 export function MatrixCard({ given, look, examples }) {
@@ -65,30 +67,36 @@ export function MatrixDrawing({ data, isPercent = false, most = Math.max(1, ...d
   const all = trues.reduce((sum, one) => sum + one, 0) || 1;
   const word = (/** @type {number} */ count) => (isPercent ? `${figure(Number(((count / all) * 100).toPrecision(3)))} %` : figure(count));
   const every = Math.ceil(labels.length / 20);
+  const everyTilted = Math.ceil((labels.length * TILTED) / side);
   const isTilted = Math.max(...labels.map((name) => Math.min(name.length, LETTERS))) * LETTER > step - 2;
   const under = bottom + (isTilted ? 58 : 14);
-  return html`<svg viewBox=${`0 0 ${SIZE} ${under + BARS + 20}`} aria-hidden="true">
+  const widest = Math.max(...trues.map((count) => word(count).length), ...predicted.map((count) => word(count).length)) * LETTER;
+  // What is wider than its column stands in two rows by turns.
+  const below = (/** @type {number} */ place) => (widest > step ? BARS - 10 + (place % 2) * (DIGIT + 2) : 17 + ((predicted[place] ?? 0) / total) * (BARS - 26));
+  return html`<svg viewBox=${`0 0 ${Math.max(SIZE, right + BARS - 21 + widest)} ${under + BARS + 30}`} aria-hidden="true">
     ${labels.map((name, place) => {
       const [x, y] = [LEFT + (place + 0.5) * step, TOP + (place + 0.5) * step];
       return html`<path class="grid" d=${`M${LEFT} ${TOP + place * step}H${right}M${LEFT + place * step} ${TOP}V${bottom}`} />
-        ${place % every === 0 && html`<text x=${LEFT - 6} y=${y + 4} text-anchor="end"><title>${name}</title>${clipped(name, LETTERS)}</text><text transform=${isTilted ? `translate(${x + 5} ${bottom + 10}) rotate(-45)` : `translate(${x} ${bottom + 14})`} text-anchor=${isTilted ? "end" : "middle"}><title>${name}</title>${clipped(name, LETTERS)}</text>`}
+        ${place % every === 0 && html`<text x=${LEFT - 6} y=${y + 4} text-anchor="end"><title>${name}</title>${clipped(name, LETTERS)}</text>`}
+        ${place % (isTilted ? everyTilted : every) === 0 && html`<text transform=${isTilted ? `translate(${x + 5} ${bottom + 10}) rotate(-45)` : `translate(${x} ${bottom + 14})`} text-anchor=${isTilted ? "end" : "middle"}><title>${name}</title>${clipped(name, LETTERS)}</text>`}
         <rect class="column c7" x=${right + 6} y=${TOP + place * step + step * 0.15} height=${step * 0.7} width=${((trues[place] ?? 0) / total) * (BARS - 32)}><title>true ${name}: ${trues[place]}</title></rect>
         <rect class="column c7" x=${LEFT + place * step + step * 0.15} y=${under + 6} width=${step * 0.7} height=${((predicted[place] ?? 0) / total) * (BARS - 26)}><title>predicted ${name}: ${predicted[place]}</title></rect>
         ${place % every === 0 && html`<text class="count" x=${right + 9 + ((trues[place] ?? 0) / total) * (BARS - 32)} y=${y + 4}>${word(trues[place] ?? 0)}</text>`}
-        ${place % every === 0 && step > 20 && html`<text class="count" text-anchor="middle" x=${x} y=${under + 17 + ((predicted[place] ?? 0) / total) * (BARS - 26)}>${word(predicted[place] ?? 0)}</text>`}`;
+        ${place % every === 0 && step > 20 && html`<text class="count" text-anchor="middle" x=${x} y=${under + below(place)}>${word(predicted[place] ?? 0)}</text>`}`;
     })}
     <rect class="frame" x=${LEFT} y=${TOP} width=${side} height=${side} />
     ${matrix.map((row, up) => row.map((count, across) => (count > 0 || labels.length <= WITH_EMPTY) && html`<${Cell} row=${row} count=${count} share=${isPercent ? percent(row, count) / 100 : count / most} isRight=${up === across} isPercent=${isPercent}
       x=${LEFT + (across + 0.5) * step} y=${TOP + (up + 0.5) * step} step=${step} names=${[labels[up], labels[across]]} isNumbered=${labels.length <= WITH_NUMBERS} />`))}
     <text class="title" transform=${`translate(10 ${TOP + side / 2}) rotate(-90)`} text-anchor="middle">True label</text>
-    <text class="title" x=${LEFT + side / 2} y=${under + BARS + 14} text-anchor="middle">Predicted label</text>
+    <text class="title" x=${LEFT + side / 2} y=${under + BARS + 24} text-anchor="middle">Predicted label</text>
   </svg>`;
 }
 
 /** @param {{ row: number[], count: number, share: number, isRight: boolean, isPercent: boolean, x: number, y: number, step: number, names: string[], isNumbered: boolean }} props */
 function Cell({ row, count, share, isRight, isPercent, x, y, step, names, isNumbered }) {
   const radius = Math.sqrt(Math.min(1, share)) * step * 0.46;
-  const words = isPercent ? `${figure(Number(percent(row, count).toFixed(1)))} %` : figure(count);
+  // In narrow cells the sign is left out, then the tenths: a number must not lie over its neighbour.
+  const words = isPercent ? `${figure(Number(percent(row, count).toFixed(step > 24 ? 1 : 0)))}${step > 38 ? " %" : ""}` : figure(count);
   // A number that does not fit onto its circle stands below it; in a low cell the two share the height.
   const isInside = radius >= words.length * 3.1 + 6 || 2 * radius + DIGIT + 2 > step;
   const isRoomy = radius + DIGIT + 3 <= step / 2;

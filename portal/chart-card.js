@@ -34,10 +34,10 @@ export const FEWEST = 3;
 const MOST_LINES = 300;
 
 /**
- * @param {{ title: string, lines: Given[], look: Look, count?: number, across?: string, best?: number | null, more?: any }} props
+ * @param {{ title: string, lines: Given[], look: Look, count?: number, across?: string, more?: any }} props
  * `count` grows when points came; `across` names the axis where it is neither steps nor time; `more` stands behind the notes.
  */
-export function ChartCard({ title, lines, look, count = 0, across, best = null, more = null }) {
+export function ChartCard({ title, lines, look, count = 0, across, more = null }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const [hover, setHover] = useState(/** @type {Hover | null} */ (null));
@@ -52,12 +52,13 @@ export function ChartCard({ title, lines, look, count = 0, across, best = null, 
   const [only] = lines;
   const pinned = across ? null : look.pinned.value;
   const read = hover ?? (pinned !== null && chart?.plot ? chart.readAt(pinned) : null);
+  const best = only?.curve.series.best ? only.curve.series[only.curve.series.best] : null;
   const last = lines.length === 1 && only ? value(only.curve.series.last) : "";
   const hide = (/** @type {Given} */ line, /** @type {boolean} */ isSolo) => hideThese([...toggled(hidden, lines, line, isSolo)].join() || null);
   return html`<article class=${`card chart${isFull ? " full" : ""}`} aria-label=${title} ref=${card} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (setFull(false), look.choose({ pinned: null }))}>
     <header>
       <h3 title=${title}>${title}</h3>
-      <p class="readout" aria-live="polite">${lines.length === 1 ? html`<${Readout} read=${read} axis=${axis} last=${last} best=${best} />` : read && html`<span class="dim">${axis} ${figure(read.at)}</span>`}</p>
+      <p class=${`readout ${read ? "reading" : ""}`} aria-live="polite">${lines.length === 1 ? html`<${Readout} read=${read} axis=${axis} last=${last} best=${best} />` : read && html`<span class="dim">${axis} ${figure(read.at)}</span>`}</p>
       <${Menu} items=${[
         ["Picture (PNG)", () => chart && SAVING().then(({ png }) => png(chart, title))],
         ["Drawing (SVG)", () => chart && SAVING().then(({ svg }) => svg(chart, title))],
@@ -172,7 +173,7 @@ function Table({ lines, look, axis }) {
     return x.map((at, place) => [label, at, last[place], min[place], max[place]]);
   });
   const isSeveral = lines.length > 1;
-  return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${isSeveral && html`<th scope="col">Line</th>`}<th scope="col">${axis}</th><th scope="col" class="right">Value</th><th scope="col" class="right">Least</th><th scope="col" class="right">Most</th></tr></thead>
+  return html`<div class="tablebox" tabindex="0"><table class="cells"><thead><tr>${isSeveral && html`<th scope="col">Line</th>`}<th scope="col">${axis}</th><th scope="col" class="right">Value</th><th scope="col" class="right">Min</th><th scope="col" class="right">Max</th></tr></thead>
     <tbody>${rows.slice(0, TABLE_ROWS).map((row) => html`<tr>${isSeveral && html`<td><bdi>${row[0]}</bdi></td>`}${row.slice(1).map((cell, place) => html`<td class=${place ? "right" : ""}>${value(/** @type {number} */ (cell))}</td>`)}</tr>`)}</tbody></table>
     ${rows.length > TABLE_ROWS && html`<p class="dim pad">and ${grouped(rows.length - TABLE_ROWS)} rows more: zoom in, or take the numbers as CSV</p>`}</div>`;
 }

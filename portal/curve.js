@@ -161,7 +161,6 @@ export class Curve {
   /** Asks where the first value that is no number is, and, where these are few, which they are. @param {Bucket[]} buckets */
   async lookInto(buckets) {
     const odd = buckets.filter((bucket) => bucket.bad > 0 && bucket.count <= LOOKED_POINTS);
-    if (isOffline) return;
     const isFew = odd.length <= LOOKED;
     await Promise.all(odd.slice(0, isFew ? LOOKED : 1).map(async (bucket) => {
       const query = new URLSearchParams({ name: this.series.name, source: this.series.source, first: String(bucket.ordinal), limit: String(bucket.count) });

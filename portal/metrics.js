@@ -79,9 +79,8 @@ function title(curve) {
 /** @param {{ curve: Curve, metrics: Metrics, run: Run }} props */
 function Chart({ curve, metrics, run }) {
   const { series } = curve;
-  const best = series.best && series[series.best] !== null ? series[series.best] : null;
   const lines = [{ curve, label: title(curve), place: 0, started: Date.parse(run.started), epochs: metrics.epochs }];
   const isStepped = metrics.look.axis.value === "step";
   const more = series.source === "printed" && isStepped && html`<${Where} run=${run.run_id} name=${series.name} step=${metrics.look.pinned.value} />`;
-  return html`<${ChartCard} title=${title(curve)} lines=${lines} look=${metrics.look} count=${metrics.moved.value.get(curve.key) ?? 0} best=${best} more=${more || null} />`;
+  return html`<${ChartCard} title=${title(curve)} lines=${lines} look=${metrics.look} count=${metrics.moved.value.get(curve.key) ?? 0} more=${more || null} />`;
 }

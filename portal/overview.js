@@ -83,7 +83,7 @@ function Tile({ one, spark }) {
   return html`<div class="card keytile">
     <h3 title=${plain(one.name)}><bdi>${plain(one.name)}</bdi></h3>
     <p><b class=${/^-?(NaN|Infinity)$/.test(last) ? "figure bad" : "figure"}>${last}</b><${Spark} values=${spark} /></p>
-    <p class="dim small">${best !== null && html`best ${value(best)} · `}${one.last_step !== null ? `step ${value(one.last_step)}` : plural(one.count, "point")}</p>
+    <p class="dim small">${best !== null && one.count > 1 && html`best ${value(best)} · `}${one.last_step !== null ? `step ${value(one.last_step)}` : plural(one.count, "point")}</p>
   </div>`;
 }
 

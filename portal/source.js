@@ -134,7 +134,7 @@ export function address(url) {
 function keyOf(path) {
   const [base = "", query] = path.split("?");
   const given = new URLSearchParams(query);
-  return query === undefined ? base : `${base}\n${given.get("name") ?? ""}\n${given.get("source") ?? ""}`;
+  return query === undefined ? base : `${base}\n${["name", "source", "first"].map((name) => given.get(name) ?? "").join("\n")}`;
 }
 
 /** @param {string} key */

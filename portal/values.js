@@ -9,7 +9,7 @@ import { html } from "./html.js";
 export function Values({ series, isOver }) {
   if (!series.length) return html`<${None} of="metric" isOver=${isOver} />`;
   return html`<div class="card scroll" tabindex="0" role="region" aria-label="Values of every metric"><table class="list values">
-    <thead><tr><th scope="col">Metric</th>${["Last", "At step", "Least", "Most", "Best", "Points"].map((name) => html`<th scope="col" class="right">${name}</th>`)}</tr></thead>
+    <thead><tr><th scope="col">Metric</th>${["Last", "At step", "Min", "Max", "Best", "Points"].map((name) => html`<th scope="col" class="right">${name}</th>`)}</tr></thead>
     <tbody>${series.map((one) => html`<tr key=${one.source + one.name}>
       <th scope="row"><bdi>${plain(one.name)}</bdi>${one.source !== "call" && one.source !== "log" && html` <span class="dim small">${one.source}</span>`}</th>
       <td class="right figure">${value(one.last)}</td><td class="right figure">${value(one.last_step)}</td><td class="right figure">${value(one.min)}</td><td class="right figure">${value(one.max)}</td>

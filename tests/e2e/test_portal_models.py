@@ -58,6 +58,19 @@ def test_the_area_that_is_told_is_that_of_the_scores(portal, window):
     assert float(re.search(r"macro .*?area about ([0-9.]+)", words)[1].rstrip(".")) == pytest.approx(exact, abs=2e-3)
 
 
+#: Texts of a drawing that lie over one another, or that its edge cuts off. A box has some room around its letters.
+LAID = """drawing => {
+    const {width, height} = drawing.viewBox.baseVal;
+    const texts = [...drawing.querySelectorAll('text:not([transform])')].map(one => ({words: one.textContent, box: one.getBBox()}));
+    const cut = texts.filter(({box}) => box.x < 0 || box.x + box.width > width || box.y + box.height > height + 2);
+    const meets = (one, other) => Math.min(one.x + one.width, other.x + other.width) - Math.max(one.x, other.x) > 2 &&
+        Math.min(one.y + one.height, other.y + other.height) - Math.max(one.y, other.y) > 5;
+    const over = texts.flatMap((one, at) => texts.slice(at + 1).filter(other => meets(one.box, other.box))
+        .map(other => `${one.words} over ${other.words}`));
+    return [...cut.map(({words}) => `${words} is cut`), ...over];
+}"""
+
+
 def test_no_number_of_a_confusion_matrix_is_hidden_by_a_circle(portal, window):
     """It stands on a circle that is wider, or beside it."""
     page = window(width=1440).open(f"/runs/{run_id(portal, 'ten classes')}?tab=charts")
@@ -71,6 +84,9 @@ def test_no_number_of_a_confusion_matrix_is_hidden_by_a_circle(portal, window):
     })"""
     assert page.eval_on_selector_all(f"{card('Confusion matrix')} svg g", hidden) == []
     assert page.locator(f"{card('Confusion matrix')} text:text-is('number 7')").count() == 2, "labels of both sides"
+    page.click("button:text('Percent')")
+    page.wait_for_selector(f"{card('Confusion matrix')} text:has-text('%')")
+    assert page.eval_on_selector(f"{card('Confusion matrix')} .matrices svg", LAID) == []
 
 
 def point(page, title, at):
@@ -224,6 +240,8 @@ def test_classes_may_be_called_anything(portal, window):
     assert not seen.is_too_wide()
     names = ["(empty)", "\\u202eevil", "dup", "dup (2)", "macro average (2)"]
     assert pressed(page)[3:8] == names
+    widths = page.eval_on_selector_all(".automl-tools .legend .key", "all => all.map(one => one.getBoundingClientRect().width)")
+    assert min(widths) > 10, "the sample of a line stays beside a long name"
     page.click(".legend bdi:text-is('dup')")
     assert page.locator(f"{card('ROC')} path.line").count() == 8
     seen.shot("charts-hostile-phone")

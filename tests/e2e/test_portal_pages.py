@@ -354,6 +354,9 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(portal, window, pat
     seen = window(width=360, height=740)
     page = seen.open(f"/runs/{run_of(portal, 'vision')}" if path == "run" else path)
     assert not seen.is_too_wide()
+    if path == "/":
+        assert page.eval_on_selector(".scroll", "one => one.scrollWidth <= one.clientWidth"), "nor does the list within it"
+        assert page.locator("tbody time:visible").count() == page.locator("tbody tr").count(), "when the last run began is told"
     seen.shot(f"phone-{path.strip('/').partition('?')[0] or 'experiments'}")
     for name in ("Metrics", "Logs", "Files", "Child runs", "Details") if path == "run" else ():
         tab(page, name)

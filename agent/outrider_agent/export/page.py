@@ -33,6 +33,8 @@ STYLES = ("app.css", "vendor/uplot.css", "chart.css")
 POLICY = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data:"
 #: What is drawn of a series: as the portal's charts ask for it (portal/curve.js), and for a page that cannot ask again when it is zoomed.
 BUCKETS = 2_000
+#: Of so many buckets with values that are no finite number, and of so many points each, a chart asks which they are (portal/curve.js).
+LOOKED, LOOKED_POINTS = 12, 2_000
 LINES = 2_000
 ROWS = 10_000
 #: Pictures that are in the page; what is beyond stays in the portal, and the page says so.
@@ -63,7 +65,7 @@ def content(store: browsing.Browser, blobs: protocols.Blobs, run_id: str) -> Con
     for one in series:
         kept |= _points(store, run_id, one)
     for name in document["tables"]:
-        kept[f"{at}/table\n{name}\n"] = tabular.document(store, run_id, name, ROWS)
+        kept[f"{at}/table\n{name}\n\n"] = tabular.document(store, run_id, name, ROWS)
     files = [shapes.file(one, run_id) | {"sha": one.sha256} for one in store.artifacts(run_id, all_versions=True)]
     kept[f"{at}/artifacts"] = [one for one in {one["path"]: one for one in files}.values() if DRAWN.match(one["path"])]
     left_out = _files(kept, document, files, blobs)
@@ -72,13 +74,24 @@ def content(store: browsing.Browser, blobs: protocols.Blobs, run_id: str) -> Con
 
 
 def _points(store: browsing.Browser, run_id: str, series: dict[str, Any]) -> dict[str, Any]:
-    """What a chart asks for, or, of a text, the list of its values."""
+    """What a chart asks for (where values are no finite number, also which these are), or, of a text, the list of its values."""
     name, source = series["name"], series["source"]
     if series["kind"] == "text":
         first = max(0, series["count"] - 200)
-        return {f"/runs/{run_id}/points\n{name}\n{source}": shapes.points(store.points_from(run_id, name, source, first, 200), first)}
-    packed = shapes.packed_buckets(store.buckets(run_id, name, BUCKETS, None, source), with_epochs=series["last_epoch"] is not None)
-    return {f"/runs/{run_id}/buckets\n{name}\n{source}": base64.b64encode(packed).decode()}
+        return _kept_points(store, run_id, series, first, 200)
+    buckets = store.buckets(run_id, name, BUCKETS, None, source)
+    packed = shapes.packed_buckets(buckets, with_epochs=series["last_epoch"] is not None)
+    kept = {f"/runs/{run_id}/buckets\n{name}\n{source}\n": base64.b64encode(packed).decode()}
+    odd = [one for one in buckets if one.nonfinite and one.count <= LOOKED_POINTS]
+    for one in odd if len(odd) <= LOOKED else odd[:1]:
+        kept |= _kept_points(store, run_id, series, one.first, one.count)
+    return kept
+
+
+def _kept_points(store: browsing.Browser, run_id: str, series: dict[str, Any], first: int, count: int) -> dict[str, Any]:
+    name, source = series["name"], series["source"]
+    points = store.points_from(run_id, name, source, first, count)
+    return {f"/runs/{run_id}/points\n{name}\n{source}\n{first}": shapes.points(points, first)}
 
 
 def _files(kept: dict[str, Any], document: dict[str, Any], files: list[dict[str, Any]], blobs: protocols.Blobs) -> list[str]:
@@ -207,7 +220,7 @@ def _still(given: Content, title: str) -> Safe:
 
 
 def _metrics(given: Content) -> Safe:
-    heads = [tag("th", text, scope="col") for text in ("Metric", "Last", "Least", "Most", "Points")]
+    heads = [tag("th", text, scope="col") for text in ("Metric", "Last", "Min", "Max", "Points")]
     rows = [
         tag(
             "tr",

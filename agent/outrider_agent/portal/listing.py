@@ -44,7 +44,7 @@ def experiments(found: Sequence[browsing.Overview], now: int) -> Safe:
         return join((heading, shell.empty("Nothing has been tracked yet", "Run a training script, as it is, under Outrider:", START)))
     heads = [
         tag("th", text, scope="col", class_=kind)
-        for text, kind in (("Experiment", None), ("Runs", "wide"), ("Last run", None), ("Started", "right"))
+        for text, kind in (("Experiment", None), ("Runs", "wide"), ("Last run", None), ("Started", "right wide"))
     ]
     rows = [_experiment(one, now) for one in found]
     table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="list")
@@ -53,13 +53,14 @@ def experiments(found: Sequence[browsing.Overview], now: int) -> Safe:
 
 def _experiment(one: browsing.Overview, now: int) -> Safe:
     to = shell.href("/runs", experiment=one.experiment.name)
-    last = one.last
+    last, when = one.last, shell.when(one.experiment.last_started, now)
+    shown = (tag("a", f"#{last.number}", href=f"/runs/{last.run_id}"), " ", shell.run_pill(last)) if last else ("-",)
     return tag(
         "tr",
         tag("td", tag("a", shell.name(one.experiment.name), href=to, class_="main"), _count_note(one)),
         tag("td", _bar(one), class_="wide"),
-        tag("td", tag("a", f"#{last.number}", href=f"/runs/{last.run_id}"), " ", shell.run_pill(last)) if last else tag("td", "-"),
-        tag("td", shell.when(one.experiment.last_started, now), class_="right dim"),
+        tag("td", *shown, tag("div", when, class_="dim small narrow")),
+        tag("td", when, class_="right dim wide"),
     )
 
 
