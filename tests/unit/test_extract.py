@@ -108,6 +108,10 @@ CASES = {
     ),
     "words that join": (["step 1/20: alpha is 0.05, and mse is 3408.87"], (1, None, {"alpha": 0.05, "mse": 3408.87})),
     "the best told again": (["best: alpha 0.45 with mse 3295.71"], (None, None, {"best_mse": 3295.71})),
+    "what it improved to": (["=> epoch 3: acc improved from 0.81 to 0.85"], (3, 3, {"acc": 0.85})),
+    "what it decreased to": (["val loss decreased (inf --> 0.4)"], (None, None, {"val_loss": 0.4})),
+    "a summary in two columns": (["Method:     Least Squares   Pseudo R-squ.:    0.364"], (None, None, {"Pseudo_R-squ": 0.364})),
+    "metrics behind a bar": (["100%|███| 8/8 [00:00<00:00, 99.9it/s]epoch 3 loss: 0.5"], (8, 3, {"loss": 0.5})),
     "how many steps": (["Epoch: 2/3 Train steps: 6 Val steps: 2 0.13s loss: 0.5"], (2, 2, {"loss": 0.5})),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }
@@ -140,6 +144,12 @@ NOTHING = [
     "    loss = 0.5 * criterion(x)",
     "Learning rate set to 0.209667",
     "Epoch 00003: val_loss improved from 0.5 to 0.4, saving model to best.h5",
+    "Validation loss decreased (0.5 --> 0.4).  Saving model ...",
+    # of code, tests and machines
+    "        page.mouse.move(left + wide * 0.6, top + high * 0.7, steps=5)",
+    "E         At index 1 diff: b\"{'loss': [1, 2]}\\n\" != b'not here\\n'",
+    "     |      Throw a dice 20 times:",
+    "%Cpu(s): 50.0 us, 50.0 sy,  0.0 ni\n%Cpu(s): 60.8 us, 27.2 sy,  7.2 ni",
     # of changelogs, package managers and debuggers
     "Setting up libgpg-error-dev (1.46-1) ...",
     "Setting up java-wrappers (0.4) ...",
@@ -295,6 +305,7 @@ NASTY = [
 
 
 HOSTILE = [
+    "acc improved from 0.1 to ",
     "1/2 [0<",
     "loss [1 ",
     "A  1.0  ",

@@ -45,7 +45,7 @@ _WIDE = str.maketrans(":,;=()%|.", ":,;=()%|.")
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
 _SOURCE = re.compile(
     r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):'
-    r'|"(?:GET|POST|PUT|HEAD|PATCH|DELETE) \S+ HTTP/|^E\s{3,}(?:assert|[+-] |\w+Error)'
+    r'|"(?:GET|POST|PUT|HEAD|PATCH|DELETE) \S+ HTTP/|^E\s{3,}(?:assert|At index \d|[+-] |\w+Error)'
 )
 #: Bytes that no text has, or three in a row that are none: the line is of a binary file, and its numbers are by chance.
 _BINARY = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]|\ufffd{3}")
@@ -199,7 +199,7 @@ class Extractor:
             return
         if _SOURCE.search(text) or (above and _SOURCE.search(above[-1])):
             return
-        whole, text = text, _FILES.sub(lambda match: " " * len(match[0]), bars.undrawn(text))
+        whole, text = text, _FILES.sub(lambda match: " " * len(match[0]), bars.undrawn(fields.changed(text)))
         brace = literal.opening(text, before.stop)
         if brace >= 0 and literal.balance(text, brace) > 0 and _may_open(text, brace):
             self._context.braces, self._context.braces_lines = text, 1

@@ -17,7 +17,7 @@ STRONG = frozenset(
     "loss losses acc accuracy auc auroc auprc f1 f1score f2 fbeta ppl perplexity mae mse rmse rmsle mape smape nll bce elbo kl kld "
     "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 rsquared reward "
     "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
-    "likelihood aic bic mdape top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity "
+    "likelihood aic bic aicc hqic rsqu mdape top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity "
     "verlust genauigkeit perte exactitud".split()
 )
 #: Metrics where the number is printed as a measured one, with a decimal point: in prose these words mean other things.
@@ -221,6 +221,7 @@ def is_never(name: str) -> bool:
         or name.startswith("of ")
         or short.endswith(("version", "python", "cuda", "port"))
         or "version" in words(name)
+        or " + " in name
         or _FILE.search(name) is not None
         or _HASH.search(name) is not None
         or not any(char.isalpha() for char in name)

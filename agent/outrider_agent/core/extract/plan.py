@@ -26,6 +26,8 @@ _COCO_WIDEST = 400
 #: What a dict is called that holds settings.
 _SETTINGS = re.compile(r"(?i)(?:\b(?:hyper)?param\w*|\bh?params|\bconfig\w*|\bargs|\bsettings|\btrial \d+)[:= ]{0,3}$")
 #: Seconds since 1970, or thousandths of them: a moment, and no measure.
+#: `Throw a dice 20 times`: behind a whole number a word that has no value of its own.
+_GOES_ON = re.compile(r" [a-z]{2,}\b(?!\s?[:=]?\s?[-+]?\.?\d)")
 #: A duration, whose unit stands at a blank.
 _SECONDS = re.compile(r" (?:s|secs?|seconds|ms|us|µs|ns)(?![\w/])(?!\s*[:=])")
 _MOMENTS, _ERA = frozenset({"time", "t", "walltime", "unixtime", "now", "asctime"}), 1e9
@@ -103,6 +105,8 @@ def _is_put(text: str, field: fields.Field) -> bool:
         return True
     words = text[field.span[0] : field.start].strip(" \t([{<'\"")
     value = text[field.start : field.stop]
+    if numerals.is_whole(value) and _GOES_ON.match(text, field.stop):
+        return False
     return names.is_metric(field.name, measured=False) or (
         names.is_said(words) and text[field.stop : field.stop + 1] != "/" and not value[-1:].isalpha()
     )
@@ -160,7 +164,7 @@ def _candidates(named: list[fields.Field]) -> list[fields.Field]:
 
 
 def _is_aside(name: str) -> bool:
-    return names.is_setting(name) or tables.is_aside(name)
+    return name.startswith("%") or names.is_setting(name) or tables.is_aside(name)
 
 
 def learnable(text: str, found: Found) -> list[fields.Field]:
