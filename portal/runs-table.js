@@ -12,6 +12,12 @@ import { withQuery } from "./address.js";
 
 const ROW_PX = 46;
 const MARGIN_ROWS = 12;
+/** Rows come and go by so many: between two such steps nothing is drawn. */
+const STEP_ROWS = 6;
+/** Columns are drawn so far beside those that are seen. */
+const BESIDE_PX = 300;
+/** Of the columns: every one. */
+const ALL = "";
 const SORTED = new Set(["status", "started", "duration", "experiment"]);
 
 /** @param {string} name */
@@ -37,23 +43,35 @@ function sortOf(name) {
 /** @param {{ runs: Runs, best: Record<string, "min" | "max" | null>, at: number, setAt: (at: number) => void }} props */
 export function Table({ runs, best, at, setAt }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
-  const [view, setView] = useState({ top: 0, height: innerHeight });
+  const [view, setView] = useState([0, Math.ceil(innerHeight / ROW_PX)]);
+  const drawn = useRef(/** @type {Map<number, { run: Run | undefined, isAt: boolean, across: unknown, row: unknown }>} */ (new Map()));
   const total = runs.total.value;
   const columns = runs.columns.value;
   const [margin, setMargin] = useState(0);
-  const first = Math.max(0, Math.floor(view.top / ROW_PX) - margin);
-  const last = Math.min(total, Math.ceil((view.top + view.height) / ROW_PX) + margin);
+  const [across, setAcross] = useState(ALL);
+  const first = Math.max(0, (view[0] ?? 0) - margin);
+  const last = Math.min(total, (view[1] ?? 0) + margin);
 
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return undefined;
-    const look = () => setView({ top: element.scrollTop, height: element.clientHeight || innerHeight });
-    const sized = new ResizeObserver(look);
-    sized.observe(element);
-    element.addEventListener("scroll", look, { passive: true });
-    return () => (sized.disconnect(), element.removeEventListener("scroll", look));
+    const look = () => {
+      const [top, height] = [element.scrollTop, element.clientHeight || innerHeight];
+      const [above, under] = [Math.floor(top / ROW_PX / STEP_ROWS) * STEP_ROWS, Math.ceil((top + height) / ROW_PX / STEP_ROWS) * STEP_ROWS];
+      setView((before) => (before[0] === above && before[1] === under ? before : [above, under]));
+    };
+    let left = 0;
+    const scrolled = () => {
+      look();
+      if (element.scrollLeft !== left) setAcross(columnsSeen(element));
+      left = element.scrollLeft;
+    };
+    const sized = new ResizeObserver(() => (look(), setAcross(columnsSeen(element))));
+    element.addEventListener("scroll", scrolled, { passive: true });
+    requestAnimationFrame(() => (setMargin(MARGIN_ROWS), sized.observe(element))); // what is not seen yet waits until the rest is
+    return () => (sized.disconnect(), element.removeEventListener("scroll", scrolled));
   }, []);
-  useEffect(() => void requestAnimationFrame(() => setMargin(MARGIN_ROWS)), []); // what is not seen yet waits until the rest is
+  useLayoutEffect(() => void (margin && box.current && setAcross(columnsSeen(box.current))), [columns]);
   useEffect(() => runs.see(first, last), [first, last, total]);
   useEffect(() => {
     const element = box.current;
@@ -63,10 +81,14 @@ export function Table({ runs, best, at, setAt }) {
     else if (bottom > element.scrollTop + element.clientHeight) element.scrollTop = bottom - element.clientHeight;
   }, [at]);
 
-  const rows = [];
-  for (let place = first; place < last; place++) rows.push(html`<${Row} key=${place} place=${place} run=${runs.row(place)} runs=${runs} best=${best} isAt=${place === at} setAt=${setAt} />`);
+  // A row that was drawn and is the same is not gone through again: what of it changes by itself, it listens to.
+  const rows = Array.from({ length: Math.max(0, last - first) }, (_, row) => first + row).map((place) => {
+    const [run, isAt, before] = [runs.row(place), place === at, drawn.current.get(place)];
+    return before && before.run === run && before.isAt === isAt && before.across === across ? [place, before] : [place, { run, isAt, across, row: html`<${Row} key=${place} place=${place} run=${run} runs=${runs} best=${best} isAt=${isAt} across=${across} setAt=${setAt} />` }];
+  });
+  drawn.current = new Map(/** @type {any} */ (rows));
   return html`<div class="scroll card runs" ref=${box} tabindex="0" role="region" aria-label="Runs">
-    <table class="list virtual" aria-rowcount=${total + 1}>
+    <table class="list virtual" aria-rowcount=${total + 1} aria-colcount=${columns.length + 3}>
       <colgroup><col class="choose" /><col class="number" /><col class="name" />${columns.map((name) => html`<col class=${cut(name)[0]} />`)}</colgroup>
       <thead><tr aria-rowindex="1">
         <th scope="col"><${ChooseSeen} runs=${runs} first=${first} last=${last} /></th>
@@ -76,11 +98,20 @@ export function Table({ runs, best, at, setAt }) {
       </tr></thead>
       <tbody>
         ${first > 0 && html`<tr aria-hidden="true" class="space" style=${`height:${first * ROW_PX}px`}></tr>`}
-        ${rows}
+        ${[...drawn.current.values()].map((one) => one.row)}
         ${last < total && html`<tr aria-hidden="true" class="space" style=${`height:${(total - last) * ROW_PX}px`}></tr>`}
       </tbody>
     </table>
   </div>`;
+}
+
+/** The first of the chosen columns that is seen, or nearly, and the one after the last; the same value while they are. @param {HTMLElement} box */
+function columnsSeen(box) {
+  const [low, high] = [box.scrollLeft - BESIDE_PX, box.scrollLeft + box.clientWidth + BESIDE_PX];
+  const heads = /** @type {HTMLElement[]} */ ([...box.querySelectorAll("thead th")].slice(3));
+  const from = heads.findIndex((head) => head.offsetLeft + head.offsetWidth > low);
+  const to = heads.findLastIndex((head) => head.offsetLeft < high) + 1;
+  return from <= 0 && to === heads.length ? ALL : `${Math.max(0, from)} ${to}`;
 }
 
 /** @param {{ runs: Runs, name: string, text: string }} props */
@@ -113,10 +144,12 @@ function ChooseSeen({ runs, first, last }) {
   return html`<label class="tick"><input type="checkbox" aria-label="Choose the runs on the screen" checked=${isAll} onChange=${() => runs.choose(seen, !isAll)} /></label>`;
 }
 
-/** @param {{ run: Run | undefined, place: number, runs: Runs, best: Record<string, "min" | "max" | null>, isAt: boolean, setAt: (at: number) => void }} props */
-function Row({ run, place, runs, best, isAt, setAt }) {
+/** @param {{ run: Run | undefined, place: number, runs: Runs, best: Record<string, "min" | "max" | null>, isAt: boolean, across: string, setAt: (at: number) => void }} props */
+function Row({ run, place, runs, best, isAt, across, setAt }) {
   if (!run) return html`<tr aria-rowindex=${place + 2} class="waits"><td colspan=${3 + runs.columns.value.length}><span class="dim">…</span></td></tr>`;
   const isChosen = runs.chosen.value.has(run.run_id);
+  const columns = runs.columns.value;
+  const [from = 0, to = columns.length] = across === ALL ? [] : across.split(" ").map(Number);
   const choose = (/** @type {MouseEvent} */ event) => {
     const range = [run];
     if (event.shiftKey && isAt === false && runs.anchor >= 0) {
@@ -130,7 +163,9 @@ function Row({ run, place, runs, best, isAt, setAt }) {
     <td><label class="tick"><input type="checkbox" aria-label=${`Choose run ${run.number}`} checked=${isChosen} onClick=${choose} /></label></td>
     <td class="figure"><a href=${`/runs/${run.run_id}`} class="main">${`#${run.number}`}</a></td>
     <td class="name"><div class="clip" title=${plain(run.name || run.run_id)}><bdi>${plain(run.name || run.run_id)}</bdi></div><${Tags} tags=${run.tags} /></td>
-    ${runs.columns.value.map((name) => html`<${Cell} key=${name} name=${name} run=${run} runs=${runs} best=${best} />`)}
+    ${from > 0 && html`<td key="before" colspan=${from}></td>`}
+    ${columns.slice(from, to).map((name) => html`<${Cell} key=${name} name=${name} run=${run} runs=${runs} best=${best} />`)}
+    ${to < columns.length && html`<td key="after" colspan=${columns.length - to}></td>`}
   </tr>`;
 }
 

@@ -205,6 +205,7 @@ function look() {
 const root = document.getElementById("app");
 if (root) {
   // What the server made of it is the same, and stays: nothing is laid out twice.
+  root.querySelector(".pager")?.remove(); // for who has no scripts
   render(html`<${App} />`, root);
   start();
   runs.recall();

@@ -39,6 +39,32 @@ def test_ten_thousand_runs_are_scrolled_through_with_few_in_the_page(portal, win
     assert len([url for url in seen.asked if "/api/v1/runs?" in url]) <= 4
 
 
+def test_of_a_wide_list_only_what_is_seen_is_drawn_and_once(portal, window):
+    """Cells of columns beside the screen are not in the page; a row that stays is not drawn anew; a cell stands below its head."""
+    names = [f"metrics.layer{number}%2Fnorm" for number in range(25)]
+    seen = window(width=1440)
+    page = seen.open(f"/runs?cols={','.join([*names, 'params.lr', 'params.seed'])}")
+    row, lines = page.locator("tr[aria-rowindex='2']"), "document.querySelectorAll('.virtual tbody tr:not(.space)').length"
+    seen.wait("document.querySelectorAll(\"tr[aria-rowindex='2'] td\").length < 20")
+    seen.wait(f"{lines} > 24")
+    page.evaluate(
+        "() => { window.drawn = 0; new MutationObserver((all) => (window.drawn += all.length))"
+        ".observe(document.querySelector('.virtual tbody'), { childList: true }); }"
+    )
+    for step in (1, 2, 3):
+        page.evaluate(f"document.querySelector('.runs').scrollTop = {step}")
+        page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
+    assert page.evaluate("window.drawn") == 0
+    page.evaluate("document.querySelector('.runs').scrollLeft = 1e9")
+    cell = row.locator("td").last
+    seen.wait("document.querySelector(\"tr[aria-rowindex='2'] td:last-child\").innerText.trim() !== ''")
+    head = page.locator("thead th").last
+    assert cell.bounding_box()["x"] == head.bounding_box()["x"]
+    assert cell.bounding_box()["width"] == head.bounding_box()["width"]
+    assert row.locator("td").count() < 20
+    seen.shot("list-wide")
+
+
 def test_a_query_is_completed_answered_and_stands_in_the_address(portal, window):
     """By keys alone; a link shows the same again."""
     seen = window(width=1440)
@@ -185,8 +211,9 @@ def test_a_phone_shows_the_list_without_scrolling_sideways(portal, window):
 
 
 #: Of each row what its cells say, how they look, and how wide they are.
-CELLS = """[...document.querySelectorAll("tr[aria-rowindex]")].slice(1, 16).map((row) => [...row.cells].slice(1).map((cell) =>
-  [cell.textContent, cell.className, Math.round(cell.getBoundingClientRect().width)]))"""
+CELLS = """[...document.querySelectorAll("tr[aria-rowindex]")].slice(1, 16).map((row) =>
+  [...row.cells].slice(1).filter((cell) => cell.colSpan === 1).map((cell) =>
+    [cell.textContent, cell.className, Math.round(cell.getBoundingClientRect().width)]))"""
 #: Notes the first row that there is.
 FIRST = """new MutationObserver((_, watch) => {
   window.firstRow = document.querySelector("tr[aria-rowindex='2']");
@@ -206,7 +233,10 @@ def test_the_rows_that_the_server_made_stay_when_scripts_take_over(portal, windo
     page = seen.open(f"/runs{columns}")
     page.locator("tr[aria-rowindex='2'] input").wait_for()
     assert page.evaluate("document.querySelector(\"tr[aria-rowindex='2']\") === window.firstRow")
-    assert still.evaluate(CELLS)[1:] == page.evaluate(CELLS)[1:]  # but for the first run, which goes on
+    made, drawn = still.evaluate(CELLS)[1:], page.evaluate(CELLS)[1:]  # but for the first run, which goes on
+    assert [row[: len(own)] for row, own in zip(made, drawn, strict=True)] == drawn
+    assert min(len(own) for own in drawn) >= 8  # columns beside the screen are not drawn
+    assert page.locator(".pager").count() == 0  # who scrolls needs no pages
     context.close()
 
 
