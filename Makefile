@@ -25,8 +25,8 @@ portal: .venv/.dev  ## the portal's scripts, styles and libraries, into the pack
 scripts: .venv/.dev  ## tsc over the portal's scripts
 	@$(BIN)/python hatch_build.py check
 
-test: portal  ## the whole suite but what is marked `full`; ARGS may name tests
-	@$(BIN)/python tools/suite.py $(ARGS)
+test: portal  ## the whole suite but what is marked `full`; ARGS may name tests; COVERED=1: and what it covers
+	@COVERED=$(COVERED) $(BIN)/python tools/suite.py $(ARGS)
 
 full: portal  ## everything, the long fault and backlog runs too
 	@$(TOOLS) pytest --timeout 3600 $(ARGS)

@@ -1,6 +1,7 @@
 """
 The suite in five parts beside one another, for most of it waits: of tests/e2e what a browser shows, what needs a container engine, and what
 is left; tests/fault with the matrix of tests/neutrality; and all the rest. Where the arguments name tests, those alone, in one process.
+COVERED=1: and what the rest covers, for most of it runs in its own process.
 
 Two parts drive browsers, notebooks and shells, while the others take the machine from them. A few tests of these that fail there are run
 once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in the output. Other
@@ -43,19 +44,23 @@ _FAILED = 1  # pytest's exit status
 def main(given: list[str]) -> int:
     """The exit status."""
     os.chdir(ROOT)
+    counted = ["coverage", "run", "-m"] if os.environ.get("COVERED") else []
     if any(Path(word.partition("::")[0]).exists() for word in given):
-        return subprocess.run(_pytest("named", given), check=False).returncode
+        return subprocess.run(_pytest("named", given, counted), check=False).returncode
     parts = _parts()
     shutil.rmtree(_memory(""), ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         beside = {part: stack.enter_context(_beside(part, [*given, *words])) for part, words in parts.items() if part != "rest"}
-        ended = {"rest": subprocess.run(_pytest("rest", [*given, *parts["rest"]]), check=False).returncode} if "rest" in parts else {}
+        ended = {"rest": subprocess.run(_pytest("rest", [*given, *parts["rest"]], counted), check=False).returncode} if "rest" in parts else {}
         ended |= {part: process.wait() for part, process in beside.items()}
     for part in beside:
         print(f"\n=== {part}", flush=True)
         print(_log(part).read_text(errors="replace"), flush=True)
-    return max([_second_look(ended, given), *(status for part, status in ended.items() if part not in AGAIN)])
+    worst = max([_second_look(ended, given), *(status for part, status in ended.items() if part not in AGAIN)])
+    if not worst and counted and "rest" in parts:
+        worst = subprocess.run([sys.executable, "-m", "coverage", "report", "--skip-covered", "--fail-under", "40"], check=False).returncode
+    return worst
 
 
 def _parts() -> dict[str, list[str]]:
@@ -89,9 +94,9 @@ def _log(part: str) -> Path:
     return BUILD / f"{part}.log"
 
 
-def _pytest(part: str, words: list[str]) -> list[str]:
+def _pytest(part: str, words: list[str], counted: list[str] | None = None) -> list[str]:
     """The command; each part remembers in a folder of its own which tests failed."""
-    return [sys.executable, "-m", "pytest", "-m", "not full", "-o", f"cache_dir={_memory(part)}", *words]
+    return [sys.executable, "-m", *(counted or []), "pytest", "-m", "not full", "-o", f"cache_dir={_memory(part)}", *words]
 
 
 def _memory(part: str) -> Path:
