@@ -8,12 +8,12 @@ import { bare } from "./ansi.js";
 import { useTyped } from "./kept.js";
 import { Later } from "./later.js";
 import { below, element } from "./log-line.js";
-import { Marks } from "./marks.js";
 import { Transcript } from "./transcript.js";
 
 /** @import { Ending, Line, LineNews } from "./types" */
 
 const HITS = () => import("./hits.js").then((found) => found.HitList);
+const MARKS = () => import("./marks.js");
 const MOST_SHOWN = 5_000;
 const EARLIER = 1_000;
 const AROUND = 600;
@@ -29,7 +29,8 @@ export class LogView {
     this.transcript = new Transcript();
     /** What stands in the page, by the line's id. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
-    this.marks = new Marks(this);
+    /** Read when a log is looked at. @type {import("./marks.js").Marks | null} */
+    this.marks = null;
     /** @type {Filter} */
     this.filter = { stream: "all", level: 0, text: "" };
     this.fromAddress();
@@ -92,6 +93,7 @@ export class LogView {
     const scrolled = () => this.scrolled();
     box.addEventListener("scroll", scrolled, { passive: true });
     this.redraw();
+    MARKS().then(({ Marks }) => (this.marks ??= new Marks(this)).stir(), () => undefined);
     return () => {
       box.removeEventListener("scroll", scrolled);
       this.box = null;
@@ -148,7 +150,7 @@ export class LogView {
       const row = element(line);
       this.rows.set(line.id, row);
       this.fold(line.id, row.querySelector("details"));
-      this.marks.dress(line.id, row);
+      this.marks?.dress(line.id, row);
     }
     this.lines.append(...wanted.slice(-MOST_SHOWN).map((line) => /** @type {HTMLElement} */ (this.rows.get(line.id))));
     for (const [id, row] of this.rows) {
@@ -158,7 +160,7 @@ export class LogView {
     }
     this.tail.replaceChildren(...(this.window ? [] : this.transcript.open).filter((line) => this.wants(line)).map(element));
     if (this.follow && this.box) this.box.scrollTop = this.box.scrollHeight;
-    this.marks.stir();
+    this.marks?.stir();
     this.onchange();
   }
 
@@ -182,7 +184,7 @@ export class LogView {
   }
 
   scrolled() {
-    this.marks.stir();
+    this.marks?.stir();
     if (!this.box || this.window) return;
     const isAtEnd = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - NEAR_END_PX;
     if (isAtEnd !== this.follow) {
