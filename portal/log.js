@@ -8,12 +8,12 @@ import { bare } from "./ansi.js";
 import { useTyped } from "./kept.js";
 import { Later } from "./later.js";
 import { below, element } from "./log-line.js";
-import { Marks } from "./marks.js";
 import { Transcript } from "./transcript.js";
 
 /** @import { Ending, Line, LineNews } from "./types" */
 
 const HITS = () => import("./hits.js").then((found) => found.HitList);
+const MARKS = () => import("./marks.js");
 const MOST_SHOWN = 5_000;
 const EARLIER = 1_000;
 const AROUND = 600;
@@ -29,7 +29,8 @@ export class LogView {
     this.transcript = new Transcript();
     /** What stands in the page, by the line's id. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
-    this.marks = new Marks(this);
+    /** Read when a log is looked at. @type {import("./marks.js").Marks | null} */
+    this.marks = null;
     /** @type {Filter} */
     this.filter = { stream: "all", level: 0, text: "" };
     this.fromAddress();
@@ -45,7 +46,7 @@ export class LogView {
     this.listeners = new Set();
     /** Is everything here, from the first line on? */
     this.isComplete = false;
-    /** Lines around a moment that are shown instead of the end, and that moment in milliseconds. @type {{ lines: Line[], at: number } | null} */
+    /** Lines around a moment that are shown instead of the end, and that moment in milliseconds; `whole`: nothing is before them. @type {{ lines: Line[], at: number, whole: boolean } | null} */
     this.window = null;
   }
 
@@ -64,7 +65,7 @@ export class LogView {
     const ending = /** @type {Ending} */ (await response.json());
     this.follow = false;
     this.filter = { ...this.filter, text: "", level: 0 };
-    this.window = { lines: [...ending.lines, ...ending.open], at };
+    this.window = { lines: [...ending.lines, ...ending.open], at, whole: ending.whole };
     const later = this.window.lines.filter((one) => !one.echo && Date.parse(one.time) >= at);
     const line = this.window.lines.find((one) => one.id === place) ?? holding(this.window.lines, place) ?? later.find((one) => one.message.startsWith(text)) ?? later[0];
     setQuery({ at: String(at), line: line?.id ?? place, find: null, level: null }, push);
@@ -92,6 +93,7 @@ export class LogView {
     const scrolled = () => this.scrolled();
     box.addEventListener("scroll", scrolled, { passive: true });
     this.redraw();
+    MARKS().then(({ Marks }) => (this.marks ??= new Marks(this)).stir(), () => undefined);
     return () => {
       box.removeEventListener("scroll", scrolled);
       this.box = null;
@@ -148,7 +150,7 @@ export class LogView {
       const row = element(line);
       this.rows.set(line.id, row);
       this.fold(line.id, row.querySelector("details"));
-      this.marks.dress(line.id, row);
+      this.marks?.dress(line.id, row);
     }
     this.lines.append(...wanted.slice(-MOST_SHOWN).map((line) => /** @type {HTMLElement} */ (this.rows.get(line.id))));
     for (const [id, row] of this.rows) {
@@ -158,7 +160,7 @@ export class LogView {
     }
     this.tail.replaceChildren(...(this.window ? [] : this.transcript.open).filter((line) => this.wants(line)).map(element));
     if (this.follow && this.box) this.box.scrollTop = this.box.scrollHeight;
-    this.marks.stir();
+    this.marks?.stir();
     this.onchange();
   }
 
@@ -182,7 +184,7 @@ export class LogView {
   }
 
   scrolled() {
-    this.marks.stir();
+    this.marks?.stir();
     if (!this.box || this.window) return;
     const isAtEnd = this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - NEAR_END_PX;
     if (isAtEnd !== this.follow) {
@@ -202,8 +204,25 @@ export class LogView {
     this.onchange();
   }
 
-  /** Reads a longer end of the log; the line that was on top stays where it was. */
+  /** Is there nothing before what is shown? */
+  get isFirst() {
+    return this.window ? this.window.whole : this.isComplete;
+  }
+
+  /** Is the end of what is shown the end of the log, as far as it is here? */
+  get isLast() {
+    const last = this.window?.lines.at(-1);
+    return !last || this.transcript.lines.some((line) => line.id === last.id) || this.transcript.open.some((line) => line.id === last.id);
+  }
+
+  /** What stands around a line at the edge of what is shown. @param {Line | undefined} line */
+  onwards(line) {
+    return line && this.goTo(Date.parse(line.time), "", line.id);
+  }
+
+  /** Reads a longer end of the log; the line that was on top stays where it was. Of a long log, or within it, goes on from its first line. */
   async earlier() {
+    if (this.window || this.transcript.lines.length + EARLIER > MOST_SHOWN) return this.onwards(this.shown[0]);
     const query = new URLSearchParams({ limit: String(this.transcript.lines.length + EARLIER) });
     if (this.attempt !== null) query.set("attempt", String(this.attempt));
     const response = await fetch(`/api/v1/runs/${this.run}/lines?${query}`);
@@ -288,7 +307,8 @@ export function Log({ view, isOver }) {
       <div class="log" ref=${box} role="log" aria-label="What it logged and printed" tabindex="0"></div>
       ${view.count === 0 && !view.tail.childElementCount && html`<p class="dim over">${total ? "No line fits." : silent(isOver)}</p>`}
       <div class="foot">
-        ${!view.isComplete && !view.window && html`<button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
+        ${!view.isFirst && html`<button type="button" onClick=${() => view.goTo(1)}>To the beginning ↑</button><button type="button" onClick=${() => view.earlier()}>Earlier lines</button>`}
+        ${!view.isLast && html`<button type="button" onClick=${() => view.onwards(view.shown.at(-1))}>Later lines</button>`}
         <span class="dim">${note}</span>
         <button type="button" aria-pressed=${view.follow} onClick=${() => view.toEnd()} title="Key: f">${!view.follow || view.window ? (isOver || view.window ? "To the end ↓" : "Follow ↓") : isOver ? "At the end" : "Following"}</button>
       </div>

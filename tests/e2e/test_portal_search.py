@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from cli_home import SECOND, START, Home
-from portal_rig import Portal
+from portal_rig import PATIENCE_S, Portal
+from waiting import until
 
 LINES = 30_000
 EVERY = 1000
@@ -73,6 +74,7 @@ def test_what_stands_around_a_moment_is_told(portal, second):
     assert times[0] <= at
     assert times[-1] >= min(at, (START + (LINES - 100) * SECOND) // 1_000_000)
     assert 50 <= len(answer["lines"]) <= 200
+    assert answer["whole"] == (numbers[0] == 0 and answer["lines"][0]["message"] in ("line 0 of it", "record 0"))
 
 
 def test_a_line_is_found_among_thousands_of_one_moment(portal):
@@ -124,6 +126,35 @@ def test_a_hit_is_shown_where_it_stands(portal, window):
     page.click("button:text('To the end ↓')")
     page.locator(".log .line", has_text=f"line {LINES - 1} of it").wait_for()
     seen.wait("!location.search.includes('at=')")
+
+
+def numbers(page):
+    """Of the lines that are shown."""
+    shown = page.locator(".log .line").all_inner_texts()
+    return [int(text.split("line ")[1].split()[0]) for text in shown if "line " in text]
+
+
+def test_a_long_log_is_walked_from_its_beginning_and_back_from_its_end(portal, window):
+    """Step by step, however long it is: nothing is missing between two steps."""
+    seen = window(width=1440)
+    page = seen.open("/runs/long?tab=logs")
+    page.locator(".log .line", has_text=f"line {LINES - 1} of it").wait_for()
+    for _ in range(8):
+        top = numbers(page)[0]
+        page.click("button:text('Earlier lines')")
+        until(lambda top=top: numbers(page)[:1] != [] and numbers(page)[0] < top <= numbers(page)[-1], PATIENCE_S)
+    page.click("button:text('To the beginning ↑')")
+    page.locator(".log .line", has_text="line 0 of it").wait_for()
+    page.locator("button:text('Earlier lines')").wait_for(state="detached")
+    end = numbers(page)[-1]
+    page.click("button:text('Later lines')")
+    page.locator(".line.found", has_text=f"line {end} of it").wait_for()
+    assert numbers(page)[0] < end < numbers(page)[-1]
+    again = window().open(page.url.removeprefix(portal.url))
+    again.locator(".line.found", has_text=f"line {end} of it").wait_for()
+    page.click("button:text('To the end ↓')")
+    page.locator(".log .line", has_text=f"line {LINES - 1} of it").wait_for()
+    page.locator("button:text('Later lines')").wait_for(state="detached")
 
 
 def test_a_link_to_a_record_leads_to_that_record_and_the_way_back_to_the_search(portal, window):

@@ -82,11 +82,12 @@ def around(
 ) -> journal.Ending:
     """
     About `count` lines around that moment, or around a place that was written then or soon after, woven. `logs` and `console` are the keys
-    up to which it goes.
+    up to which it goes. `whole`: nothing is before them.
     """
     log, chunk = store.keys_at(run_id, time)
     half = max(1, count // 2)
-    logs = [*store.logs_before(run_id, log, half, attempt=attempt), *store.logs(run_id, after=log - 1, limit=half, attempt=attempt)]
+    earlier = store.logs_before(run_id, log, half, attempt=attempt)
+    logs = [*earlier, *store.logs(run_id, after=log - 1, limit=half, attempt=attempt)]
     before, has_more = journal.last_chunks(store, run_id, half + 1, attempt, before=chunk)
     ahead = None if place is None or any(place.is_in(one) for one in before) else place
     after, goes_on = _chunks_from(store, run_id, chunk, half, attempt=attempt, place=ahead)
@@ -98,7 +99,9 @@ def around(
     high = min((one[-1].time for one, is_cut in ((logs, is_many), (after, goes_on)) if is_cut), default=2**63)
     entries = [journal.Entry(one.time, record=one) for one in logs] + [journal.Entry(one.time, line=one) for one in lines]
     told = journal.woven(store, run_id, [one for one in sorted(entries, key=journal.when) if low <= one.time <= high])
-    return journal.Ending(_near(told, time, count, place), False, logs[-1].key if logs else 0, after[-1].key if after else 0)
+    shown = _near(told, time, count, place)
+    is_first = not has_more and len(earlier) < half and all(one.time >= low for one in entries) and shown[:1] == told[:1]
+    return journal.Ending(shown, is_first, logs[-1].key if logs else 0, after[-1].key if after else 0)
 
 
 def _chunks_from(
