@@ -51,7 +51,7 @@ function Happened({ run, series, go }) {
     ${attempts.length > 1 && html`<li><b>${attempts.length} attempts</b> <span class="dim">the last is shown</span></li>`}
     ${points > 0 && html`<li><button type="button" class="plain" onClick=${() => go("metrics")}><b>${plural(points, "point")}</b> <span class="dim">of ${plural(series.length, "metric")}</span></button></li>`}
     ${bad.length > 0 && html`<li class="failed"><b>not a number</b> <span>${bad.slice(0, 3).map((one) => plain(one.name)).join(", ")}</span></li>`}
-    <li>${counts.warnings + counts.errors > 0 ? html`<button type="button" class="plain" onClick=${() => go("logs")}><b class=${counts.errors ? "failed" : "canceled"}>${plural(counts.warnings, "warning")}, ${plural(counts.errors, "error")}</b></button>` : html`<span class="dim">no warning, no error</span>`}</li>
+    <li>${counts.warnings + counts.errors > 0 ? html`<button type="button" class="plain" onClick=${() => go("logs")}><b class=${counts.errors ? "failed" : "canceled"}>${plural(counts.warnings, "warning")}, ${plural(counts.errors, "error")}</b></button>` : html`<span class="dim">no warning or error logged</span>`}</li>
     <li>${run.ended ? html`<b class=${run.status.toLowerCase()}>${run.status.toLowerCase()}</b> <span>${run.why ? `${plain(run.why)}, ` : ""}<span class="dim">after ${duration(run.duration_s)}</span></span>` : html`<b class="running">${plain(run.why || "running")}</b> <span class="dim">since ${clock(Date.parse(run.started)).slice(0, 8)}</span>`}</li>
   </ol>`;
 }

@@ -52,7 +52,8 @@ const tabs = computed(() => {
     ["overview", "Overview", null],
     ["metrics", "Metrics", series.value.length],
     ["logs", "Logs", null],
-    ["charts", "Charts", figures.length - pictures],
+    // Without charts of its own a parent shows those of its children.
+    ["charts", "Charts", figures.length - pictures || (run.value.children?.length ? null : 0)],
     ["images", "Images", pictures],
     ["files", "Files", files.value.count],
     ["children", "Child runs", run.value.children?.length ?? 0],

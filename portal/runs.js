@@ -18,6 +18,7 @@ import { start } from "./times.js";
 
 const EVERY_MS = 1000;
 const LOOK_MS = 15_000;
+const LEARN_MS = 3000;
 const COMPARED = 100;
 /** Of a list so many are compared. */
 const LISTED = 500;
@@ -153,7 +154,7 @@ function ColumnDialog() {
   const known = [...PLAIN.filter((name) => name !== "experiment" || !data.experiment), ...(found?.metrics ?? []).map((name) => `metrics.${name}`), ...(found?.params ?? []).map((name) => `params.${name}`), ...(found?.tags ?? []).map((name) => `tags.${name}`)];
   const shown = runs.columns.value;
   const all = [...shown, ...known.filter((name) => !shown.includes(name))].filter((name) => name.toLowerCase().includes(text.toLowerCase()));
-  const set = (/** @type {string} */ name, /** @type {boolean} */ on) => runs.show(on ? [...shown, name] : shown.filter((one) => one !== name));
+  const set = (/** @type {string} */ name, /** @type {boolean} */ on) => (runs.show(on ? [...shown, name] : shown.filter((one) => one !== name)), learn());
   const move = (/** @type {string} */ name) => {
     const place = shown.indexOf(name);
     if (place > 0) runs.show([...shown.slice(0, place - 1), name, shown[place - 1] ?? name, ...shown.slice(place + 1)]);
@@ -192,7 +193,24 @@ let due = 0;
 let timer;
 function changed() {
   clearTimeout(timer);
-  timer = setTimeout(() => ((due = Date.now() + EVERY_MS), runs.refresh(false)), Math.max(0, due - Date.now()));
+  timer = setTimeout(() => ((due = Date.now() + EVERY_MS), learn(), runs.refresh(false)), Math.max(0, due - Date.now()));
+}
+
+let learnt = 0;
+/** Runs that had no metric and no parameter when the page was made have no column of one, and of a column that was added nobody said which way is better: the server is asked again. */
+async function learn() {
+  const isBare = !runs.defaults.some((name) => name.includes(".")) && runs.total.peek() > 0;
+  if (isBare ? Date.now() < learnt + LEARN_MS : runs.metrics.every((name) => name in data.best)) return;
+  learnt = Date.now();
+  const page = await fetch(location.href).then((response) => response.text(), () => "");
+  const begun = new DOMParser().parseFromString(page, "text/html").getElementById("data")?.textContent;
+  if (!begun) return;
+  const { best, columns } = /** @type {ListStart} */ (JSON.parse(begun));
+  Object.assign(data.best, best);
+  named = null;
+  if (!queried("cols")) runs.defaults = columns;
+  runs.fromAddress();
+  runs.refresh(false);
 }
 
 /** What falls silent changes nothing in the store: a running one is looked at now and then. */

@@ -71,13 +71,14 @@ WATCH = """() => {
 
 
 def test_the_list_shows_a_run_that_begins_and_ends_without_a_reload(portal, window, tmp_path):
-    """The row comes by itself, and its status changes by itself."""
+    """The row comes by itself, its status changes by itself, and what it logs has a column as soon as there is something."""
     (tmp_path / "go").touch()
     seen = window()
     page = seen.open("/runs?experiment=appears")
     process = portal.run(FOLLOWED, tmp_path, experiment="appears", wait=False)
     try:
         seen.wait("document.querySelector('tbody')?.innerText.includes('Running')")
+        seen.wait("document.querySelector('thead').innerText.includes('loss') && document.querySelector('.metric .figure')")
         (tmp_path / "go").unlink()
         seen.wait("document.querySelector('tbody').innerText.includes('Completed')")
         assert page.locator("tbody tr").count() == 1

@@ -153,6 +153,7 @@ def test_iterations_lie_over_one_another(portal, window):
     seen = window(width=1440)
     page = seen.open(f"/runs/{run_id(portal, 'parent')}?tab=charts")
     page.wait_for_selector(card("Feature importance"))
+    assert page.get_attribute("[role=tab]:has-text('Charts')", "class") == "", "its tab is not grey as one that is empty"
     assert page.locator(f"{card('Confusion matrix')} .matrices svg").count() == 2
     assert page.locator(f"{card('Predicted against true')} path.line.average").count() == 2
     assert page.locator(f"{card('ROC')} path.line").count() == 10
