@@ -52,7 +52,9 @@ def main(given: list[str]) -> int:
     BUILD.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         beside = {part: stack.enter_context(_beside(part, [*given, *words])) for part, words in parts.items() if part != "rest"}
-        ended = {"rest": subprocess.run(_pytest("rest", [*given, *parts["rest"]], counted), check=False).returncode} if "rest" in parts else {}
+        ended = (
+            {"rest": subprocess.run(_pytest("rest", [*given, *parts["rest"]], counted), check=False).returncode} if "rest" in parts else {}
+        )
         ended |= {part: process.wait() for part, process in beside.items()}
     for part in beside:
         print(f"\n=== {part}", flush=True)

@@ -64,6 +64,12 @@ class Wanted:
             for pieces in (literals.choices(text) if is_regex else [[text]])
         ]
 
+        #: Else: characters of which so many stand in a row in whatever it is, each as 1, and that row.
+        atom, count = literals.row(text) if is_regex and not self._sets else ("", 0)
+        one = re.compile(atom.encode("utf-8", "surrogateescape"), re.IGNORECASE)
+        self._table = bytes(one.fullmatch(bytes([byte])) is not None for byte in range(256))
+        self._row = b"\1" * count
+
     def ready(self, data: bytes) -> bytes:
         """The data as `find` takes it, of the same length: done once for many finds."""
         return data.lower() if self._sets else data
@@ -73,6 +79,11 @@ class Wanted:
         if self._pattern is None:
             return data.find(self._sets[0][0], start, end)
         end, tried = min(end, len(data)), 0
+        if self._row:
+            at = data[start:end].translate(self._table).find(self._row)
+            if at < 0:
+                return -1
+            start = data.rfind(b"\n", start, start + at) + 1 or start
         while self._sets and tried < TRIED:  # of most lines it is certain without a match that they do not hold it
             at = min((place for pieces in self._sets if (place := _all_in(data, pieces, start, end)) >= 0), default=-1)
             if at < 0:

@@ -49,6 +49,22 @@ def choices(pattern: str) -> list[list[str]]:
     return [one for found in sets for one in found] if all(sets) else []
 
 
+def row(pattern: str) -> tuple[str, int]:
+    r"""What in the expression is one character, and how many of it any match has in a row: `\d{9}` has 9 of `\d`; ("", 0): not certain."""
+    found: tuple[str, int] = ("", 0)
+    if _RARE.search(pattern) or _shape(pattern)[0]:
+        return found
+    depth, before = 0, ""
+    for part in _PARTS.finditer(pattern):
+        kind = part.lastgroup
+        depth += {"open": 1, "close": -1}.get(kind or "", 0)
+        least = re.fullmatch(r"\{(\d+)(?:,\d*)?\}", part[0]) if kind == "times" and depth == 0 else None
+        if least is not None and before and int(least[1]) > max(found[1], 1):
+            found = (before, int(least[1]))
+        before = part[0] if kind == "set" or (kind == "any" and part[0] in {r"\d", r"\w", r"\s"}) else ""
+    return found
+
+
 def _shape(pattern: str) -> tuple[list[int], list[tuple[int, int]]]:
     """Where the outermost `|` are, and where the insides of the outermost groups begin and end that cannot be absent."""
     cuts: list[int] = []
