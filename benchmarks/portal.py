@@ -256,6 +256,8 @@ def long_log(short):
             asked = [answered(f"{url}api/v1/runs/{run}/lines?limit=400", key) for _ in range(5)]
             searched, first = found(url, key, run)
             by_pattern, _ = found(url, key, run, text=r"nowhe.e \d+", regex=1)
+            by_choice, _ = found(url, key, run, text="nowhere|(nothing|never) there", regex=1)
+            by_digits, _ = found(url, key, run, text=r"\d{9}", regex=1)
             with window(url, key) as page:
                 rounds = 3 if short else 9
                 bare, _ = anew(page, f"{url}help", "main h1", rounds)
@@ -269,6 +271,8 @@ def long_log(short):
         Figure("a log searched whole, a GiB", searched / gigabytes, "s", 3),
         Figure("the same, until its first part is told", first * 1000, "ms", 300),
         Figure("a log searched whole by a regular expression, a GiB", by_pattern / gigabytes, "s", 3),
+        Figure("the same, by one of several words", by_choice / gigabytes, "s", 3),
+        Figure("the same, by an expression without a word", by_digits / gigabytes, "s", 4),
     ]
 
 

@@ -93,7 +93,7 @@ function shown(one) {
 /** @param {{ row: Difference }} props */
 function Row({ row }) {
   return html`<tr class=${row.differs ? "differs" : ""}><th scope="row"><bdi>${plain(row.name)}</bdi></th>
-    ${row.values.map((one, place) => html`<td class=${`${typeof one === "number" ? "right figure" : ""} ${row.best === place ? "top" : ""}`}>${one === null ? html`<span class="dim">-</span>` : html`<bdi class=${typeof one === "string" ? "wrap" : ""}>${shown(one)}</bdi>`}${row.best === place && html`<span class="dim small"> best</span>`}</td>`)}</tr>`;
+    ${row.values.map((one, place) => html`<td class=${`${typeof one === "number" ? "right figure" : ""} ${row.best === place ? "top" : ""}`}>${one === null ? html`<span class="dim">-</span>` : typeof one === "number" ? value(one) : html`<bdi class=${typeof one === "string" ? "wrap" : ""}>${shown(one)}</bdi>`}${row.best === place && html`<span class="dim small"> best</span>`}</td>`)}</tr>`;
 }
 
 /** The code that changed between neighbours. */
@@ -132,6 +132,8 @@ const first = { charts: CHARTS, images: IMAGES }[tab.peek()];
 if (first) await prepare(first);
 const root = document.getElementById("app");
 if (root && runs.length) {
+  // What the server made is to be seen before it is drawn anew: a hundred columns take their time.
+  if (!document.hidden) await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)));
   root.replaceChildren();
   render(html`<${App} />`, root);
   start();

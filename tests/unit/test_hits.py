@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outrider_agent.cli import hits
@@ -33,6 +33,7 @@ def written(chunks):
             offset += len(line)
 
 
+@example([(1, 1, "a"), (1, 1, "a"), (1, 2, "b")], {0, 1}, "b")  # a line that goes on beyond two pauses, and ends with its attempt
 @given(PIECES, st.sets(st.integers(0, 12)), st.sampled_from(["ab", "b", "ba"]))
 def test_a_line_is_found_once_wherever_a_search_pauses(pieces, pauses, text):
     """Law: nothing is missing and nothing told twice, whatever the chunks' borders, the stretches' ends and the attempts."""

@@ -29,6 +29,10 @@ def test_what_is_needed_is_in_whatever_matches(pattern, text):
     found = expression.search(text.encode())
     if found is not None:
         assert all(piece.encode().lower() in found[0].lower() for piece in literals.needed(pattern))
+        sets = literals.choices(pattern)
+        atom, count = literals.row(pattern)
+        assert not count or re.search(b"(?:%s){%d}" % (atom.encode(), count), found[0], re.IGNORECASE)
+        assert not sets or any(all(piece.encode().lower() in found[0].lower() for piece in pieces) for pieces in sets)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +53,45 @@ def test_pieces_are_told_the_longest_first(pattern, pieces):
     assert literals.needed(pattern) == pieces
 
 
+@pytest.mark.parametrize(
+    ("pattern", "sets"),
+    [
+        ("error|warn.*loss", [["error"], ["loss", "warn"]]),
+        (r"^(nan|inf)\b", [["nan"], ["inf"]]),
+        (r"\d+ (a|b)", [[" "]]),
+        ("((a|b)|c)", [["a"], ["b"], ["c"]]),
+        ("(a|b)?", []),
+        (r"(a|b)*(c|d)", [["c"], ["d"]]),
+        (r"error|\d", []),
+        ("error|", []),
+        (r"a\|b|[|]", []),
+        ("(?:a|b)", []),
+    ],
+)
+def test_choices_are_told_each_with_its_pieces(pattern, sets):
+    """Where one of them needs nothing, or the group may be absent, there is none."""
+    assert literals.choices(pattern) == sets
+
+
 @given(
-    st.sampled_from(["B.a", "ab|1", "a+ ?b", "^1", "b$", r"\bab", "(a|b)1", "1 [ab]"]),
+    st.sampled_from(
+        [
+            "B.a",
+            "ab|1",
+            "a+ ?b",
+            "^1",
+            "b$",
+            r"\bab",
+            "(a|b)1",
+            "1 [ab]",
+            "ab1|b b",
+            "(a1|b )[ab]",
+            "(a|b|1)+$",
+            r"\d{3}",
+            r"[a-b]{4}\b",
+            r"x?\w{2}\b",
+        ]
+    ),
     st.lists(st.text("abAB1 ", max_size=9), max_size=300),
 )
 def test_a_search_finds_the_lines_that_an_expression_matches(pattern, lines):

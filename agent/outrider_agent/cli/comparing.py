@@ -32,7 +32,8 @@ class Side:
         self, run: records.Run, series: Sequence[records.Series], properties: Mapping[str, Any], files: Mapping[str, str] | None = None
     ) -> None:
         self.run, self.properties, self.files = run, properties, files or {}
-        self.metrics = documents.metrics(series, [])
+        #: The last value of each metric.
+        self.metrics = {name: documents.last(given) for name, given in documents.named(series).items()}
 
 
 def compared(sides: Sequence[Side], now: int) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _status(sides: Sequence[Side], now: int) -> list[Row]:
 
 def _metrics(sides: Sequence[Side]) -> list[Row]:
     names = dict.fromkeys(name for side in sides for name in side.metrics)
-    return [_metric(name, [side.metrics.get(name, {}).get("last") for side in sides]) for name in names]
+    return [_metric(name, [side.metrics.get(name) for side in sides]) for name in names]
 
 
 def _metric(name: str, values: Sequence[Any]) -> Row:

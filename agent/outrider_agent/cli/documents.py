@@ -250,10 +250,19 @@ def _by_name(things: Iterable[Any]) -> dict[str, list[Any]]:
     return found
 
 
+def last(series: Sequence[records.Series]) -> Any:
+    """The last value of a metric, whose series these are, as JSON has it."""
+    return records.json_value((series[0] if len(series) == 1 else _latest(series)).last)
+
+
+def _latest(series: Sequence[records.Series]) -> records.Series:
+    return max(series, key=lambda one: one.last_time or 0)
+
+
 def summary(series: Sequence[records.Series]) -> Document:
     """What is known of a metric, whose series these are."""
     kinds = {one.kind for one in series}
-    last = max(series, key=lambda one: one.last_time or 0)
+    latest = _latest(series)
     is_text = "text" in kinds
     lows = [one.min for one in series if one.min is not None]
     highs = [one.max for one in series if one.max is not None]
@@ -261,11 +270,11 @@ def summary(series: Sequence[records.Series]) -> Document:
         "kind": "text" if is_text else "list" if "list" in kinds else "scalar",
         "source": "+".join(sorted(one.source for one in series)),
         "count": sum(one.count for one in series),
-        "last": records.json_value(last.last),
+        "last": records.json_value(latest.last),
         "min": None if is_text or not lows else min(lows),
         "max": None if is_text or not highs else max(highs),
-        "last_step": last.last_step,
-        "last_time": fmt.iso(last.last_time),
+        "last_step": latest.last_step,
+        "last_time": fmt.iso(latest.last_time),
     }
 
 

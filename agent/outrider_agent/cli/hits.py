@@ -58,21 +58,35 @@ class Wanted:
     def __init__(self, text: str, *, is_regex: bool) -> None:
         spelled = text.encode("utf-8", "surrogateescape")
         self._pattern = re.compile(spelled, re.IGNORECASE | re.MULTILINE) if is_regex else None
-        #: What is looked for, or what is in whatever is, the longest first.
-        self._texts = [one.encode("utf-8", "surrogateescape").lower() for one in (literals.needed(text) if is_regex else [text])]
+        #: What is looked for, or what is in whatever is, the longest first; of an expression any of such sets.
+        self._sets = [
+            [one.encode("utf-8", "surrogateescape").lower() for one in pieces]
+            for pieces in (literals.choices(text) if is_regex else [[text]])
+        ]
+
+        #: Else: characters of which so many stand in a row in whatever it is, each as 1, and that row.
+        atom, count = literals.row(text) if is_regex and not self._sets else ("", 0)
+        one = re.compile(atom.encode("utf-8", "surrogateescape"), re.IGNORECASE)
+        self._table = bytes(one.fullmatch(bytes([byte])) is not None for byte in range(256))
+        self._row = b"\1" * count
 
     def ready(self, data: bytes) -> bytes:
         """The data as `find` takes it, of the same length: done once for many finds."""
-        return data.lower() if self._texts else data
+        return data.lower() if self._sets else data
 
     def find(self, data: bytes, start: int = 0, end: int = sys.maxsize) -> int:
         """Where it is first; -1 where it is not."""
         if self._pattern is None:
-            return data.find(self._texts[0], start, end)
+            return data.find(self._sets[0][0], start, end)
         end, tried = min(end, len(data)), 0
-        while self._texts and tried < TRIED:  # of most lines it is certain without a match that they do not hold it
-            at, *others = [data.find(one, start, end) for one in self._texts]
-            if min([at, *others]) < 0:
+        if self._row:
+            at = data[start:end].translate(self._table).find(self._row)
+            if at < 0:
+                return -1
+            start = data.rfind(b"\n", start, start + at) + 1 or start
+        while self._sets and tried < TRIED:  # of most lines it is certain without a match that they do not hold it
+            at = min((place for pieces in self._sets if (place := _all_in(data, pieces, start, end)) >= 0), default=-1)
+            if at < 0:
                 return -1
             begin, stop = data.rfind(b"\n", start, at) + 1 or start, data.find(b"\n", at, end)
             found = self._pattern.search(data, begin, end if stop < 0 else stop)
@@ -87,7 +101,14 @@ class Wanted:
     def is_in(self, data: bytes) -> bool:
         """Is it in there? An expression may reach over several lines of a message."""
         looked = self.ready(data)
-        return all(one in looked for one in self._texts) and (self._pattern is None or self._pattern.search(looked) is not None)
+        may_be = not self._sets or any(all(one in looked for one in pieces) for pieces in self._sets)
+        return may_be and (self._pattern is None or self._pattern.search(looked) is not None)
+
+
+def _all_in(data: bytes, pieces: list[bytes], start: int, end: int) -> int:
+    """Where the first of the pieces is; -1 where one of them is not."""
+    at, *others = [data.find(one, start, end) for one in pieces]
+    return -1 if min([at, *others]) < 0 else at
 
 
 class _Rest(NamedTuple):
@@ -102,15 +123,15 @@ class _Rest(NamedTuple):
 class Lines:
     """
     Looks through the lines of chunks. A line that goes on behind them can be read to its end (`ended_by`), so each is looked at once, where
-    it begins; `told` are the streams (their descriptors) whose first line was looked at so by who came before.
+    it begins; `told` are the streams (descriptor, attempt) whose first line was looked at so by who came before.
     """
 
-    def __init__(self, wanted: Wanted, told: Iterable[int] = ()) -> None:
+    def __init__(self, wanted: Wanted, told: Iterable[tuple[int, int]] = ()) -> None:
         self._wanted = wanted
         self._rest: dict[int, _Rest] = {}
-        #: Of these the line that goes on is passed over; and the attempt that it is of, as soon as that is known.
-        self._passed: dict[int, int | None] = dict.fromkeys(told)
-        self._ended: set[int] = set()
+        #: Of these the line that goes on is passed over.
+        self._passed = set(told)
+        self._ended: set[tuple[int, int]] = set()
 
     @property
     def are_open(self) -> bool:
@@ -118,20 +139,19 @@ class Lines:
         return bool(self._rest)
 
     @property
-    def told(self) -> frozenset[int]:
+    def told(self) -> frozenset[tuple[int, int]]:
         """Whose next line, behind the chunks of `of`, has been looked at."""
-        return frozenset(self._ended.union(self._passed))
+        return frozenset(self._ended | self._passed)
 
     def of(self, chunk: records.ConsoleChunk) -> Iterator[Hit]:
         """The lines that end in this chunk and hold it; what has no end yet is kept."""
         data, begins = chunk.data, chunk.offset
-        if self._passed.get(chunk.fd, chunk.attempt) in (None, chunk.attempt) and chunk.fd in self._passed:
+        if (chunk.fd, chunk.attempt) in self._passed:
             stop = data.find(b"\n") + 1
             if not stop:
-                self._passed[chunk.fd] = chunk.attempt
                 return
             data, begins = data[stop:], begins + stop
-        self._passed.pop(chunk.fd, None)
+            self._passed.remove((chunk.fd, chunk.attempt))
         rest = self._rest.pop(chunk.fd, None)
         if rest is not None and (rest.attempt != chunk.attempt or len(rest.data) > LINE_BYTES):
             yield from self._whole(chunk.fd, rest)
@@ -154,7 +174,7 @@ class Lines:
         if rest.attempt == chunk.attempt:
             stop = chunk.data.find(b"\n") + 1
             rest = _Rest(rest.data + chunk.data[: stop or None], rest.attempt, rest.offset, chunk.time)
-            self._ended.add(chunk.fd)
+            self._ended.add((chunk.fd, chunk.attempt))
         if stop or rest.attempt != chunk.attempt:
             yield from self._whole(chunk.fd, rest)
         else:
@@ -165,7 +185,7 @@ class Lines:
         for fd, rest in self._rest.items():
             yield from self._whole(fd, rest)
         if not is_all:
-            self._ended.difference_update(self._rest)
+            self._ended -= {(fd, rest.attempt) for fd, rest in self._rest.items()}
         self._rest.clear()
 
     def _whole(self, fd: int, line: _Rest) -> Iterator[Hit]:

@@ -28,10 +28,10 @@ class Since(NamedTuple):
 
     log: int = 0
     console: int = 0
-    told: frozenset[int] = frozenset()
+    told: frozenset[tuple[int, int]] = frozenset()
 
     def __str__(self) -> str:
-        return ".".join(map(str, [self.log, self.console, *sorted(self.told)]))
+        return ".".join([f"{self.log}.{self.console}", *(f"{fd}-{attempt}" for fd, attempt in sorted(self.told))])
 
 
 class Found(NamedTuple):

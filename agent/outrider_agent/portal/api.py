@@ -68,10 +68,11 @@ def place(query: Mapping[str, str]) -> hits.Place | None:
 def stretch(query: Mapping[str, str]) -> searching.Since:
     """`since` of a search: RECORD.CHUNK, and the streams that are told. Raises `Wrong`."""
     text = query.get("since", "") or "0.0"
-    if re.fullmatch(r"\d{1,18}\.\d{1,18}(\.\d{1,9}){0,64}", text) is None:
+    if re.fullmatch(r"\d{1,18}\.\d{1,18}(\.\d{1,9}-\d{1,9}){0,64}", text) is None:
         raise asking.Wrong(f"since={text} is no place of a search; take `next` of the answer before.")
-    log, console, *told = map(int, text.split("."))
-    return searching.Since(log, console, frozenset(told))
+    log, console, *told = text.split(".")
+    pairs = (one.split("-") for one in told)
+    return searching.Since(int(log), int(console), frozenset((int(fd), int(attempt)) for fd, attempt in pairs))
 
 
 class Routes:

@@ -43,6 +43,8 @@ def _section(section: Mapping[str, Any], runs: int) -> Safe:
 
 
 def _cell(value: Any) -> Safe:
+    if value.__class__ in {float, int}:  # thousands of them, which have no direction and nothing to escape
+        return Safe(f"<td>{fmt.value(value)}</td>")
     return tag("td", "-" if value is None else tag("bdi", fmt.value(value)))
 
 
