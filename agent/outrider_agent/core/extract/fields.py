@@ -40,6 +40,11 @@ _SAVED = re.compile(r"(?i)\bsav(?:ing|ed)\b")
 #: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
 _BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
+#: `Score at iteration 10 is 0.5`: the name stands before the step.
+_VERBS, _WHERE = frozenset({"is", "was"}), re.compile(r"\s(?:at|after|for|in)$")
+
+_TOPIC = re.compile(r"([A-Za-z][\w -]{0,30}?)\s*[:(]\s*$")
+
 COUNT = -1
 
 
@@ -81,6 +86,28 @@ def _level(token: numerals.Token, name: str, axes: list[Axis]) -> int | None:
         return None
     level = names.axis(name)
     return COUNT if level is not None and names.is_plural(name) and any(axis.total for axis in axes) else level
+
+
+def _first_level(text: str, token: numerals.Token, found: labels.Label) -> int | None:
+    """The same of a line's first name, which may have words before it: `evolution step 3: f(x)= 0.5`."""
+    level = _level(token, found.name, [])
+    if level is None and not found.is_strong and text.startswith(": ", token.end):
+        return names.AXES.get(found.name.rpartition(" ")[2])
+    return level
+
+
+def _topic(head: str) -> str:
+    """The metric of which the parts of the data follow: `loss: train 0.5, val 0.6`."""
+    found = _TOPIC.search(head)
+    return found[1] if found is not None and names.is_metric(found[1], measured=True) else ""
+
+
+def _full(found: labels.Label, group: str | None, topic: str) -> str:
+    """The name with the group or the part of the data that it belongs to."""
+    name = f"{group}/{found.name}" if group and not found.group else found.name
+    if topic and names.split_in(name) == name.lower():
+        name = f"{name}/{topic}"
+    return f"{found.group}/{found.name}" if found.group else name
 
 
 def _listed(text: str, token: numerals.Token) -> list[tuple[int, int]]:
@@ -146,6 +173,7 @@ class Scan:
         self.fields: list[Field] = []
         self.axes: list[Axis] = []
         self.split: str | None = None  # of the first heading
+        self._topic = ""
         self.heads = ""  # whatever belongs to no name
         self._heading: str | None = None
         self._is_best = False
@@ -181,13 +209,14 @@ class Scan:
     def _head(self, head: str) -> None:
         """What belongs to no name may say which part of the data the line is about."""
         self.heads += head
+        self._topic = _topic(head) or self._topic
         self._is_best = self._is_best or _BEST.search(head) is not None
         if (split := names.split_in(head)) is not None:
             self._heading = split
             self.split = self.split or split
 
     def _named(self, token: numerals.Token, found: labels.Label, begin: int) -> None:
-        level = _level(token, found.name, self.axes)
+        level = _level(token, found.name, self.axes) if self.fields or self.axes else _first_level(self.text, token, found)
         is_whole = token.kind == "ratio" or (token.kind == "number" and numerals.is_whole(self.text[token.start : token.stop]))
         if level is not None and (is_whole or (level == 0 and token.kind == "number")) and not token.unit:
             self._axis(token, level)
@@ -221,9 +250,9 @@ class Scan:
             or _is_aside(text, token, found)
         ):
             return
-        name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
-        if found.group:
-            name = f"{found.group}/{found.name}"
+        if self._rest and found.name in _VERBS and not self.fields:
+            found = found._replace(name=_WHERE.sub("", self._rest))
+        name = _full(found, self._group, self._topic)
         if self._is_best and "best" not in name.lower():
             name = f"best {name}"
         last = found.name.rpartition(" ")[2].lower()
@@ -286,8 +315,7 @@ class Scan:
         elif token.kind == "ratio":
             self._ratio(token, found, between)
         elif token.kind == "number" and found.is_strong and self._rest and not fields:
-            name = re.sub(r"\s(?:at|after|for|in)$", "", self._rest)
-            self._field(token, found._replace(name=name))
+            self._field(token, found._replace(name=_WHERE.sub("", self._rest)))
         elif is_first:
             self._leading(token)
         elif self._is_step_at_end(token):

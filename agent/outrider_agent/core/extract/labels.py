@@ -12,6 +12,8 @@ _CUT = re.compile(
     # a pair whose value is a word: `mode=train loss=…`, `msg="a step" loss=…`
     r"|(?<![\w.])[A-Za-z_][\w.]*=(?:\"[^\"]*\"|'[^']*'|[^\s=\"'()\[\]]+)\s+"
 )
+#: `|g|=0.5`, `||d||: 0.1`
+_NORMED = re.compile(r"(?:^|\s)(\|{1,2}[A-Za-z]\w{0,20}\|{1,2})$")
 #: A name and what belongs to it is no longer.
 LONGEST = 200
 
@@ -87,6 +89,9 @@ def _named(text: str, start: int, end: int, *, is_strong: bool, opened: str) -> 
     if unit and unit.start() == 0 and not is_strong:
         unit, body = None, piece
     cut, mark = 0, ""
+    normed = _NORMED.search(body) if is_strong and body.endswith("|") else None
+    if normed is not None:
+        return Label(normed[1], (start + normed.start(1), start + normed.end(1)), is_strong, body[: normed.start()], opened, None)
     for found in _CUT.finditer(body):
         cut, mark = found.end(), found[0]
     head, raw = body[:cut], body[cut:] + (unit[0] if unit else "")
