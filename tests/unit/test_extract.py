@@ -125,6 +125,7 @@ CASES = {
     "pairs": (["OrderedDict([('epoch', 2), ('loss', 0.5), ('acc', np.float64(0.75))])"], (2, 2, {"loss": 0.5, "acc": 0.75})),
     "parts of one metric": (["epoch 3 loss: train 0.5, val 0.6"], (3, 3, {"train/loss": 0.5, "val/loss": 0.6})),
     "epochs before a bar": (["1/3(t): 100%|███| 5/5 [00:00<00:00, 23.61it/s, acc=0.5]"], (5, 1, {"acc": 0.5})),
+    "a complex number": (["epoch 1 loss = 0.5 + 1.5j", "epoch 2 loss: 0.25+1.j"], (2, 2, {"loss": 0.25})),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }
 

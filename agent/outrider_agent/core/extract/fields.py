@@ -337,7 +337,7 @@ class Scan:
             self._axis(token, 2 if self.axes or not at_start else 3, is_leading=at_start)
 
     def _deviation(self, token: numerals.Token) -> None:
-        if self.fields and self.fields[-1].stop <= token.start:
+        if self.fields and self.fields[-1].stop <= token.start and token.kind == "number":  # and no complex number's other part
             last = self.fields[-1]
             self.fields.append(last._replace(name=f"{last.name}_std", start=token.start + (self.text[token.start] == "+"), stop=token.stop))
 
