@@ -125,6 +125,13 @@ CASES = {
     "pairs": (["OrderedDict([('epoch', 2), ('loss', 0.5), ('acc', np.float64(0.75))])"], (2, 2, {"loss": 0.5, "acc": 0.75})),
     "parts of one metric": (["epoch 3 loss: train 0.5, val 0.6"], (3, 3, {"train/loss": 0.5, "val/loss": 0.6})),
     "epochs before a bar": (["1/3(t): 100%|███| 5/5 [00:00<00:00, 23.61it/s, acc=0.5]"], (5, 1, {"acc": 0.5})),
+    "steps of an episode": (["Ep   3 | steps 197 | return 94.2"], (3, 3, {"return": 94.2})),
+    "steps in an epoch": (["Epoch 3 | steps 197 | loss 0.5"], (197, 3, {"loss": 0.5})),
+    "a class's row": (["  cat    IoU=0.5  Acc=0.6"], (None, None, {"cat/IoU": 0.5, "cat/Acc": 0.6})),
+    "single precision": (["epoch = 1, loss = 0.5f0, mse = 0.25f"], (1, 1, {"loss": 0.5, "mse": 0.25})),
+    "bars around a name": (["iter  3 act 5.5e+00 |g| 3.2e+01 CG   2"], (3, None, {"act": 5.5, "|g|": 32.0})),
+    "a longer name": (["Root mean squared error                  0.1979"], (None, None, {"Root_mean_squared_error": 0.1979})),
+    "R²": (["R² = 0.6474"], (None, None, {"R²": 0.6474})),
     "a complex number": (["epoch 1 loss = 0.5 + 1.5j", "epoch 2 loss: 0.25+1.j"], (2, 2, {"loss": 0.25})),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }

@@ -42,8 +42,8 @@ _BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?
 
 #: `Score at iteration 10 is 0.5`: the name stands before the step.
 _VERBS, _WHERE = frozenset({"is", "was"}), re.compile(r"\s(?:at|after|for|in)$")
-
-_TOPIC = re.compile(r"([A-Za-z][\w -]{0,30}?)\s*[:(]\s*$")
+#: Steps beside an episode are its own: `Ep 3 | steps 200`.
+_EPISODE = re.compile(r"(?i)\bep(?:isode)?\W*$")
 
 COUNT = -1
 
@@ -80,34 +80,21 @@ def _is_aside(text: str, token: numerals.Token, found: labels.Label) -> bool:
     return found.name.lower() == "best" and found.head.endswith("(")
 
 
-def _level(token: numerals.Token, name: str, axes: list[Axis]) -> int | None:
-    """How fine an axis a name is. COUNT: "Epoch 1/3, train steps: 6" says how many there are."""
-    if token.kind != "ratio" and names.is_total(name):
+def _level(text: str, token: numerals.Token, found: labels.Label, axes: list[Axis]) -> int | None:
+    """How fine an axis a name is. COUNT: "Epoch 1/3, train steps: 6", "Ep 3 | steps 200" say how many there are."""
+    if token.kind != "ratio" and names.is_total(found.name):
         return None
-    level = names.axis(name)
-    return COUNT if level is not None and names.is_plural(name) and any(axis.total for axis in axes) else level
+    level = names.axis(found.name)
+    is_count = any(axis.total for axis in axes) or (bool(axes) and _EPISODE.search(text, 0, axes[0].start) is not None)
+    return COUNT if level is not None and names.is_plural(found.name) and is_count else level
 
 
 def _first_level(text: str, token: numerals.Token, found: labels.Label) -> int | None:
     """The same of a line's first name, which may have words before it: `evolution step 3: f(x)= 0.5`."""
-    level = _level(token, found.name, [])
+    level = _level(text, token, found, [])
     if level is None and not found.is_strong and text.startswith(": ", token.end):
         return names.AXES.get(found.name.rpartition(" ")[2])
     return level
-
-
-def _topic(head: str) -> str:
-    """The metric of which the parts of the data follow: `loss: train 0.5, val 0.6`."""
-    found = _TOPIC.search(head)
-    return found[1] if found is not None and names.is_metric(found[1], measured=True) else ""
-
-
-def _full(found: labels.Label, group: str | None, topic: str) -> str:
-    """The name with the group or the part of the data that it belongs to."""
-    name = f"{group}/{found.name}" if group and not found.group else found.name
-    if topic and names.split_in(name) == name.lower():
-        name = f"{name}/{topic}"
-    return f"{found.group}/{found.name}" if found.group else name
 
 
 def _listed(text: str, token: numerals.Token) -> list[tuple[int, int]]:
@@ -209,14 +196,14 @@ class Scan:
     def _head(self, head: str) -> None:
         """What belongs to no name may say which part of the data the line is about."""
         self.heads += head
-        self._topic = _topic(head) or self._topic
+        self._topic = labels.topic(head) or self._topic
         self._is_best = self._is_best or _BEST.search(head) is not None
         if (split := names.split_in(head)) is not None:
             self._heading = split
             self.split = self.split or split
 
     def _named(self, token: numerals.Token, found: labels.Label, begin: int) -> None:
-        level = _level(token, found.name, self.axes) if self.fields or self.axes else _first_level(self.text, token, found)
+        level = _level(self.text, token, found, self.axes) if self.fields or self.axes else _first_level(self.text, token, found)
         is_whole = token.kind == "ratio" or (token.kind == "number" and numerals.is_whole(self.text[token.start : token.stop]))
         if level is not None and (is_whole or (level == 0 and token.kind == "number")) and not token.unit:
             self._axis(token, level)
@@ -252,7 +239,8 @@ class Scan:
             return
         if self._rest and found.name in _VERBS and not self.fields:
             found = found._replace(name=_WHERE.sub("", self._rest))
-        name = _full(found, self._group, self._topic)
+        self._group = self._group or (None if self.fields else labels.row(found.head))
+        name = labels.full(found, self._group, self._topic)
         if self._is_best and "best" not in name.lower():
             name = f"best {name}"
         last = found.name.rpartition(" ")[2].lower()

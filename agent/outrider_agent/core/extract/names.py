@@ -18,8 +18,7 @@ STRONG = frozenset(
     "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 rsquared reward "
     "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
     "likelihood aic bic aicc hqic rsqu mdape top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity "
-    "eer concordance functionvalue "
-    "verlust genauigkeit perte exactitud".split()
+    "eer concordance functionvalue r² verlust genauigkeit perte exactitud".split()
 )
 #: Metrics where the number is printed as a measured one, with a decimal point: in prose these words mean other things.
 DECIMAL = frozenset(

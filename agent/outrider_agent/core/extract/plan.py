@@ -99,7 +99,7 @@ def _is_strong(text: str, field: fields.Field, *, has_axis: bool) -> bool:
         return False
     if not field.is_strong and not has_axis and (names.is_package(field.name) or not _is_put(text, field)):
         return False
-    return field.is_strong or (field.is_apart and field.name.count(" ") < 3)
+    return field.is_strong or (field.is_apart and (field.name.count(" ") < 3 or field.name.lower().endswith(" squared error")))
 
 
 def _is_put(text: str, field: fields.Field) -> bool:
