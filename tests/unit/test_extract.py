@@ -113,6 +113,26 @@ CASES = {
     "a summary in two columns": (["Method:     Least Squares   Pseudo R-squ.:    0.364"], (None, None, {"Pseudo_R-squ": 0.364})),
     "metrics behind a bar": (["100%|███| 8/8 [00:00<00:00, 99.9it/s]epoch 3 loss: 0.5"], (8, 3, {"loss": 0.5})),
     "how many steps": (["Epoch: 2/3 Train steps: 6 Val steps: 2 0.13s loss: 0.5"], (2, 2, {"loss": 0.5})),
+    "a name before its step": (["Score at iteration 10 is 0.5"], (10, None, {"Score": 0.5})),
+    "a word before the step": (["evolution step 3: f(x)= 0.5"], (3, None, {"f(x)": 0.5})),
+    "a heading of generations": (["****** Running generation 3 ******", "Best fitness: 2.5 - size: 4"], (3, None, {"Best_fitness": 2.5})),
+    "a heading of cycles": (["cycle= 3 E= -74.5  |g|= 0.01"], (3, None, {"E": -74.5, "|g|": 0.01})),
+    "Italian": (["Epoca 3/4 - loss: 0.5"], (3, 3, {"loss": 0.5})),
+    "Polish": (["Epoka 3: loss=0.5"], (3, 3, {"loss": 0.5})),
+    "Turkish": (["Devir 2/3 loss: 0.5"], (2, 2, {"loss": 0.5})),
+    "a number before a dict": (["3 defaultdict(<class 'float'>, {'loss': 0.5})"], (3, None, {"loss": 0.5})),
+    "a number before a dict over lines": (["3 {", "  val_loss: 0.6,", "  loss: 0.5", "}"], (3, None, {"val_loss": 0.6, "loss": 0.5})),
+    "pairs": (["OrderedDict([('epoch', 2), ('loss', 0.5), ('acc', np.float64(0.75))])"], (2, 2, {"loss": 0.5, "acc": 0.75})),
+    "parts of one metric": (["epoch 3 loss: train 0.5, val 0.6"], (3, 3, {"train/loss": 0.5, "val/loss": 0.6})),
+    "epochs before a bar": (["1/3(t): 100%|███| 5/5 [00:00<00:00, 23.61it/s, acc=0.5]"], (5, 1, {"acc": 0.5})),
+    "steps of an episode": (["Ep   3 | steps 197 | return 94.2"], (3, 3, {"return": 94.2})),
+    "steps in an epoch": (["Epoch 3 | steps 197 | loss 0.5"], (197, 3, {"loss": 0.5})),
+    "a class's row": (["  cat    IoU=0.5  Acc=0.6"], (None, None, {"cat/IoU": 0.5, "cat/Acc": 0.6})),
+    "single precision": (["epoch = 1, loss = 0.5f0, mse = 0.25f"], (1, 1, {"loss": 0.5, "mse": 0.25})),
+    "bars around a name": (["iter  3 act 5.5e+00 |g| 3.2e+01 CG   2"], (3, None, {"act": 5.5, "|g|": 32.0})),
+    "a longer name": (["Root mean squared error                  0.1979"], (None, None, {"Root_mean_squared_error": 0.1979})),
+    "R²": (["R² = 0.6474"], (None, None, {"R²": 0.6474})),
+    "a complex number": (["epoch 1 loss = 0.5 + 1.5j", "epoch 2 loss: 0.25+1.j"], (2, 2, {"loss": 0.25})),
     "Katib": (["{metricName: acc, metricValue: 0.8};{metricName: loss, metricValue: 0.5}"], (None, None, {"acc": 0.8, "loss": 0.5})),
 }
 
@@ -132,6 +152,7 @@ NOTHING = [
     "24715264/24714354 [==============================] - 2s 0us/step",
     "Downloading: 100%|██████████| 1.2M/1.2M [00:01<00:00, 1.05MB/s]",
     "Collecting accuracy==0.5",
+    "000003d0  96 a0 89 97 ce 2c 63 72  e4 62 41 f5 f1 8b 12 0c  |.....,cr.bA.....|",
     "Saving to /ckpt/epoch=3-val_loss=0.25.ckpt",
     "Epoch 3 took 12.5 s",
     "Fit 3 trees in 0.022 s, (42 total leaves)",
@@ -215,6 +236,9 @@ def test_the_same_again_or_another_shape_teaches_nothing():
     """What does not change is a setting told twice; times are no metrics however they change."""
     assert read(b"using the kernel: width=0.5 now\n" * 3) == []
     assert read(b"using the kernel: width=0.5 now\nusing no kernel: width=0.6 now\n") == []
+    weather, bill = "Berlin: {} °C, rain {} mm\n", "{}x tea {} EUR, total: {} EUR\n"
+    read_twice = weather.format(4.6, 8.2) + weather.format(20.3, 4.2) + bill.format(2, 7.9, 9.5) + bill.format(1, 3.95, 4.5)
+    assert read(read_twice.encode()) == []
     assert read(b"part done, time taken: 0.5 on host a\npart done, time taken: 0.6 on host a\n") == []
 
 

@@ -56,6 +56,22 @@ TABLES = {
         "   epoch  train_loss  \\\n0      1        0.50   \n1      2        0.40   \n\n   val_loss  \n0      0.60  \n1      0.55  \n",
         [[2, 1, 1, {"train_loss": 0.5}], [3, 2, 2, {"train_loss": 0.4}], [6, 1, 1, {"val_loss": 0.6}], [7, 2, 2, {"val_loss": 0.55}]],
     ),
+    "names that stand close, and a word that says whose rows these are": (
+        "      Step     Time          Energy          fmax\nBFGS:    0 15:50:07      102.648541      317.270595\n",
+        [[2, 0, None, {"Energy": 102.648541, "fmax": 317.270595}]],
+    ),
+    "some names at one blank": (
+        "iter    objective    inf_pr   inf_du lg(mu)\n   3  4.0e+00 1.0e+00 2.5e+00  -1.0\n",
+        [[2, 3, None, {"objective": 4.0, "inf_pr": 1.0, "inf_du": 2.5, "lg(mu)": -1.0}]],
+    ),
+    "a report's part is no heading": (
+        "=== Error on test data ===\nKappa statistic      0.9067\nMean absolute error      0.0783\n",
+        [[2, None, None, {"Kappa_statistic": 0.9067}], [3, None, None, {"Mean_absolute_error": 0.0783}]],
+    ),
+    "a table of classes below a metric's name": (
+        "           cat dog class.error\ncat         50   0        0.00\ndog          4  46        0.08\n",
+        [],
+    ),
     "a frame in a box": (
         "┌───────┬──────┐\n│ epoch ┆ loss │\n│ ---   ┆ ---  │\n│ i64   ┆ f64  │\n╞═══════╪══════╡\n│ 1     ┆ 0.5  │\n└───────┴──────┘\n",
         [[7, 1, 1, {"loss": 0.5}]],

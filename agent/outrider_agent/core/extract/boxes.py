@@ -56,7 +56,7 @@ def _box_row(columns: list[tables.Column], found: list[str]) -> tables.Row | Non
         level = names.axis(column.name)
         if level is not None and cell.isdigit():
             axes.append((level, float(cell), None))
-        elif tables.is_value(cell) and not names.is_never(column.name):
+        elif tables.is_value(cell) and not tables.is_aside(column.name):
             values[column.name] = numerals.value_of(cell)
     if not axes and found[0] and not tables.is_value(found[0]):
         values = {f"{found[0]}/{name}": value for name, value in values.items()}

@@ -45,6 +45,7 @@ _WIDE = str.maketrans(":,;=()%|.", ":,;=()%|.")
 _REPEATS = re.compile(r"(?i)\bbest\b.*:\s*$")
 _SOURCE = re.compile(
     r'^\s*File "|^\s+at |^>>> |\.py:\d+: \w*Warning: |^(?:wandb|COMET \w+|trackio|swanlab):'
+    r"|^[0-9a-f]{6,16}:?\s+(?:[0-9a-f]{2,8}\s+){4}|^\s*(?:[0-9a-f]{2}:){5}"  # bytes as a dump or a certificate shows them
     r'|"(?:GET|POST|PUT|HEAD|PATCH|DELETE) \S+ HTTP/|^E\s{3,}(?:assert|At index \d|[+-] |\w+Error)'
 )
 #: Bytes that no text has, or three in a row that are none: the line is of a binary file, and its numbers are by chance.
@@ -56,7 +57,7 @@ _FILES = re.compile(
 )
 #: Blocks that bars are drawn with, as bytes.
 _DRAWN_HERE = re.compile(rb"\xe2(?:\x94[\x80\x81]|\x95[\xb8-\xbf]|\x96[\x80-\x9f])")
-_GOES_ON = re.compile(r"^\s*(?:['\"{}\[\]),]|[-\d.]|[A-Za-z_]\w*\()")
+_GOES_ON = re.compile(r"^\s*(?:['\"{}\[\]),]|[-\d.]|[A-Za-z_]\w*(?:\(|: ?[-+\d.'\"\[{]))")
 
 
 class _Line(NamedTuple):

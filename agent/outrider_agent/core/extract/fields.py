@@ -40,6 +40,11 @@ _SAVED = re.compile(r"(?i)\bsav(?:ing|ed)\b")
 #: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
 _BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
+#: `Score at iteration 10 is 0.5`: the name stands before the step.
+_VERBS, _WHERE = frozenset({"is", "was"}), re.compile(r"\s(?:at|after|for|in)$")
+#: Steps beside an episode are its own: `Ep 3 | steps 200`.
+_EPISODE = re.compile(r"(?i)\bep(?:isode)?\W*$")
+
 COUNT = -1
 
 
@@ -75,12 +80,21 @@ def _is_aside(text: str, token: numerals.Token, found: labels.Label) -> bool:
     return found.name.lower() == "best" and found.head.endswith("(")
 
 
-def _level(token: numerals.Token, name: str, axes: list[Axis]) -> int | None:
-    """How fine an axis a name is. COUNT: "Epoch 1/3, train steps: 6" says how many there are."""
-    if token.kind != "ratio" and names.is_total(name):
+def _level(text: str, token: numerals.Token, found: labels.Label, axes: list[Axis]) -> int | None:
+    """How fine an axis a name is. COUNT: "Epoch 1/3, train steps: 6", "Ep 3 | steps 200" say how many there are."""
+    if token.kind != "ratio" and names.is_total(found.name):
         return None
-    level = names.axis(name)
-    return COUNT if level is not None and names.is_plural(name) and any(axis.total for axis in axes) else level
+    level = names.axis(found.name)
+    is_count = any(axis.total for axis in axes) or (bool(axes) and _EPISODE.search(text, 0, axes[0].start) is not None)
+    return COUNT if level is not None and names.is_plural(found.name) and is_count else level
+
+
+def _first_level(text: str, token: numerals.Token, found: labels.Label) -> int | None:
+    """The same of a line's first name, which may have words before it: `evolution step 3: f(x)= 0.5`."""
+    level = _level(text, token, found, [])
+    if level is None and not found.is_strong and text.startswith(": ", token.end):
+        return names.AXES.get(found.name.rpartition(" ")[2])
+    return level
 
 
 def _listed(text: str, token: numerals.Token) -> list[tuple[int, int]]:
@@ -146,6 +160,7 @@ class Scan:
         self.fields: list[Field] = []
         self.axes: list[Axis] = []
         self.split: str | None = None  # of the first heading
+        self._topic = ""
         self.heads = ""  # whatever belongs to no name
         self._heading: str | None = None
         self._is_best = False
@@ -181,13 +196,14 @@ class Scan:
     def _head(self, head: str) -> None:
         """What belongs to no name may say which part of the data the line is about."""
         self.heads += head
+        self._topic = labels.topic(head) or self._topic
         self._is_best = self._is_best or _BEST.search(head) is not None
         if (split := names.split_in(head)) is not None:
             self._heading = split
             self.split = self.split or split
 
     def _named(self, token: numerals.Token, found: labels.Label, begin: int) -> None:
-        level = _level(token, found.name, self.axes)
+        level = _level(self.text, token, found, self.axes) if self.fields or self.axes else _first_level(self.text, token, found)
         is_whole = token.kind == "ratio" or (token.kind == "number" and numerals.is_whole(self.text[token.start : token.stop]))
         if level is not None and (is_whole or (level == 0 and token.kind == "number")) and not token.unit:
             self._axis(token, level)
@@ -221,9 +237,10 @@ class Scan:
             or _is_aside(text, token, found)
         ):
             return
-        name = f"{self._group}/{found.name}" if self._group and not found.group else found.name
-        if found.group:
-            name = f"{found.group}/{found.name}"
+        if self._rest and found.name in _VERBS and not self.fields:
+            found = found._replace(name=_WHERE.sub("", self._rest))
+        self._group = self._group or (None if self.fields else labels.row(found.head))
+        name = labels.full(found, self._group, self._topic)
         if self._is_best and "best" not in name.lower():
             name = f"best {name}"
         last = found.name.rpartition(" ")[2].lower()
@@ -286,8 +303,7 @@ class Scan:
         elif token.kind == "ratio":
             self._ratio(token, found, between)
         elif token.kind == "number" and found.is_strong and self._rest and not fields:
-            name = re.sub(r"\s(?:at|after|for|in)$", "", self._rest)
-            self._field(token, found._replace(name=name))
+            self._field(token, found._replace(name=_WHERE.sub("", self._rest)))
         elif is_first:
             self._leading(token)
         elif self._is_step_at_end(token):
@@ -309,7 +325,7 @@ class Scan:
             self._axis(token, 2 if self.axes or not at_start else 3, is_leading=at_start)
 
     def _deviation(self, token: numerals.Token) -> None:
-        if self.fields and self.fields[-1].stop <= token.start:
+        if self.fields and self.fields[-1].stop <= token.start and token.kind == "number":  # and no complex number's other part
             last = self.fields[-1]
             self.fields.append(last._replace(name=f"{last.name}_std", start=token.start + (self.text[token.start] == "+"), stop=token.stop))
 

@@ -12,6 +12,10 @@ _CUT = re.compile(
     # a pair whose value is a word: `mode=train loss=…`, `msg="a step" loss=…`
     r"|(?<![\w.])[A-Za-z_][\w.]*=(?:\"[^\"]*\"|'[^']*'|[^\s=\"'()\[\]]+)\s+"
 )
+#: `|g|=0.5`, `||d||: 0.1`
+_NORMED = re.compile(r"(?:^|\s)(\|{1,2}[A-Za-z]\w{0,20}\|{1,2})$")
+_TOPIC = re.compile(r"([A-Za-z][\w -]{0,30}?)\s*[:(]\s*$")
+_ROW = re.compile(r"\s+([a-z][\w-]{0,30})\s{2,}")
 #: A name and what belongs to it is no longer.
 LONGEST = 200
 
@@ -87,6 +91,9 @@ def _named(text: str, start: int, end: int, *, is_strong: bool, opened: str) -> 
     if unit and unit.start() == 0 and not is_strong:
         unit, body = None, piece
     cut, mark = 0, ""
+    normed = _NORMED.search(body) if body.endswith("|") and (is_strong or body.startswith(" |")) else None
+    if normed is not None:
+        return Label(normed[1], (start + normed.start(1), start + normed.end(1)), is_strong, body[: normed.start()], opened, None)
     for found in _CUT.finditer(body):
         cut, mark = found.end(), found[0]
     head, raw = body[:cut], body[cut:] + (unit[0] if unit else "")
@@ -112,3 +119,23 @@ def _shorter(name: str) -> str:
     if name.count(" ") > 2 and (phrase := _OF.search(name)) and names.is_metric(name[: phrase.start()], measured=True):
         return name[: phrase.start()]
     return name
+
+
+def topic(head: str) -> str:
+    """The metric of which the parts of the data follow: `loss: train 0.5, val 0.6`."""
+    found = _TOPIC.search(head)
+    return found[1] if found is not None and names.is_metric(found[1], measured=True) else ""
+
+
+def row(head: str) -> str | None:
+    """The class whose row a line is: `  cat    IoU=0.5  Acc=0.6`."""
+    found = _ROW.fullmatch(head)
+    return found[1] if found is not None and names.split_in(found[1]) is None else None
+
+
+def full(found: Label, group: str | None, topic: str) -> str:
+    """The name with the group or the part of the data that it belongs to."""
+    name = f"{group}/{found.name}" if group and not found.group else found.name
+    if topic and names.split_in(name) == name.lower():
+        name = f"{name}/{topic}"
+    return f"{found.group}/{found.name}" if found.group else name

@@ -18,7 +18,7 @@ STRONG = frozenset(
     "bleu rouge rouge1 rouge2 rougel meteor chrf wer cer dice miou iou giou map50 map75 map5095 ap50 ap75 mcc kappa r2 rsquared reward "
     "rewards logloss xent psnr ssim fid ndcg mrr silhouette inertia throughput tps tflops mfu ips wps sps gnorm gradnorm bpb bpc "
     "likelihood aic bic aicc hqic rsqu mdape top1 top5 acc1 acc5 prec1 prec5 crossentropy xentropy sensitivity specificity "
-    "verlust genauigkeit perte exactitud".split()
+    "eer concordance functionvalue r² verlust genauigkeit perte exactitud".split()
 )
 #: Metrics where the number is printed as a measured one, with a decimal point: in prose these words mean other things.
 DECIMAL = frozenset(
@@ -54,7 +54,7 @@ _NEVER = frozenset(
     "eta remaining remainingtime elapsed totaltime vnum rank localrank worldsize nprocs numworkers workerid port version pid tid "
     "seed gpu device node line lineno id jobid uid gid trial timestamp date ts created msecs progress epochs numepochs maxepochs "
     "maxsteps totalsteps instances images imgsize targets nparameters numparameters params parameters size thread process level "
-    "worker exitcode returncode status code year month day hour minute second eventid layer fold cv device0 cuda python "
+    "worker exitcode returncode status code year month day hour minute second eventid layer fold cv run device0 cuda python "
     "driverversion cudaversion".split()
 )
 #: Axes, and how fine: of several the finest names the step. 0 is the epoch.
@@ -76,6 +76,8 @@ AXES = {
     "it": 3,
     "itr": 3,
     "niter": 3,
+    "nit": 3,
+    "cycle": 3,
     "update": 3,
     "updates": 3,
     "round": 3,
@@ -102,6 +104,9 @@ AXES = {
     "époque": 0,
     "époch": 0,
     "época": 0,
+    "epoca": 0,
+    "epoka": 0,
+    "devir": 0,
     "эпоха": 0,
     "轮": 0,
     "轮次": 0,
@@ -124,7 +129,7 @@ _NUMBER = frozenset({"no", "no.", "nr", "nr.", "number"})
 #: Before an axis word these say where, not which: "at iteration 5", "completed step 3".
 _ASIDE = frozenset(
     "at after for in on the completed finished current global start starting begin end ending running of training train val valid "
-    "validation test testing eval evaluation dev boosting => results done during minibatch".split()
+    "validation test testing eval evaluation dev boosting => results done during minibatch evaluating".split()
 )
 #: A number behind one of these is no value of what stands before it.
 STOPS = frozenset(

@@ -34,6 +34,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _UNIT = re.compile(r"(?: ?%)|[A-Za-zµ]+(?:/[A-Za-z]+)*|/[A-Za-z]+| ?(?:毫?秒|分钟?|小时|сек|мс|мин)")
+#: How Julia, C and Java mark a number of single precision: `0.5f0`, `0.5f`.
+_SINGLE = re.compile(r"f0?(?!\w)")
 #: The end of a word that a number began: `2beef2f2`.
 _REST = re.compile(r"\w+")
 #: Before a sign there is no letter, digit or closing bracket: else the dash joins.
@@ -132,6 +134,8 @@ def _with_unit(text: str, start: int, stop: int) -> Token | None:
         return Token("number", start, stop, after.end(), unit)
     if first in {"epoch", "ep", "iter", "step"}:
         return Token("number", start, stop, stop, "")
+    if single := _SINGLE.match(text, stop):
+        return Token("number", start, stop, single.end(), "")
     end = _REST.match(text, after.end())
     stop = after.end() if end is None else end.end()
     return Token("other", start, stop, stop, "")

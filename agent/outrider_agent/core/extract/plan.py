@@ -19,10 +19,13 @@ _DUMP = re.compile(r"(?:^|[\s,({])[\w-]+\s?[=:]\s?(?:True|False|None|true|false|
 #: So many values that are words make a line a dump of settings, whatever else stands in it.
 _WORDY = 3
 #: The size of something, behind its number.
-_SIZE = re.compile(r"\+?\s?(?:[kKMGT]i?)?(?:B|[Bb]ytes)\b")
+_SIZE = re.compile(r"\+?\s?(?:(?:[kKMGT]i?)?(?:B|[Bb]ytes)\b|°|(?:EUR|USD|GBP|[kcm]?m|km/h|kg)\b|[€$£])")
 #: COCO's report: Average Precision (AP) @[ IoU=0.50:0.95 | area= all | maxDets=100 ] = 0.412
 _COCO = re.compile(r"\s*(\w[\w ()-]*?)\s*@\s?\[([^\]]*)\]\s*=\s*(-?\d\.\d+)\s*$")
 _COCO_WIDEST = 400
+#: `3 {'loss': 0.5}`: the dict's number.
+_NUMBERED = re.compile(r"\s*(\d{1,9})[:,]?\s+(?:(?:[A-Za-z_]\w*\()(?:<[^<>]*>, ?)?)?$")
+_PAIR = re.compile(r"\('([A-Za-z][\w/@.-]{0,60})', (?=[-+\d.a-z])")
 #: What a dict is called that holds settings.
 _SETTINGS = re.compile(r"(?i)(?:\b(?:hyper)?param\w*|\bh?params|\bconfig\w*|\bargs|\bsettings|\btrial \d+)[:= ]{0,3}$")
 #: Seconds since 1970, or thousandths of them: a moment, and no measure.
@@ -96,7 +99,7 @@ def _is_strong(text: str, field: fields.Field, *, has_axis: bool) -> bool:
         return False
     if not field.is_strong and not has_axis and (names.is_package(field.name) or not _is_put(text, field)):
         return False
-    return field.is_strong or (field.is_apart and field.name.count(" ") < 3)
+    return field.is_strong or (field.is_apart and (field.name.count(" ") < 3 or field.name.lower().endswith(" squared error")))
 
 
 def _is_put(text: str, field: fields.Field) -> bool:
@@ -255,6 +258,8 @@ def found_in(text: str, brace: int, before: prefix.Prefix) -> Found:
         text = text[:brace]
     elif brace >= 0:
         head = fields.Scan(text[:brace], before.stop)
+        if not head.axes and (number := _NUMBERED.match(text, before.stop, brace)):
+            head.axes.append(fields.Axis(3, *number.span(1), is_leading=True))
         found = from_items(text, brace, before.rank, head)
         if found.fields or found.axes:
             return found
@@ -264,10 +269,15 @@ def found_in(text: str, brace: int, before: prefix.Prefix) -> Found:
         name = f"{coco[1]}@[{coco[2].strip()}]".replace(" ", "")
         one = fields.Field(name, *coco.span(3), coco.span(1), "", True, True, True)
         return Found("coco", [one], [], None, before.rank)
-    scan = fields.Scan(text, before.stop)
+    scan = fields.Scan(_paired(text), before.stop)
     if scan.axes and scan.axes[0].is_leading and not any(field.is_strong for field in scan.fields) and (first := fields.value_first(scan)):
         return Found("kv", first, scan.axes, scan.split, before.rank)
     return Found("kv", scan.fields, scan.axes, scan.split, before.rank)
+
+
+def _paired(text: str) -> str:
+    """A list of pairs, `[('loss', 0.5), …]`, as names with their values, each at its place."""
+    return _PAIR.sub(lambda match: f"  {match[1]} = ", text) if "[('" in text else text
 
 
 def axes_of(text: str) -> tuple[float | None, float | None]:

@@ -18,7 +18,7 @@ _VALUE = re.compile(
     rb"|(?<=\|)|(?<=\xe2)\x94[\x81-\x83]|(?<=\{)(?=[ \t]*(?:\n|['\"a-zA-Z]|\Z)))"
 )
 #: Words of time: a heading is nothing but one of them and a number. Without their first letter, which may be large.
-_WORDS = (b"poch", b"tep", b"iter", b"Iter")
+_WORDS = (b"poch", b"tep", b"iter", b"Iter", b"eneration")
 _NUMBER = re.compile(rb"[a-z]*[ :#=\[(]*[0-9]")
 #: The same in other languages.
 _FOREIGN = tuple(word.encode() for word in ("poque", "poca", "поха", "терация", "轮", "エポック", "에포크", "ステップ"))

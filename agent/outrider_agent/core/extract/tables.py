@@ -18,6 +18,7 @@ _PROGRESS = re.compile(r"(\d+)/(\d+)$")
 _ROW = re.compile(
     r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.()-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
     r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])|^\s*\d+\s+\[\s?[-+]?\d"
+    r"|^\s*[A-Za-z_]\w*:\s+\d+\s+\d\S*\s+[-+]?[\d.]"
 )
 _SHARED = re.compile(r"(\w+)&(\w+) (\w+)")
 _ONE = re.compile(r"[A-Za-z_][\w/.-]{0,60}\s{2,60}-?\d+\.\d+$")
@@ -28,11 +29,15 @@ _SENTENCE = frozenset(
 #: A row that begins with a time has no name: each would be a series of its own.
 _MOMENT = re.compile(r"\d:\d\d|\d{4}-\d\d")
 BARS = "|│┃║┆"
+#: Words between two lines of one mark: over a part of a report, and over no columns.
+_TITLE = re.compile(r"\s*([=#*~-])\1+ [^=#*~]*\w ?\1\1+\s*$")
+#: A row below a metric's one column holds fewer values: its number and that one.
+_ONLY = 3
 #: A table is no wider.
 WIDEST = 2000
 #: Precision, recall and their mean, where nothing else stands in a heading.
 _SHORT = frozenset({"p", "r", "f", "f1", "f-1", "f-score", "fscore"})
-_ASIDE = frozenset({"support", "size", "cp"})
+_ASIDE = frozenset({"support", "size", "cp", "(index)"})
 _TIMES = frozenset({"time", "times", "elapsed", "seconds", "secs", "timestamp", "date", "duration"})
 _AXES = {"e": 0, "#": 3, "iter": 3, "epoch": 0, "step": 3}
 
@@ -117,7 +122,7 @@ def may_be_row(text: str) -> bool:
 def header(above: list[str], row: str) -> list[Column] | None:
     """The columns over a row: `above` are the lines before it, the nearest last."""
     lines = [line for line in above if line.strip() and len(line) < WIDEST]
-    if not lines or row.lstrip().startswith("count "):  # a summary of data begins so
+    if not lines or row.lstrip().startswith("count ") or _TITLE.match(lines[-1]):  # a summary of data begins so
         return None
     if is_rule(lines[-1]) and len(lines) > 1 and not is_rule(lines[-2]):
         if len(set(lines[-1].strip())) > 1:
@@ -141,11 +146,11 @@ def _named(lines: list[str], row: str) -> list[Column] | None:
         return stacked
     if len(columns) == 1 and _is_only(lines[-1], row, columns[0]):
         return columns
-    if not is_header(columns):
-        if not _SENTENCE.isdisjoint(head.lower().split()):
-            return None
+    if is_header(columns) and len(columns) >= cells:
+        return columns
+    if _SENTENCE.isdisjoint(head.lower().split()):
         words = _apart(_columns(_WORD.finditer(unbarred(head))), lines[:-1])
-        columns = next((one for one in (words, _close(head)) if len(one) == cells), [])
+        columns = next((one for one in (words, _close(head)) if len(one) == cells and is_header(one)), columns)
     return columns if is_header(columns) else None
 
 
@@ -177,6 +182,7 @@ def _close(head: str) -> list[Column]:
 def _is_only(head: str, row: str, column: Column) -> bool:
     """Is it a metric's one column, over a row with a name or a number (of a table too wide for the page), flush with its value?"""
     is_flush = len(row.rstrip()) == column.stop and head.startswith("  ") and not _VALUE.match(row.strip())
+    is_flush = is_flush and sum(map(is_value, row.split())) < _ONLY
     return is_flush and names.is_metric(column.name, measured=True)
 
 
@@ -263,6 +269,10 @@ def row(columns: list[Column], text: str, *, is_ruled: bool = False) -> Row | No
     values: dict[str, float] = {}
     axes: list[tuple[int, float, float | None]] = []
     keyed = _key(cells, text)
+    if keyed and keyed.endswith(":"):  # whose rows these are: `BFGS:  3  0.5  0.1` below `Step  Energy  fmax`
+        if " " in keyed or level(columns[0]) is None:
+            return None
+        keyed = None
     if keyed and (_MOMENT.search(keyed) or is_aside(keyed) or any(names.axis(column.name) is not None for column in columns)):
         return None
     for column, cell in placed:

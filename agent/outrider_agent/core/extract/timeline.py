@@ -190,6 +190,8 @@ class Timeline:
         now = self._context
         scan = fields.Scan(bar.text, before.stop)
         axes = list(scan.axes)
+        if bar.kind == "tqdm" and axes[:1] and axes[0].is_leading and axes[0].total and axes[0].stop < bar.counted[0]:
+            axes[0] = axes[0]._replace(level=0, is_leading=False)  # `1/3: 100%|███| 8/8`: of the epochs
         if bar.kind == "tqdm" and not any(axis.level > 0 for axis in axes):
             axes.append(fields.Axis(2 if axes else 3, *bar.counted, bar.total))
         listed = [field for field in scan.fields if field.start > bar.counted[1] or names.is_metric(field.name, measured=field.is_measured)]
