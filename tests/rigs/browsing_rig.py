@@ -122,11 +122,11 @@ class Window:
             self.page.mouse.down()
             self.page.mouse.move(*to, steps=5)
             self.page.mouse.up()
-            return self._comes_true(expression, argument)
+            return self.comes_true(expression, argument)
 
         return until(dragged, PATIENCE_S, f"{expression} in {self.page.url}")
 
-    def _comes_true(self, expression, argument, within_s=5.0):
+    def comes_true(self, expression, argument=None, within_s=5.0):
         """Whether what was just done makes it true: done a second time before that, it would be done twice."""
         with suppress(AssertionError):
             return until(lambda: self._evaluated(expression, argument), within_s)
