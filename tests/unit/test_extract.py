@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -312,55 +311,3 @@ def test_ever_new_names_leave_no_more_behind():
     kept = len(json.dumps(extractor.state))
     extractor.read(b"".join(b"n%d: 0.5\n" % number for number in range(2_000, 4_000)))
     assert len(json.dumps(extractor.state)) < kept + 1_000
-
-
-NASTY = [
-    "a" * 20_000,
-    "1" * 20_000,
-    "a=1" * 6_000,
-    "{" * 20_000,
-    "{'a':" * 4_000,
-    "[" * 20_000,
-    "1 " * 9_000,
-    "- " * 9_000,
-    "a.b/" * 5_000,
-    "'" * 20_000,
-]
-
-
-HOSTILE = [
-    "acc improved from 0.1 to ",
-    "1/2 [0<",
-    "loss [1 ",
-    "A  1.0  ",
-    "loss: [0.1, ",
-    "{'a': [1, ",
-    "best: a 0.5 ",
-    "with the a ",
-    "1,",
-    "2024-05-01 ",
-    "a's b ",
-    "x\x08",
-    "\x1b[",
-]
-
-
-@pytest.mark.parametrize("piece", HOSTILE)
-def test_time_grows_with_the_line_and_no_faster(piece):
-    """A line of 16 times the length takes some 16 times as long, and not 256 times: nothing tries its ways. (CPU time.)"""
-
-    def seconds(length):
-        lines = (("Train: " + piece * length)[:length] + "\n").encode()
-        began = time.process_time()
-        read(lines)
-        return time.process_time() - began
-
-    assert any(seconds(16_000) <= 36 * max(seconds(1_000), 0.0005) for _ in range(5))
-
-
-@pytest.mark.parametrize(
-    "line", [*NASTY, "loss: " * 4_000, "(" * 20_000, "1:" * 9_000, "1/" * 9_000, "| 1 " * 5_000, "\\" * 20_000, "1%" * 9_000]
-)
-def test_long_odd_lines_are_survived(line):
-    """A line is looked at once, however odd: nothing backtracks over it."""
-    read(f"{line}\nepoch 1 loss=0.5\n{line}".encode())

@@ -55,9 +55,11 @@ class Context(msgspec.Struct):
     numbered: list[tuple[int, int, float]] = []  # of such a table: a row's number, its finest axis and that one's value
     rows: int = 0  # of the open table, that had neither an axis nor a name
     box: list[list[str]] = []
+    box_at: tuple[int, int, int] = (0, 0, 0)  # its last line: number, offset, length
     cycle: cycle.Cycle = msgspec.field(default_factory=cycle.Cycle)
     braces: str = ""
     braces_lines: int = 0
+    braces_depth: int = 0
     implied: int = 0
     implied_names: list[str] = []
     candidates: dict[str, Candidate] = {}
@@ -93,6 +95,18 @@ class Context(msgspec.Struct):
         if place in self.unread_at:
             self.unread_at = [other for other in self.unread_at if other != place]
             self.unread -= 1
+
+    def add_row(self, cells: list[str], place: tuple[int, int, int]) -> None:
+        """A row of the open box, or with no cells a rule, and where it stands."""
+        self.box.append(cells)
+        self.box_at = place
+
+    def add_braces(self, text: str, depth: int) -> int:
+        """A line of the open dict; how many of its braces are open then."""
+        self.braces += f"\n{text}"
+        self.braces_lines += 1
+        self.braces_depth += depth
+        return self.braces_depth
 
     def table(self) -> list[tables.Column]:
         """The open table's columns."""

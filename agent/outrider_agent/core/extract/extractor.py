@@ -13,6 +13,7 @@ from outrider_agent.core import frames
 from outrider_agent.core.extract import (
     bars,
     boxes,
+    changes,
     context,
     fields,
     known,
@@ -158,6 +159,7 @@ class Extractor:
         """What was open when the output ended."""
         found: list[Reading] = []
         self._timeline.found = found
+        self._timeline.place = self._context.box_at
         self._close_box()
         self._context.braces = ""
         return found + self._context.cycle.finish()
@@ -196,14 +198,14 @@ class Extractor:
         text = text if text.isascii() else text.translate(_WIDE)
         before = prefix.strip(text)
         if (cells := boxes.cells(text)) is not None:
-            self._context.box.append(cells)
+            self._context.add_row(cells, self._timeline.place)
             return
         if _SOURCE.search(text) or (above and _SOURCE.search(above[-1])):
             return
-        whole, text = text, _FILES.sub(lambda match: " " * len(match[0]), bars.undrawn(fields.changed(text)))
+        whole, text = text, _FILES.sub(lambda match: " " * len(match[0]), bars.undrawn(changes.changed(text)))
         brace = literal.opening(text, before.stop)
-        if brace >= 0 and literal.balance(text, brace) > 0 and _may_open(text, brace):
-            self._context.braces, self._context.braces_lines = text, 1
+        if brace >= 0 and (depth := literal.balance(text, brace)) > 0 and _may_open(text, brace):
+            self._context.braces, self._context.braces_lines, self._context.braces_depth = text, 1, depth
             return
         if brace < 0 and self._tabular.take(text, above, shape):
             self._known.remember_row(shape, whole)
@@ -257,11 +259,11 @@ class Extractor:
         now = self._context
         if now.box:
             if (cells := boxes.cells(text)) is not None:
-                now.box.append(cells)
+                now.add_row(cells, self._timeline.place)
                 del now.box[:-BRACE_LINES]
                 return True
             if boxes.is_inner_rule(text, sum(map(bool, now.box))) and (now.box[-1] or len(now.box) == 1):
-                now.box.append([])
+                now.add_row([], self._timeline.place)
                 return True
             self._close_box()
         if now.braces:
@@ -273,9 +275,7 @@ class Extractor:
         if not _GOES_ON.match(text) or now.braces_lines >= BRACE_LINES or len(now.braces) + len(text) > BRACE_BYTES:
             now.braces = ""
             return False
-        now.braces += f"\n{text}"
-        now.braces_lines += 1
-        if literal.balance(now.braces) > 0:
+        if now.add_braces(text, literal.balance(text)) > 0:
             return True
         whole, now.braces = now.braces.replace("\n", " "), ""
         before = prefix.strip(whole)

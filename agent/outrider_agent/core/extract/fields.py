@@ -30,13 +30,6 @@ _COUNTS = re.compile(r"(?i)(?<![\w-])(?:line|file|page|port|version) ?[#=:.]? ?\
 _DATA = re.compile(r"\[[-+\d.eE]+\s?,")
 #: `[2.34 regression]`: in brackets there is more than a value.
 _WORDS_IN = re.compile(r" [A-Za-z]+\]")
-#: `improved from 0.81 to 0.85`, `decreased (0.5 --> 0.4)`: the name before it has the second value.
-_CHANGE = re.compile(
-    r"(?i) (?:has |have )?(?:(?:im|de|in)\w{3,8}ed|rose|fell|dropped|reduced|changed|went (?:up|down))(?: from)?:? \(?(?:from )?"
-    r"[-+]?(?:\d[\d.,]{0,20}(?:e[-+]?\d+)?|inf|nan)%? (?:to|[-=]{1,2}>|→) (?=[-+.\d])"
-)
-#: The file of a model is told beside it: then the value was told elsewhere.
-_SAVED = re.compile(r"(?i)\bsav(?:ing|ed)\b")
 #: A heading over what was best so far: `best: alpha 0.1, mse 0.3`. It is told beside the series that it was read from, not in it.
 _BEST = re.compile(r"(?i)(?:^|[\s\[(])best(?: so far| results?| model| metrics)?[\]:)]\s*$")
 
@@ -140,16 +133,6 @@ def _may_precede(name: str) -> bool:
 def _touches(found: labels.Label) -> bool:
     """Does an `n/m` belong to the axis before it?"""
     return not _LETTERS.search(found.head) and (not found.name or "[" in found.opened)
-
-
-def changed(text: str) -> str:
-    """The line with the name of what changed right before its new value, each at its place. Where a file is saved for it, without both."""
-    found = _CHANGE.search(text) if " to " in text or "> " in text or "→" in text else None
-    if found is None:
-        return text
-    if _SAVED.search(text, found.end()):
-        return text[: found.start()] + " " * (len(text) - found.start())
-    return f"{text[: found.start()]}:{' ' * (found.end() - found.start() - 1)}{text[found.end() :]}"
 
 
 class Scan:
@@ -286,7 +269,7 @@ class Scan:
         return True
 
     def _axis(self, token: numerals.Token, level: int, *, is_leading: bool = False) -> None:
-        if level == COUNT:
+        if level == COUNT or token.kind == "other":
             return
         stop = token.middle if token.kind == "ratio" else token.stop
         total = (token.second, token.end) if token.kind == "ratio" else None
@@ -378,7 +361,7 @@ def value_first(scan: Scan) -> list[Field]:
     text, found, unnamed = scan.text, [], None
     at = scan.axes[0].stop + 1
     for piece in text[at:].split(","):
-        match = re.match(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)(?:\s+([A-Za-z][A-Za-z _]*?))?\s*$", piece)
+        match = re.match(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\s+([A-Za-z][A-Za-z _]*?))?\s*$", piece)
         if match is None:
             return []
         start = at + match.start(1)

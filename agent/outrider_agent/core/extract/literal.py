@@ -9,7 +9,7 @@ from outrider_agent.core.extract import numerals
 
 _STRING = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _KEY = re.compile(r"[\s,]*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([A-Za-z_]\w*))\s*[:=]\s*")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])|[-+]?(?:nan|NaN|inf(?:inity)?|Infinity)\b")
+_NUMBER = re.compile(r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?(?![\w.])|[-+]?(?:nan|NaN|inf(?:inity)?|Infinity)\b")
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 _WORD = re.compile(r"[^,{}\[\]()]+")
 _DEPTH = 6

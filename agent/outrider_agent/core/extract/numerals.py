@@ -21,7 +21,7 @@ UNIT_WORDS = TIMES | UNITS | {"tokens", "samples", "images", "seqs", "steps", "i
 #: A list of more numbers is data, and no metric a class.
 LONGEST_LIST = 100
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
 _TOKEN = re.compile(
     rf"""(?=[-+.\dnNiI])(?:(?<![\w.@#$^])|(?<=poch\ \#)|(?<=poch\#)|(?<=tep\ \#)|(?<=ation\ \#)|(?<=rial\ \#)|(?<=rial\#)|(?<=sode\ \#))(?:
       (?P<date>\d{{4}}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?|\d\d?/\d\d?/\d{{2,4}}(?!\d))

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 _CELL = re.compile(r"[^\s|│┃]+(?: [^\s|│┃]+)*")
 _WORD = re.compile(r"\[[^\[\]]*\]|\d+ days?\b(?: \d\d:\d\d:\d\d(?:\.\d+)?)?|\S+")  # a list and a span of days are one cell
 _RULE = re.compile(r"^[\s|+]*[-=─━]{2,}(?:[\s|+┼╋]+[-=─━]+)*[\s|+]*$")
-_VALUE = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|[-+]?(?:nan|inf)$", re.IGNORECASE)
+_VALUE = re.compile(r"[-+]?(?:\d[\d,]*+(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d+)?$|[-+]?(?:nan|inf)$", re.IGNORECASE)
 _PROGRESS = re.compile(r"(\d+)/(\d+)$")
 _ROW = re.compile(
-    r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.()-]+){0,2}\s+)?(?:[-+]?[\d.]+[\d.eE+%/GMKB-]*\s+){1,2}"
+    r"^\s*(?:[A-Za-z_][\w/.-]*(?: [\w/.()-]+){0,2}\s+)?(?:[-+]?[\d.][\d.eE+%/GMKB-]*+\s+){1,2}"
     r"(?:[-+]?[\d.]|nan\b|[-+]?inf\b|\S+\s+[-+]?[\d.])|^\s*\d+\s+\[\s?[-+]?\d"
     r"|^\s*[A-Za-z_]\w*:\s+\d+\s+\d\S*\s+[-+]?[\d.]"
 )
