@@ -167,6 +167,9 @@ class AgentOperations:
         try:
             async with asyncio.timeout(timeout_s):
                 await collector.drain(run)
+                if rest := collector.settles_in(run):
+                    await asyncio.sleep(rest)
+                    await collector.drain(run)
         except TimeoutError:
             return False
         return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
-from outputs_rig import Rig
+from outputs_rig import RIGS, Rig
 from waiting import until
 
 GROW = """
@@ -285,3 +287,31 @@ def test_fifty_thousand_small_files_are_all_captured(live):
     live.end()
     until(lambda: live.collector.is_done("r1"), timeout=3000)
     assert len(live.versions()) == 50_000
+
+
+ANOTHERS = """
+import asyncio, sys, time
+from outputs_rig import collector
+made = collector(sys.argv[1])
+asyncio.run(made.drain())
+print(made.statistics().captured, flush=True)
+while rest := made.settles_in("r1"):
+    time.sleep(rest)
+    asyncio.run(made.drain("r1"))
+print(made.statistics().captured, made.statistics().retried, flush=True)
+made.close()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file to another user")
+def test_another_users_file_is_taken_when_it_held_still_for_the_settling_time(rig):
+    """Nobody can know whether it is being written. To look at it begins no new settling time, so whoever waits for one has it."""
+    rig.root.mkdir(parents=True)
+    (rig.root / "model.pt").write_bytes(b"weights")
+    os.chown(rig.root / "model.pt", 65534, 65534)
+    rig.begin()
+    rig.end()
+    command = ["setpriv", "--bounding-set=-lease", "--inh-caps=-lease", sys.executable, "-c", ANOTHERS, str(rig.home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ, PYTHONPATH=RIGS))
+    assert done.stdout.splitlines() == ["0", "1 1"]
+    assert rig.contents() == {"outputs/model.pt": [b"weights"]}

@@ -33,7 +33,11 @@ class Changed(Exception):
 
 
 class Busy(Exception):
-    """Somebody has the file open for writing, or nobody can tell and it has not been quiet for long enough."""
+    """Somebody has the file open for writing."""
+
+
+class Unsettled(Exception):
+    """Whether somebody has the file open for writing cannot be known (another user's), and it has not been quiet for long enough."""
 
 
 class Stopped(Exception):
@@ -61,7 +65,7 @@ def capture(wish: Wish, blobs: protocols.Blobs, is_stopping: Callable[[], bool])
     """
     Keeps the file's content: (sha256, size), durable.
 
-    Raises `Changed`, `Busy`, `Stopped`, OSError when it cannot be read, and `Unavailable` when the blobs cannot be written.
+    Raises `Changed`, `Busy`, `Unsettled`, `Stopped`, OSError when it cannot be read, and `Unavailable` when the blobs cannot be written.
     """
     if is_stopping():
         raise Stopped
@@ -147,8 +151,10 @@ def _check(descriptor: int, wish: Wish) -> None:
     if not wish.is_as_found(sweep.stat_of(status)):
         raise Changed
     writing = is_open_for_writing(descriptor)
-    if writing or (writing is None and not wish.quiet):
+    if writing:
         raise Busy
+    if writing is None and not wish.quiet:
+        raise Unsettled
     _age(descriptor, wish)
 
 

@@ -60,6 +60,12 @@ class Following:
             self._leave(name)
             self.done.add(name)
 
+    def settles_in(self, only: str | None, now: float) -> float:
+        """Seconds until the last file that soon settles of runs that have ended (of one, or of any) has; 0.0: there is none."""
+        ended = [run for name, run in self.runs.items() if only in (None, name) and run.has_ended]
+        waits = [pending.not_before - now for run in ended for root in run.roots.values() for pending in root.pending.values()]
+        return max((wait for wait in waits if 0 < wait <= self._settings.settle_s), default=0.0)
+
     def close(self) -> None:
         """Lets go of every stream. Idempotent."""
         for run in self.runs.values():

@@ -49,6 +49,12 @@ def busy(job: rooted.Job, now: float) -> None:
     _again(job, now, _BUSY_WAIT_S)
 
 
+def unsettled(job: rooted.Job, _now: float) -> None:
+    """Nothing was wrong with it: it is taken when it has held still for the settling time, which is not begun anew."""
+    seen = job.pending._replace(tries=job.pending.tries + 1, not_before=job.pending.since + job.run.settings.settle_s)
+    _back(job, seen)
+
+
 def unreadable(job: rooted.Job, now: float) -> None:
     """It could not be read: tried again, and given up some time after the run's end."""
     given_up = job.run.has_ended and job.pending.tries + 1 >= identity.BUSY_TRIES
@@ -70,8 +76,12 @@ def put_back(job: rooted.Job, now: float, wait_s: float) -> None:
 
 
 def _again(job: rooted.Job, now: float, longest_s: float) -> None:
+    _back(job, identity.failed(job.pending, now, _FIRST_WAIT_S, longest_s))
+
+
+def _back(job: rooted.Job, seen: identity.Pending) -> None:
     job.root.in_flight.pop(job.found.relative, None)
-    job.root.pending[job.found.relative] = identity.failed(job.pending, now, _FIRST_WAIT_S, longest_s)
+    job.root.pending[job.found.relative] = seen
     job.run.due = 0.0
 
 

@@ -104,6 +104,14 @@ class OutputsCollector:
         finally:
             stop.set()
 
+    def settles_in(self, run: str | None = None) -> float:
+        """
+        Seconds until what a drain has left of runs that have ended can be taken: another user's files, of which only their holding
+        still says that nobody writes them. 0.0: nothing.
+        """
+        with self._lock:
+            return self._following.settles_in(run, self._clock.monotonic())
+
     def is_done(self, run: str) -> bool:
         """Has this run ended and is all of it captured? Only then may the last of its streams be deleted."""
         with self._lock:
@@ -222,6 +230,8 @@ class OutputsCollector:
             return self._put_back(job, _STORE_WAIT_S)
         except (capture.Changed, capture.Busy):
             self._settle(outcomes.busy, job)
+        except capture.Unsettled:
+            self._settle(outcomes.unsettled, job)
         except OSError:
             self._settle(outcomes.unreadable, job)
         else:
