@@ -174,10 +174,10 @@ def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, mount, emp
     rig.wait_output(RUN, b"before\n")
     folder = engine.folder.parent
     away = folder.with_name("away")
-    folder.rename(away)
     if emptied:
-        folder.mkdir()
-        mount(folder)
+        mount(folder)  # above what was there: an empty folder of the same disk, for however short, would say that all was removed
+    else:
+        folder.rename(away)
     if restarted:
         rig.close()
         rig = begin()
@@ -187,8 +187,8 @@ def test_c10_the_engines_disk_goes_away_and_comes_back(engine, begin, mount, emp
     assert rig.ends(RUN) == []
     if emptied:
         subprocess.run(["umount", folder], check=True)
-        folder.rmdir()
-    away.rename(folder)
+    else:
+        away.rename(folder)
     engine.line("after", 9.0)
     rig.wait_output(RUN, b"after\n")
     assert rig.output(RUN) == b"before\nafter\n"
