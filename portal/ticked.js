@@ -9,7 +9,11 @@ const LETTERS = 1200;
 export function spelled(runs) {
   /** @type {Map<string, number[]>} */
   const found = new Map();
-  for (const { experiment, number } of runs) found.set(experiment, [...(found.get(experiment) ?? []), number]);
+  for (const { experiment, number } of runs) {
+    const numbers = found.get(experiment);
+    if (numbers) numbers.push(number);
+    else found.set(experiment, [number]);
+  }
   return [...found].map(([experiment, numbers]) => `${encodeURIComponent(experiment)}:${spans(numbers)}`).join(";");
 }
 

@@ -47,7 +47,7 @@ def page(
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{title} · Outrider"),
         tag("link", rel="icon", href=ICON),
-        markup.script(assets.first, "text/javascript"),
+        markup.script(assets.first, "text/javascript") if assets.first else None,
         tag("link", rel="stylesheet", href=assets.url("app.css")),
     ]
     if charts and assets.is_whole:
