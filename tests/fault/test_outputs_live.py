@@ -156,6 +156,26 @@ def test_a_version_that_was_seen_but_not_captured_is_said_to_be_missing(live):
     assert (live.content(line), line.get("obs")) == (b"1", False)
 
 
+def test_what_is_replaced_below_a_temporary_name_is_no_missing_version(live):
+    """A script that begins its checkpoint anew has lost none."""
+
+    def pending():
+        return [
+            one for run in [*live.collector._following.runs.values()] for root in [*run.roots.values()] for one in [*root.pending.values()]
+        ]
+
+    (live.root / "last.pt.tmp").write_bytes(b"0")
+    until(pending)
+    (live.root / "again.tmp").write_bytes(b"1")
+    again = (live.root / "again.tmp").stat().st_ino
+    (live.root / "again.tmp").rename(live.root / "last.pt.tmp")
+    until(lambda: again in {one.stat.ino for one in pending()})
+    (live.root / "last.pt.tmp").rename(live.root / "last.pt")
+    live.end()
+    live.wait_done()
+    assert (live.contents(), live.lines("note")) == ({"outputs/last.pt": [b"1"]}, [])
+
+
 def test_a_held_version_of_another_folder_or_kind_is_never_captured(live, tmp_path):
     """What is renamed into place may be a link to elsewhere, or a pipe: neither is opened."""
     (tmp_path / "secret").write_bytes(b"s")

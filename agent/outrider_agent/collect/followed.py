@@ -198,7 +198,8 @@ class Followed:
         before = root.pending.get(relative)
         if before is None and self.is_anothers(root, found):
             return False
-        if before is not None and before.stat.ino != found.stat.ino:  # what was seen there before was replaced, and is lost
+        # What was seen there before was replaced, and is lost; what has a temporary name was no version.
+        if before is not None and before.stat.ino != found.stat.ino and not identity.is_temporary(relative):
             root.unobserved.add(relative)
             self.notes.add(f"{root.name}/{relative}", "missed")
         pending = root.pending[relative] = identity.step(before, found.stat, now, closed=closed)
