@@ -93,10 +93,11 @@ function named(all) {
 function Shown({ whole, look, hasSeries, isOwnLook, isIteration }) {
   const owners = whole.map(({ run }, place) => ({ run_id: run.run_id, label: labelOf(/** @type {any} */ (run)), place, tables: isIteration(run.run_id) ? {} : run.tables ?? {} }));
   const hasTables = owners.some((owner) => Object.keys(owner.tables).length > 0);
+  const hasLooks = hasTables || whole.some(({ series }) => series.length);
   const isNothing = !hasTables && !whole.some(({ run, series }) => hasModelCharts(/** @type {any} */ (run)) || (hasSeries && series.length));
   return html`
     <${ModelCharts} runs=${whole.map(({ run }) => /** @type {any} */ (run))} />
-    ${(hasTables || hasSeries) && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} isSeveral=${whole.length >= FEWEST} hasEpochs=${whole.some(({ series }) => series.some((one) => isEpochs(one) || hasEpochs(one)))} /></div></div>`}
+    ${hasLooks && isOwnLook && html`<div class="heading"><span></span><div class="tools"><${LookTools} look=${look} isSeveral=${whole.length >= FEWEST} hasEpochs=${whole.some(({ series }) => series.some((one) => isEpochs(one) || hasEpochs(one)))} /></div></div>`}
     ${hasSeries && html`<${Overlaid} whole=${whole} look=${look} />`}
     ${hasTables && html`<div class="charts"><${TableCharts} owners=${owners} look=${look} /></div>`}
     ${isNothing && html`<${None} of="chart" isOver=${whole.every(({ run }) => run.ended)} />`}`;
