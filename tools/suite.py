@@ -1,7 +1,8 @@
 """
-The suite in five parts beside one another, for most of it waits: of tests/e2e what a browser shows, what needs a container engine, and what
-is left; tests/fault with the matrix of tests/neutrality; and all the rest. Where the arguments name tests, those alone, in one process.
-COVERED=1: and what the rest covers, for most of it runs in its own process.
+The suite in five parts, four at a time, for most of it waits: all that is not named here; tests/e2e; tests/fault with the matrix of
+tests/neutrality; of tests/e2e what needs a container engine; and, when another part has ended, what a browser shows. The first is seen
+as it runs, the others' output when all have ended. Where the arguments name tests, those alone, in one process.
+COVERED=1: and what the first covers, for most of it runs in its own process.
 
 Two parts drive browsers, notebooks and shells, while the others take the machine from them. A few tests of these that fail there are run
 once more, alone: one that fails again fails the suite, one that does not is named at the end, and how it failed stays in the output. Other
@@ -10,17 +11,17 @@ tests have no second chance: a record that was lost once is lost. docs/decisions
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
@@ -30,6 +31,8 @@ OF_E2E = {
     "engine": ("test_containers*.py", "test_docker_rig.py", "test_deploy.py"),
     "pages": ("test_portal_*.py", "test_run_api_shown.py", "test_run_lab.py", "test_server_people.py", "test_ui.py", "test_widget*.py"),
 }
+#: The part whose output is not put away.
+SEEN = "rest"
 #: What kills and starves waits most.
 FAULTS = ("tests/fault", "tests/neutrality")
 #: The parts whose tests have a second chance.
@@ -38,6 +41,10 @@ AGAIN = ("e2e", "pages")
 ONCE = "tests/e2e/test_systemd.py"
 #: More failures than these are no accident.
 MOST_AGAIN = 3
+#: In which order they begin. The last waits for one of them.
+ORDER = (SEEN, "e2e", "fault", "engine", "pages")
+#: So many parts at once. With a fifth a busy machine is slower at all of them, and shows what only happens there.
+LANES = 4
 _FAILED = 1  # pytest's exit status
 
 
@@ -50,16 +57,13 @@ def main(given: list[str]) -> int:
     parts = _parts()
     shutil.rmtree(_memory(""), ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        beside = {part: stack.enter_context(_beside(part, [*given, *words])) for part, words in parts.items() if part != "rest"}
-        first = _pytest("rest", [*given, *parts["rest"]], counted) if "rest" in parts else None
-        ended = {"rest": subprocess.run(first, check=False).returncode} if first else {}
-        ended |= {part: process.wait() for part, process in beside.items()}
-    for part in beside:
-        print(f"\n=== {part}", flush=True)
-        print(_log(part).read_text(errors="replace"), flush=True)
+    ended = _run({part: _pytest(part, [*given, *words], counted if part == SEEN else []) for part, words in parts.items()})
+    for part in parts:
+        if part != SEEN:
+            print(f"\n=== {part}", flush=True)
+            print(_log(part).read_text(errors="replace"), flush=True)
     worst = max([_second_look(ended, given), *(status for part, status in ended.items() if part not in AGAIN)])
-    if first and counted and not worst:
+    if counted and not worst:
         worst = subprocess.run([sys.executable, "-m", "coverage", "report", "--skip-covered", "--fail-under", "40"], check=False).returncode
     return worst
 
@@ -72,21 +76,29 @@ def _parts() -> dict[str, list[str]]:
     found["e2e"] = [*(f"--ignore={path}" for path in apart), E2E] if E2E in folders else []
     found["fault"] = [folder for folder in folders if folder in FAULTS]
     found["rest"] = [folder for folder in folders if folder not in (E2E, *FAULTS)]
-    return {part: words for part, words in found.items() if words}
+    return {part: found[part] for part in ORDER if found[part]}
 
 
 def _named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@contextlib.contextmanager
-def _beside(part: str, words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A part that runs beside the others, its output in a file of its own; none outlives this one."""
-    with _log(part).open("wb") as output:
-        process = subprocess.Popen(_pytest(part, words), stdout=output, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        finally:
+def _run(commands: dict[str, list[str]]) -> dict[str, int]:
+    """Each part's exit status. None outlives this process."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def one(part: str) -> int:
+        with _log(part).open("wb") as output:
+            away = (None, None) if part == SEEN else (output, subprocess.STDOUT)
+            running.append(process := subprocess.Popen(commands[part], stdout=away[0], stderr=away[1]))
+            return process.wait()
+
+    pool = ThreadPoolExecutor(LANES)
+    try:
+        return dict(zip(commands, pool.map(one, commands), strict=True))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in running:
             process.kill()
             process.wait()
 
@@ -95,9 +107,9 @@ def _log(part: str) -> Path:
     return BUILD / f"{part}.log"
 
 
-def _pytest(part: str, words: list[str], counted: list[str] | None = None) -> list[str]:
+def _pytest(part: str, words: list[str], counted: Sequence[str] = ()) -> list[str]:
     """The command; each part remembers in a folder of its own which tests failed."""
-    return [sys.executable, "-m", *(counted or []), "pytest", "-m", "not full", "-o", f"cache_dir={_memory(part)}", *words]
+    return [sys.executable, "-m", *counted, "pytest", "-m", "not full", "-o", f"cache_dir={_memory(part)}", *words]
 
 
 def _memory(part: str) -> Path:
