@@ -58,9 +58,13 @@ def test_a_page_comes_back_by_itself_when_the_store_was_put_back(portal, window)
     store.write_bytes(store.read_bytes()[:5000])
     until(lambda: portal.ask("/runs").status == 503)
     page = late.page
-    until(lambda: page.goto(portal.url + "/runs").status == 503)
-    assert "is damaged" in page.inner_text(".empty")
-    assert "comes back by itself" in page.inner_text(".empty")
+
+    def told():  # at once: another of the agent's readers may still have the pages that it needs, and then the page is back
+        return page.goto(portal.url + "/runs").status == 503 and all(
+            text in page.content() for text in ("is damaged", "comes back by itself")
+        )
+
+    until(told)
     portal.stop()
     seen.page.locator("#live", has_text="not connected").wait_for()
     for name in ("outrider.db-wal", "outrider.db-shm"):
