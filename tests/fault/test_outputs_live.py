@@ -335,3 +335,28 @@ def test_another_users_file_is_taken_when_it_held_still_for_the_settling_time(ri
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ, PYTHONPATH=RIGS))
     assert done.stdout.splitlines() == ["0", "1 1"]
     assert rig.contents() == {"outputs/model.pt": [b"weights"]}
+
+
+FLUSHED = """
+import sys
+from harness import agents
+from outrider_agent.store import reading
+with agents.running(sys.argv[1]):
+    agents.flush(sys.argv[1])
+    with reading.Reader(sys.argv[1] + "/outrider.db") as store:
+        print([one.path for one in store.artifacts("r1")])
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file to another user")
+def test_flush_waits_for_another_users_file_of_a_run_that_has_ended(rig):
+    """When it returns, all that the run left is in the store: whoever stops the agent then leaves nothing to the next one."""
+    rig.root.mkdir(parents=True)
+    (rig.root / "model.pt").write_bytes(b"weights")
+    os.chown(rig.root / "model.pt", 65534, 65534)
+    rig.begin()
+    rig.end()
+    path = os.pathsep.join([RIGS, os.path.dirname(os.path.abspath(__file__))])
+    command = ["setpriv", "--bounding-set=-lease", "--inh-caps=-lease", sys.executable, "-c", FLUSHED, str(rig.home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ, PYTHONPATH=path))
+    assert done.stdout == "['outputs/model.pt']\n", done.stderr
